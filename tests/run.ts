@@ -1,80 +1,85 @@
 /**
  * Runs the tests and ends with one plain line `N passed, N failed`.
  *
- *     deno task test                      builds dist/claude-sync, then runs everything but tests/client
- *     deno task test tests/vault/         only these files or folders (and no flags but Deno's `--filter`)
- *     deno task test:client               the tests with the real client
+ *     deno task test                    builds dist/claude-sync, then runs all tests but tests/client
+ *     deno task test tests/vault/       only these files or folders (flags of `deno test` work too)
+ *     deno task test:client             the tests with the real client
  */
-import { spawnSync } from "node:child_process";
-import fs from "node:fs";
-import os from "node:os";
-import { dirname, join } from "node:path";
+import { spawn, spawnSync } from "node:child_process";
+import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** The end of the runner's output is kept to read its summary from: more than any summary needs. */
+const TAIL_CHARACTERS = 4096;
+
 /** How many tests a run had. */
 export interface Totals {
   readonly passed: number;
   readonly failed: number;
-  readonly skipped: number;
 }
 
-/** Adds up a JUnit report as `deno test` writes it. Steps are not counted, as Deno does not. */
-export function totalsOf(junit: string): Totals {
-  let passed = 0;
-  let failed = 0;
-  let skipped = 0;
-  for (const [suite] of junit.matchAll(/<testsuite [^>]*>/g)) {
-    const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? "0");
-    const bad = count("failures") + count("errors");
-    passed += count("tests") - bad - count("disabled");
-    failed += bad;
-    skipped += count("disabled");
-  }
-  return { passed, failed, skipped };
+/**
+ * Reads the summary at the end of what `deno test` prints, such as
+ * `FAILED | 3 passed (2 steps) | 1 failed | 1 ignored (120ms)`. Null when there is none.
+ */
+export function parseSummary(output: string): Totals | null {
+  // deno-lint-ignore no-control-regex
+  const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
+  const pattern = /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/gm;
+  const last = [...plain.matchAll(pattern)].at(-1);
+  if (last === undefined) return null;
+  return { passed: Number(last[1]), failed: Number(last[2]) };
 }
 
-/** Runs a program in the project's folder, its output shown as it comes; gives the exit code. */
-function run(program: string, args: readonly string[]): number {
-  const result = spawnSync(program, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
-  return result.status ?? 1;
+/**
+ * What the final line says. A run that ends badly without a failed test (nothing was found, the
+ * runner died) and a failed build each count as one failure.
+ */
+export function finalTotals(isBuilt: boolean, exitCode: number, summary: Totals | null): Totals {
+  const { passed, failed } = summary ?? { passed: 0, failed: 0 };
+  const hasUnnamedFailure = failed === 0 && (exitCode !== 0 || summary === null);
+  return { passed, failed: failed + (hasUnnamedFailure ? 1 : 0) + (isBuilt ? 0 : 1) };
 }
 
-function runTests(args: readonly string[]): { exitCode: number; totals: Totals } {
-  const folder = fs.mkdtempSync(join(os.tmpdir(), "claude-sync-junit-"));
-  const report = join(folder, "report.xml");
-  try {
-    const exitCode = run(process.execPath, [
-      "test",
-      "--allow-all",
-      "--no-check",
-      "--sanitize-ops",
-      "--sanitize-resources",
-      `--junit-path=${report}`,
-      ...args,
-    ]);
-    const junit = fs.existsSync(report) ? fs.readFileSync(report, "utf8") : "";
-    return { exitCode, totals: totalsOf(junit) };
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+function buildProgram(): boolean {
+  const build = spawnSync(process.execPath, ["run", "-A", "build.ts"], {
+    cwd: ROOT,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (build.status === 0) return true;
+  console.error("The build failed: what tests the program now tests an old one, or none");
+  return false;
 }
 
-function main(args: readonly string[]): number {
-  const isBuilt = run(process.execPath, ["run", "-A", "build.ts"]) === 0;
-  const selection = args.length > 0 ? args : ["--ignore=tests/client", "tests/"];
-  const { exitCode, totals } = runTests(selection);
-  // A file that does not load, a leak, a failed build: each is a failure that no test stands for.
-  const unlisted = (isBuilt ? 0 : 1) + (exitCode !== 0 && totals.failed === 0 ? 1 : 0);
-  const failed = totals.failed + unlisted;
-  if (!isBuilt) {
-    console.error("The build failed: tests of the binary ran against an old one, if any");
-  }
-  if (totals.skipped > 0) console.log(`${totals.skipped} skipped`);
-  console.log(`${totals.passed} passed, ${failed} failed`);
+function runTests(args: readonly string[]): Promise<{ exitCode: number; tail: string }> {
+  const flags = ["--allow-all", "--no-check", "--sanitize-ops", "--sanitize-resources"];
+  const child = spawn(process.execPath, ["test", ...flags, ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let tail = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    process.stdout.write(text);
+    tail = (tail + text).slice(-TAIL_CHARACTERS);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ exitCode: code ?? 1, tail }));
+  });
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const isBuilt = buildProgram();
+  const hasPath = args.some((arg) => !arg.startsWith("-"));
+  const selection = hasPath ? [] : ["--ignore=tests/client", "tests/"];
+  const { exitCode, tail } = await runTests([...args, ...selection]);
+  const { passed, failed } = finalTotals(isBuilt, exitCode, parseSummary(tail));
+  console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 
-if (import.meta.main) process.exitCode = main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
