@@ -1,0 +1,180 @@
+/**
+ * Two throw-away machines with one vault in a shared folder, and a fake model for both.
+ *
+ * Whatever goes from one machine to the other goes through claude-sync's own commands.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { access, mkdir, mkdtemp, realpath, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { type FakeApi, startFakeApi } from "./fake_api.ts";
+import { type Client, CURRENT, installClient } from "./install.ts";
+import { Machine } from "./machine.ts";
+import { run, toolPath } from "./program.ts";
+import { TerminalServer } from "./terminal.ts";
+import type { Transcript } from "./transcript.ts";
+import { until } from "./until.ts";
+
+/** What a test chooses about its world. */
+export interface WorldOptions {
+  /** The client on both machines; the current one by default. */
+  readonly version?: string;
+  /** Whether both project folders are clones of one remote, which is how they are recognised. */
+  readonly remote?: "same" | "none";
+  /** Whether A keeps Claude Code's files outside `~/.claude`. */
+  readonly configDirOnA?: "default" | "elsewhere";
+}
+
+/** Two machines and what lies between them. */
+export class World {
+  readonly root: string;
+  readonly vault: string;
+  readonly #api: FakeApi;
+  readonly #terminals: TerminalServer;
+  #a: Machine | null = null;
+  #b: Machine | null = null;
+
+  /** Use `withWorld`. */
+  constructor(root: string, api: FakeApi) {
+    this.root = root;
+    this.vault = join(root, "share", "vault");
+    this.#api = api;
+    this.#terminals = new TerminalServer(join(root, "tmux"));
+  }
+
+  /** Alice's machine, where the vault and its key were made. */
+  get a(): Machine {
+    assert.ok(this.#a, "the world is set up");
+    return this.#a;
+  }
+
+  /** The other machine: another user name, the project in another folder. */
+  get b(): Machine {
+    assert.ok(this.#b, "the world is set up");
+    return this.#b;
+  }
+
+  /** Makes both machines, sets A up with a new vault, and lets B join it. */
+  async setUp(options: WorldOptions): Promise<void> {
+    const client = await installClient(options.version ?? CURRENT);
+    const binary = await findBinary();
+    const parts = { client, api: this.#api, terminals: this.#terminals, binary };
+    const alice = join(this.root, "alice");
+    const elsewhere = { configDir: join(alice, "settings", "claude") };
+    this.#a = await Machine.create({
+      ...parts,
+      name: "A",
+      home: alice,
+      project: join(alice, "code", "app"),
+      ...(options.configDirOnA === "elsewhere" ? elsewhere : {}),
+    });
+    this.#b = await Machine.create({
+      ...parts,
+      name: "B",
+      home: join(this.root, "homes", "bob"),
+      project: join(this.root, "homes", "bob", "work", "checkouts", "the-app"),
+    });
+    if (options.remote !== "none") {
+      await clone(this.a, "git@example.com:acme/app.git");
+      await clone(this.b, "https://example.com/acme/app");
+    }
+    await mkdir(join(this.root, "share"));
+    await this.a.sync("init", "--dir", this.vault, "--yes", "--no-input");
+    await this.a.sync("install", "--global");
+    await this.b.trySync(["init", "--dir", this.vault, "--yes", "--no-input"]);
+    const { stdout: key } = await this.a.sync("key", "export");
+    const imported = await this.b.trySync(["key", "import"], key);
+    assert.equal(imported.code, 0, `key import on B: ${imported.stderr}`);
+    await this.b.sync("install", "--global");
+  }
+
+  /** Waits until the session can be pulled, whole, to `to`; returns it as it is there. */
+  async arrives(sessionId: string, from: Machine, to: Machine): Promise<Transcript> {
+    const sent = await from.transcript(sessionId);
+    const what = `session ${sessionId} of ${from.name} is in the vault, to its last byte`;
+    let last = "";
+    return await until(what, async () => {
+      last = (await to.sync("pull")).stderr;
+      const there = (await to.transcripts()).find((one) => one.sessionId === sessionId);
+      return there?.text === sent.text ? there : null;
+    }, { seen: async () => `pull: ${last}\nstatus: ${(await from.trySync(["status"])).stdout}` });
+  }
+
+  /** Takes the shared folder away, as an unplugged disk or a network mount that is down. */
+  async unplugVault(): Promise<void> {
+    await rename(join(this.root, "share"), join(this.root, "unplugged"));
+  }
+
+  /** Brings the shared folder back. */
+  async replugVault(): Promise<void> {
+    // Nothing may have been made in the vault's place meanwhile: that would hide the real one.
+    await rename(join(this.root, "unplugged"), join(this.root, "share"));
+  }
+
+  /** The client of another version, for both machines. */
+  async clientOf(version: string): Promise<Client> {
+    return await installClient(version);
+  }
+
+  /** Ends what runs in terminals and removes everything. */
+  async tearDown(): Promise<void> {
+    await this.#terminals.close();
+    await this.#api.close();
+    // A detached worker may still be writing here.
+    await rm(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+/**
+ * Declares a test that gets a world of its own.
+ *
+ * @param name symbol and criterion, as in every test of this project.
+ */
+export function clientTest(
+  name: string,
+  options: WorldOptions,
+  body: (world: World) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    // Pipes of killed clients may be reported after the test that killed them.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: async () => {
+      // Short, because a socket's path inside it must fit into about 100 bytes.
+      const root = await realpath(await mkdtemp(join(tmpdir(), "cs-")));
+      const world = new World(root, await startFakeApi());
+      try {
+        await world.setUp(options);
+        await body(world);
+      } finally {
+        await world.tearDown();
+      }
+    },
+  });
+}
+
+async function findBinary(): Promise<string> {
+  const built = fileURLToPath(new URL("../../dist/claude-sync", import.meta.url));
+  const binary = process.env["CLAUDE_SYNC_BINARY"] || built;
+  try {
+    await access(binary);
+    return binary;
+  } catch (cause) {
+    const hint = "build it with `deno task build`, or name another with CLAUDE_SYNC_BINARY";
+    throw new Error(`No claude-sync at "${binary}": ${hint}`, { cause });
+  }
+}
+
+async function clone(machine: Machine, remote: string): Promise<void> {
+  const env = { PATH: toolPath(), HOME: machine.home };
+  for (const args of [["init", "-q", "-b", "main"], ["remote", "add", "origin", remote]]) {
+    const where = { cwd: machine.project, env, timeoutMs: 30_000 };
+    const { code, stderr } = await run(["git", ...args], where);
+    assert.equal(code, 0, `git ${args.join(" ")}: ${stderr}`);
+  }
+}
