@@ -43,7 +43,8 @@ export interface DirEntry {
 /**
  * Local files. Synchronous on purpose: the calls are short, the fastest on both runtimes, and a
  * simulated disk can order them. Absent is a value (`null` or false); every other failure is a
- * `ClaudeSyncError` with code `local-io` or `no-space` and the path.
+ * `ClaudeSyncError` with code `local-io` or `no-space` and the path, its cause the system's error
+ * (`errnoOf` in `base/errno.ts` tells which). A symbolic link where none is followed: `unsafe-file`.
  */
 export interface FileSystem {
   /** Does not follow a symbolic link at the end. Null when absent. */
@@ -54,7 +55,7 @@ export interface FileSystem {
   readDir(path: string): DirEntry[] | null;
   /** Whole file, never through a symbolic link at the end. Null when absent. Throws `too-large` past `maxBytes`. */
   readFile(path: string, maxBytes: number): Bytes | null;
-  /** Opens for reading, never through a symbolic link at the end. Null when absent. */
+  /** Opens for reading, never through a symbolic link at the end. Null when absent. Close it. */
   openRead(path: string): ReadHandle | null;
   /** Creates the folder and its parents (mode 0700 for those it makes). */
   makeDir(path: string): void;
@@ -113,10 +114,55 @@ export interface Host {
   process(pid: number): { alive: boolean; startTicks: string | null };
 }
 
+/** Where and with what a child process runs. */
+export interface ChildOptions {
+  /** Absolute; the current folder unless given. */
+  readonly cwd?: string;
+  /** Changes to our own environment; a variable with the value null is left out. */
+  readonly env?: Readonly<Record<string, string | null>>;
+}
+
+/** How `run` feeds and bounds a child process. */
+export interface RunOptions extends ChildOptions {
+  /** Bytes for its standard input, ours, or none (the default). */
+  readonly stdin?: Bytes | "inherit" | "ignore";
+  /** Killed after this time; 60 s unless given. */
+  readonly timeoutMs?: number;
+  /** The most that is kept of stdout and of stderr, each; 16 MiB unless given. Past it the child is killed. */
+  readonly outputBytesMax?: number;
+  /** Aborting kills the child and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a child process ended. */
+export interface RunResult {
+  /** Exit code, or null when a signal ended it. */
+  readonly code: number | null;
+  /** E.g. `SIGTERM`, or null. */
+  readonly signal: string | null;
+  readonly stdout: Bytes;
+  readonly stderr: Bytes;
+}
+
+/**
+ * Other programs, started directly and never through a shell. `argv[0]` is an absolute path or a name
+ * looked up in PATH. Errors: `not-found` when there is no such program, `local-io` when it cannot
+ * be started or runs past its time, `too-large` when it prints more than it may.
+ */
+export interface Processes {
+  /** Runs to the end and collects what it prints. An exit code other than 0 is a result. */
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Runs with our terminal and gives its exit code (128 + number when a signal ended it). */
+  exec(argv: readonly string[], options?: ChildOptions): Promise<number>;
+  /** Starts it in a session of its own without input or output; it survives us. Resolves once started. */
+  spawnDetached(argv: readonly string[], options?: ChildOptions): Promise<void>;
+}
+
 /** Everything together, as `main.ts` builds it. */
 export interface Platform {
   readonly clock: Clock;
   readonly random: Random;
   readonly fs: FileSystem;
   readonly host: Host;
+  readonly processes: Processes;
 }
