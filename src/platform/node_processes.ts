@@ -76,6 +76,8 @@ class ChildWatch {
     }, timeoutMs);
     this.#onAbort = () => this.#fail(options.signal?.reason);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    // Aborted while the child was being started.
+    if (options.signal?.aborted) this.#onAbort();
     child.on("error", (error) => this.#fail(localError("run", this.#program, error)));
   }
 
