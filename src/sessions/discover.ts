@@ -1,0 +1,303 @@
+/**
+ * Finds every session's files. Each of the client's folders is listed once, however many sessions
+ * there are, and each file costs one `lstat`. Links are not followed, with one exception that the
+ * client has too: a project's folder may be a link to another place inside `projects/`.
+ */
+import type { DirEntry, FileStat, FileSystem } from "../platform/types.ts";
+import type { ClaudeRoot } from "./claude_root.ts";
+import { fileNameProblem, parseFileName, TRANSCRIPT } from "./file_name.ts";
+import type { FileName } from "./file_name.ts";
+import { areaDir } from "./layout.ts";
+import { legacyOwner } from "./legacy_owner.ts";
+import { pathBelow, pathRules } from "./local_path.ts";
+import type { PathRules } from "./local_path.ts";
+import { parseSessionId } from "./session_id.ts";
+import type { SessionId } from "./session_id.ts";
+import { isTempName } from "./write_back.ts";
+
+/** Most sessions that are taken; the rest is reported as skipped. */
+export const SESSIONS_MAX = 100_000;
+/** Most files of one session that are taken; the rest is reported as skipped. */
+export const SESSION_FILES_MAX = 10_000;
+/** Deepest folder below a session's own folder that is entered. */
+export const FOLDER_DEPTH_MAX = 12;
+
+/** One regular file of a session. */
+export interface LocalFile {
+  readonly name: FileName;
+  /** Absolute path. */
+  readonly path: string;
+  readonly stat: FileStat;
+}
+
+/**
+ * What one project folder holds of one session. An id that stands in two folders gives two of these,
+ * which share the files outside `projects/` (the same paths in both).
+ */
+export interface LocalSession {
+  readonly id: SessionId;
+  /** Name of the folder below `projects/`. */
+  readonly slug: string;
+  /** At least one, the transcript first when there is one, then by name. */
+  readonly files: readonly LocalFile[];
+}
+
+/** Why something was left out. */
+export type SkipKind =
+  /** The name is not safe on all systems. */
+  | "unsafe-name"
+  /** Machine-local or secret by its name; nothing to worry about. */
+  | "never-synced"
+  /** A symbolic link. */
+  | "link"
+  /** Neither a file nor a folder. */
+  | "special"
+  /** A transcript that no session id or known agent file names. */
+  | "unknown-transcript"
+  /** A limit was reached. */
+  | "limit";
+
+/** Something in Claude Code's folders that is not synced, and why. */
+export interface SkippedPath {
+  readonly path: string;
+  readonly kind: SkipKind;
+  /** For people; reads on after the path ("is a symbolic link"). */
+  readonly reason: string;
+}
+
+/** What is on this machine. */
+export interface Discovery {
+  /** By slug, then id. */
+  readonly sessions: readonly LocalSession[];
+  readonly skipped: readonly SkippedPath[];
+  /** Slugs that are links to other slugs: what is placed in one is seen from both. */
+  readonly slugLinks: ReadonlyMap<string, string>;
+  /** Our own unfinished temporary files, for `sweepTemps`. */
+  readonly temps: readonly LocalTemp[];
+}
+
+/** A temporary file of ours. */
+export interface LocalTemp {
+  readonly path: string;
+}
+
+/**
+ * Lists all sessions. Absent folders count as empty. Files outside `projects/` whose session has
+ * nothing in any project folder are left alone. Throws `local-io` when a folder cannot be read.
+ */
+export function discoverSessions(fs: FileSystem, root: ClaudeRoot): Discovery {
+  return new Finder(fs, root).run();
+}
+
+class Finder {
+  readonly #fs: FileSystem;
+  readonly #root: ClaudeRoot;
+  readonly #rules: PathRules;
+  readonly #sessions: LocalSession[] = [];
+  readonly #skipped: SkippedPath[] = [];
+  readonly #slugLinks = new Map<string, string>();
+  readonly #temps: LocalTemp[] = [];
+  /** Files outside `projects/`, listed once for all sessions. */
+  #shared: SharedFolders = { todos: new Map(), histories: new Set(), tasks: new Set() };
+  readonly #sharedFiles = new Map<SessionId, readonly LocalFile[]>();
+
+  constructor(fs: FileSystem, root: ClaudeRoot) {
+    this.#fs = fs;
+    this.#root = root;
+    this.#rules = pathRules(root.os);
+  }
+
+  run(): Discovery {
+    const projects = areaDir(this.#root, "projects");
+    this.#shared = {
+      todos: this.#todosById(),
+      histories: this.#idFolders(areaDir(this.#root, "file-history")),
+      tasks: this.#idFolders(areaDir(this.#root, "tasks")),
+    };
+    const entries = this.#list(projects);
+    const folders = new Set(entries.filter((e) => e.kind === "directory").map((e) => e.name));
+    for (const entry of entries) {
+      if (entry.kind === "directory") this.#addSlug(projects, entry.name);
+      else if (entry.kind === "symlink") this.#addSlugLink(projects, entry.name, folders);
+    }
+    return {
+      sessions: this.#sessions,
+      skipped: this.#skipped,
+      slugLinks: this.#slugLinks,
+      temps: this.#temps,
+    };
+  }
+
+  /** Entries of a folder that is itself no link. */
+  #list(dir: string): DirEntry[] {
+    const stat = this.#fs.lstat(dir);
+    if (stat === null) return [];
+    if (stat.kind === "directory") return this.#fs.readDir(dir) ?? [];
+    this.#skip(dir, stat.kind === "symlink" ? "link" : "special");
+    return [];
+  }
+
+  #addSlugLink(projects: string, slug: string, folders: ReadonlySet<string>): void {
+    const path = this.#rules.join(projects, slug);
+    const target = this.#fs.realpath(path);
+    const home = this.#fs.realpath(projects);
+    const below = target === null || home === null ? null : pathBelow(this.#root.os, home, target);
+    if (below === null || below === "") {
+      this.#skip(path, "link", "is a symbolic link that leads out of the projects folder");
+    } else if (folders.has(below)) {
+      this.#slugLinks.set(slug, below);
+    } else {
+      this.#addSlug(projects, slug);
+    }
+  }
+
+  #addSlug(projects: string, slug: string): void {
+    const dir = this.#rules.join(projects, slug);
+    const found = new Map<SessionId, LocalFile[]>();
+    const filesOf = (id: SessionId) => {
+      const files = found.get(id) ?? [];
+      found.set(id, files);
+      return files;
+    };
+    for (const entry of this.#fs.readDir(dir) ?? []) {
+      const path = this.#rules.join(dir, entry.name);
+      if (entry.kind === "directory") {
+        const id = parseSessionId(entry.name);
+        if (id !== null) this.#addFolder(filesOf(id), path, "side", 1);
+      } else if (entry.name.endsWith(".jsonl")) {
+        this.#addTranscript(filesOf, path, entry);
+      } else if (entry.kind === "symlink" && parseSessionId(entry.name) !== null) {
+        this.#skip(path, "link");
+      } else if (isTempName(entry.name)) {
+        this.#temps.push({ path });
+      }
+    }
+    for (const id of [...found.keys()].sort()) this.#addSession(slug, id, found.get(id) ?? []);
+  }
+
+  #addTranscript(
+    filesOf: (id: SessionId) => LocalFile[],
+    path: string,
+    entry: DirEntry,
+  ): void {
+    const id = parseSessionId(entry.name.slice(0, -".jsonl".length));
+    const name = id === null ? parseFileName(`legacy/${entry.name}`) : TRANSCRIPT;
+    if (name === null) return this.#skip(path, "unknown-transcript");
+    const stat = this.#regular(path, entry.kind);
+    // The client makes empty transcripts and takes them for absent.
+    if (stat === null || (id !== null && stat.sizeBytes === 0)) return;
+    const owner = id ?? legacyOwner(this.#fs, path);
+    if (owner === null) return this.#skip(path, "unknown-transcript");
+    if (id === null) filesOf(owner).push({ name, path, stat });
+    else filesOf(owner).unshift({ name, path, stat });
+  }
+
+  #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
+    const all = [...files, ...this.#sharedOf(id)];
+    if (all.length === 0) return;
+    const path = this.#rules.join(areaDir(this.#root, "projects"), slug, `${id}.jsonl`);
+    if (this.#sessions.length >= SESSIONS_MAX) return this.#skip(path, "limit");
+    if (all.length > SESSION_FILES_MAX) {
+      const dropped = all.length - SESSION_FILES_MAX;
+      this.#skip(path, "limit", `has ${dropped} files more than ${SESSION_FILES_MAX}`);
+      all.length = SESSION_FILES_MAX;
+    }
+    this.#sessions.push({ id, slug, files: sortFiles(all) });
+  }
+
+  #sharedOf(id: SessionId): readonly LocalFile[] {
+    const known = this.#sharedFiles.get(id);
+    if (known !== undefined) return known;
+    const files: LocalFile[] = [...(this.#shared.todos.get(id) ?? [])];
+    for (const area of ["file-history", "tasks"] as const) {
+      const folders = area === "tasks" ? this.#shared.tasks : this.#shared.histories;
+      if (!folders.has(id)) continue;
+      this.#addFolder(files, this.#rules.join(areaDir(this.#root, area), id), area, 1);
+    }
+    this.#sharedFiles.set(id, files);
+    return files;
+  }
+
+  /** Adds the regular files below `dir`; `prefix` is their name's beginning. */
+  #addFolder(files: LocalFile[], dir: string, prefix: string, depth: number): void {
+    if (depth > FOLDER_DEPTH_MAX) return this.#skip(dir, "limit", "lies too deep");
+    for (const entry of this.#fs.readDir(dir) ?? []) {
+      const path = this.#rules.join(dir, entry.name);
+      const text = `${prefix}/${entry.name}`;
+      if (isTempName(entry.name)) {
+        this.#temps.push({ path });
+      } else if (entry.kind === "directory") {
+        this.#addFolder(files, path, text, depth + 1);
+      } else {
+        this.#addFile(files, path, text, entry.kind);
+      }
+    }
+  }
+
+  #addFile(files: LocalFile[], path: string, text: string, kind: DirEntry["kind"]): void {
+    if (files.length > SESSION_FILES_MAX) return;
+    const problem = fileNameProblem(text);
+    if (problem !== null) return this.#skip(path, problem.kind, problem.reason);
+    const stat = this.#regular(path, kind);
+    const name = parseFileName(text);
+    if (stat !== null && name !== null) files.push({ name, path, stat });
+  }
+
+  #regular(path: string, kind: DirEntry["kind"]): FileStat | null {
+    if (kind === "symlink") return this.#skip(path, "link"), null;
+    if (kind !== "file") return this.#skip(path, "special"), null;
+    const stat = this.#fs.lstat(path);
+    return stat?.kind === "file" ? stat : null;
+  }
+
+  #idFolders(dir: string): ReadonlySet<SessionId> {
+    const ids = new Set<SessionId>();
+    for (const entry of this.#list(dir)) {
+      const id = parseSessionId(entry.name);
+      if (id === null) continue;
+      if (entry.kind === "directory") ids.add(id);
+      else if (entry.kind === "symlink") this.#skip(this.#rules.join(dir, entry.name), "link");
+    }
+    return ids;
+  }
+
+  #todosById(): ReadonlyMap<SessionId, readonly LocalFile[]> {
+    const dir = areaDir(this.#root, "todos");
+    const todos = new Map<SessionId, LocalFile[]>();
+    for (const entry of this.#list(dir)) {
+      const path = this.#rules.join(dir, entry.name);
+      const id = parseSessionId(entry.name.slice(0, 36));
+      if (isTempName(entry.name)) this.#temps.push({ path });
+      if (id === null) continue;
+      const files = todos.get(id) ?? [];
+      const own = entry.name.includes("@") ? entry.name : entry.name.replaceAll(id, "@");
+      this.#addFile(files, path, `todos/${own}`, entry.kind);
+      if (files.length > 0) todos.set(id, files);
+    }
+    return todos;
+  }
+
+  #skip(path: string, kind: SkipKind, reason = REASONS[kind]): void {
+    this.#skipped.push({ path, kind, reason });
+  }
+}
+
+interface SharedFolders {
+  readonly todos: ReadonlyMap<SessionId, readonly LocalFile[]>;
+  readonly histories: ReadonlySet<SessionId>;
+  readonly tasks: ReadonlySet<SessionId>;
+}
+
+const REASONS: Readonly<Record<SkipKind, string>> = {
+  "unsafe-name": "has a name that is not safe on every system",
+  "never-synced": "belongs to this machine or may hold secrets",
+  "link": "is a symbolic link",
+  "special": "is no regular file",
+  "unknown-transcript": "is no session that can be told by its name",
+  "limit": "is past the largest number of sessions",
+};
+
+function sortFiles(files: LocalFile[]): LocalFile[] {
+  const rank = (file: LocalFile) => file.name === TRANSCRIPT ? "" : file.name;
+  return files.sort((a, b) => rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0);
+}

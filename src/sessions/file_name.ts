@@ -1,0 +1,137 @@
+/**
+ * Names of a session's files. A `FileName` says where a file stands inside its session, is the same
+ * on all machines and is the only thing about paths that the vault holds. Names that come out of a
+ * vault may have been made by somebody who wants to write elsewhere, so all of them pass here.
+ */
+declare const brand: unique symbol;
+
+/**
+ * A file's place inside its session, `/`-separated:
+ * `transcript`, `side/<path>` (below `projects/<slug>/<id>/`), `file-history/<name>`,
+ * `todos/<name>` where `@` stands for the session's id, `tasks/<path>`, `legacy/agent-<hex>.jsonl`.
+ */
+export type FileName = string & { readonly [brand]: "FileName" };
+
+/** The transcript's own name. */
+export const TRANSCRIPT = "transcript" as FileName;
+
+/** Most segments in a name. */
+export const NAME_DEPTH_MAX = 12;
+/** Most UTF-8 bytes in one segment. */
+export const NAME_SEGMENT_BYTES_MAX = 200;
+/** Most UTF-8 bytes in a whole name. */
+export const NAME_BYTES_MAX = 1024;
+
+/** Why a name is refused: text for people, and whether it is one that must never leave a machine. */
+export interface NameProblem {
+  readonly kind: "unsafe-name" | "never-synced";
+  readonly reason: string;
+}
+
+// Cc control, Cf bidi, zero-width and tag characters, Zl/Zp separators, Cs lone surrogates.
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+const WINDOWS_FORBIDDEN = /[\\<>:"|?*]/;
+const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)/i;
+const SHORT_NAME = /~[0-9]/;
+
+/** What belongs to one machine or holds secrets. Tested on the folded segment; wins over everything. */
+const NEVER_SYNCED: readonly RegExp[] = [
+  /^\.credentials/,
+  /^settings.*\.json/,
+  /^managed-settings.*\.json/,
+  /^\.claude\.json/,
+  /^sessions-index\.json/,
+  /^\.session-aliases/,
+  /^\.claude-sync/,
+  /^\.env/,
+  /^\.(git|ssh|gnupg|aws|netrc|npmrc|ds_store)$/,
+  /\.(key|pem|p12|pfx|sock|lock|pid)$/,
+  /^\.?lock$/,
+  /^id_(rsa|dsa|ecdsa|ed25519)/,
+];
+
+const encoder = new TextEncoder();
+const TODO = /^@(-[^@]*|-agent-@)?\.json$/;
+const LEGACY = /^agent-[0-9a-f]{1,64}\.jsonl$/;
+
+/** Gives the name, or null unless it is one of the known forms and safe on every system. */
+export function parseFileName(text: string): FileName | null {
+  return fileNameProblem(text) === null ? text as FileName : null;
+}
+
+/** Says what is wrong with a name; null when it may be used. */
+export function fileNameProblem(text: string): NameProblem | null {
+  const [area, ...rest] = text.split("/");
+  if (text === TRANSCRIPT) return null;
+  if (encoder.encode(text).length > NAME_BYTES_MAX) return unsafe("is too long");
+  if (rest.length === 0) return unsafe("is not the name of a session file");
+  if (rest.length + 1 > NAME_DEPTH_MAX) return unsafe("lies too deep");
+  for (const segment of rest) {
+    const problem = segmentProblem(segment);
+    if (problem !== null) return problem;
+  }
+  return isInArea(area ?? "", rest) ? null : unsafe("is not the name of a session file");
+}
+
+function isInArea(area: string, rest: readonly string[]): boolean {
+  const name = rest[0] ?? "";
+  switch (area) {
+    case "side":
+    case "tasks":
+      return true;
+    case "file-history":
+      return rest.length === 1;
+    case "todos":
+      return rest.length === 1 && TODO.test(name);
+    case "legacy":
+      return rest.length === 1 && LEGACY.test(name);
+    default:
+      return false;
+  }
+}
+
+function segmentProblem(segment: string): NameProblem | null {
+  if (segment === "" || segment === "." || segment === "..") {
+    return unsafe("has an empty part or dots");
+  }
+  if (INVISIBLE.test(segment)) return unsafe("has control or invisible characters");
+  if (segment !== segment.normalize("NFC")) return unsafe("is not in Unicode form NFC");
+  if (WINDOWS_FORBIDDEN.test(segment)) return unsafe("has a character that Windows forbids");
+  if (/^\s|[\s.]$/u.test(segment)) return unsafe("begins or ends with a space or ends with a dot");
+  if (encoder.encode(segment).length > NAME_SEGMENT_BYTES_MAX) return unsafe("is too long");
+  const folded = fold(segment);
+  if (WINDOWS_DEVICE.test(segment) || WINDOWS_DEVICE.test(folded)) {
+    return unsafe("is a Windows device");
+  }
+  if (SHORT_NAME.test(folded)) return unsafe("looks like a Windows short name");
+  if (NEVER_SYNCED.some((pattern) => pattern.test(folded))) {
+    return { kind: "never-synced", reason: "belongs to this machine or may hold secrets" };
+  }
+  // A character that turns into a separator or dots in some normal form hides a path.
+  if (/[\\/:]/.test(folded) || /^\.+$/.test(folded)) return unsafe("hides a path");
+  return null;
+}
+
+function unsafe(reason: string): NameProblem {
+  return { kind: "unsafe-name", reason };
+}
+
+function fold(text: string): string {
+  return text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
+}
+
+/**
+ * Key under which two names collide on a disk that ignores case or Unicode form. At least as coarse
+ * as any file system's own rule.
+ */
+export function foldedFileName(name: FileName): string {
+  return fold(name);
+}
+
+/**
+ * How a file grows: "lines" = JSONL that the client appends to, "whole" = rewritten as one.
+ */
+export function fileKind(name: FileName): "lines" | "whole" {
+  if (name === TRANSCRIPT) return "lines";
+  return name.endsWith(".jsonl") && !name.startsWith("file-history/") ? "lines" : "whole";
+}

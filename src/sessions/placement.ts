@@ -1,0 +1,229 @@
+/** Where a project is on this machine. */
+import type { FileSystem, Host } from "../platform/types.ts";
+import { isClaudeSyncError } from "../errors.ts";
+import type { ClaudeRoot } from "./claude_root.ts";
+import type { LocalSession } from "./discover.ts";
+import { TRANSCRIPT } from "./file_name.ts";
+import { isObject, parseJsonObject } from "./json_object.ts";
+import { absolutePath, pathRules } from "./local_path.ts";
+import { identifyProject, projectKey } from "./project.ts";
+import type { ProjectIdentity } from "./project.ts";
+import { slugOf } from "./slug.ts";
+import { readTranscriptHead, readTranscriptTail } from "./transcript_file.ts";
+
+/** A folder that Claude Code has been used in here, and the key of the project it is. */
+export interface KnownFolder {
+  /** Absolute, links resolved; exists. */
+  readonly dir: string;
+  readonly key: string;
+}
+
+/** Newest transcripts of one slug that are asked for their working folder. */
+const TRANSCRIPTS_PER_SLUG = 4;
+const CLAUDE_JSON_BYTES_MAX = 64 * 1024 * 1024;
+/** Most folders that are looked at. */
+const FOLDERS_MAX = 20_000;
+
+/**
+ * The existing folders that local transcripts and `.claude.json` speak of, most recently used first.
+ * Transcripts that cannot be read and a `.claude.json` that does not parse are passed over.
+ */
+export function knownFolders(
+  fs: FileSystem,
+  host: Host,
+  root: ClaudeRoot,
+  sessions: readonly LocalSession[],
+): KnownFolder[] {
+  const dirs = new Map<string, string>();
+  const candidates = [...transcriptFolders(fs, host, sessions), ...claudeJsonFolders(fs, root)];
+  for (const candidate of candidates.slice(0, FOLDERS_MAX)) {
+    const dir = existingDir(fs, host, candidate);
+    if (dir !== null && !dirs.has(dir)) dirs.set(dir, projectKey(identifyProject(fs, host, dir)));
+  }
+  return [...dirs].map(([dir, key]) => ({ dir, key }));
+}
+
+function transcriptFolders(
+  fs: FileSystem,
+  host: Host,
+  sessions: readonly LocalSession[],
+): string[] {
+  const bySlug = new Map<string, { path: string; mtimeMs: number }[]>();
+  for (const { slug, files } of sessions) {
+    const transcript = files.find((file) => file.name === TRANSCRIPT);
+    if (transcript === undefined) continue;
+    const list = bySlug.get(slug) ?? [];
+    list.push({ path: transcript.path, mtimeMs: transcript.stat.mtimeMs });
+    bySlug.set(slug, list);
+  }
+  const slugs = [...bySlug].map(([slug, list]) => ({
+    slug,
+    newest: list.sort((a, b) => b.mtimeMs - a.mtimeMs).slice(0, TRANSCRIPTS_PER_SLUG),
+  }));
+  slugs.sort((a, b) => (b.newest[0]?.mtimeMs ?? 0) - (a.newest[0]?.mtimeMs ?? 0));
+  return slugs.flatMap(({ slug, newest }) => foldersOfSlug(fs, host, slug, newest));
+}
+
+/**
+ * Working folders that the slug's transcripts name. A transcript that came from another machine names
+ * that machine's folder first, so the search goes on until a folder has this very slug.
+ */
+function foldersOfSlug(
+  fs: FileSystem,
+  host: Host,
+  slug: string,
+  newest: readonly { path: string }[],
+): string[] {
+  const folders: string[] = [];
+  for (const { path } of newest) {
+    for (const cwd of workingFolders(fs, path)) {
+      const dir = existingDir(fs, host, cwd);
+      if (dir === null) continue;
+      folders.push(dir);
+      if (slugOf(dir) === slug) return folders;
+    }
+  }
+  return folders;
+}
+
+function* workingFolders(fs: FileSystem, path: string): Generator<string> {
+  try {
+    const first = readTranscriptHead(fs, path)?.firstCwd ?? null;
+    if (first !== null) yield first;
+    const last = readTranscriptTail(fs, path)?.lastCwd ?? null;
+    if (last !== null && last !== first) yield last;
+  } catch (error) {
+    if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
+  }
+}
+
+function claudeJsonFolders(fs: FileSystem, root: ClaudeRoot): string[] {
+  try {
+    const real = fs.realpath(root.claudeJsonPath);
+    const bytes = real === null ? null : fs.readFile(real, CLAUDE_JSON_BYTES_MAX);
+    const projects = bytes === null ? null : parseJsonObject(bytes)?.["projects"];
+    return isObject(projects) ? Object.keys(projects) : [];
+  } catch (error) {
+    if (isClaudeSyncError(error, "local-io", "too-large", "unsafe-file")) return [];
+    throw error;
+  }
+}
+
+/** The real path of an absolute path to a folder; null for everything else. */
+function existingDir(fs: FileSystem, host: Host, dir: string): string | null {
+  if (!pathRules(host.os).isAbsolute(dir) || dir.includes("\0")) return null;
+  try {
+    const real = fs.realpath(absolutePath(host.os, host.home, dir));
+    return real !== null && fs.lstat(real)?.kind === "directory" ? real : null;
+  } catch (error) {
+    if (isClaudeSyncError(error, "local-io")) return null;
+    throw error;
+  }
+}
+
+/** How a place was found. */
+export type PlacedBy =
+  /** The hook runs in a folder of this very project. */
+  | "hook"
+  /** The user mapped it. */
+  | "map"
+  /** Claude Code has been used there. */
+  | "known"
+  /** The same path under this home, or the same absolute path. */
+  | "same-path";
+
+/** A project's folder here. */
+export interface Placement {
+  /** Absolute, links resolved when it exists (a mapped one need not exist). */
+  readonly dir: string;
+  readonly how: PlacedBy;
+}
+
+/** What placing goes by. */
+export interface PlacementFacts {
+  readonly fs: FileSystem;
+  readonly host: Host;
+  /** The folder a hook reports. */
+  readonly hookCwd?: string;
+  /** The user's mappings: project key to absolute folder. */
+  readonly maps: ReadonlyMap<string, string>;
+  /** From `knownFolders`; earlier ones win. */
+  readonly known: readonly KnownFolder[];
+}
+
+/** The project's folder here, or null when nothing tells where it is. */
+export function placeProject(identity: ProjectIdentity, facts: PlacementFacts): Placement | null {
+  const { fs, host } = facts;
+  const key = projectKey(identity);
+  const hookDir = facts.hookCwd === undefined ? null : existingDir(fs, host, facts.hookCwd);
+  if (hookDir !== null && projectKey(identifyProject(fs, host, hookDir)) === key) {
+    return { dir: hookDir, how: "hook" };
+  }
+  const mapped = facts.maps.get(key);
+  if (mapped !== undefined) {
+    const absolute = absolutePath(host.os, host.home, mapped);
+    return { dir: existingDir(fs, host, absolute) ?? absolute, how: "map" };
+  }
+  const known = facts.known.find((folder) => folder.key === key);
+  if (known !== undefined) return { dir: known.dir, how: "known" };
+  const same = identity.kind === "git" ? null : translatedDir(identity, host);
+  const sameDir = same === null ? null : existingDir(fs, host, same);
+  return sameDir === null ? null : { dir: sameDir, how: "same-path" };
+}
+
+/**
+ * Where `pull --all` puts a project without a folder here. The folder need not exist. A path under
+ * the other home becomes the same path under this one; another absolute path stays (a path that this
+ * system cannot have goes under home, without its drive). A Git project goes where `originalCwd`, its
+ * transcript's first working folder, would be under this home, else to `<home>/<name>/<sub>`.
+ * Null when no safe path can be made.
+ */
+export function translatedDir(
+  identity: ProjectIdentity,
+  host: Host,
+  originalCwd: string | null = null,
+): string | null {
+  switch (identity.kind) {
+    case "home":
+      return belowHome(host, identity.path);
+    case "path":
+      return absoluteHere(host, identity.path);
+    case "git": {
+      const below = originalCwd === null ? null : pathUnderForeignHome(originalCwd);
+      const name = identity.remote.slice(identity.remote.lastIndexOf("/") + 1);
+      const fallback = identity.sub === "" ? name : `${name}/${identity.sub}`;
+      return (below === null ? null : belowHome(host, below)) ?? belowHome(host, fallback);
+    }
+  }
+}
+
+/** Home folders of the three systems, as they appear in transcripts of other machines. */
+const FOREIGN_HOME = /^(?:\/(?:home|Users)\/[^/]+|\/root|[A-Za-z]:\\Users\\[^\\]+)[\\/](.+)$/s;
+
+function pathUnderForeignHome(cwd: string): string | null {
+  const below = FOREIGN_HOME.exec(cwd)?.[1];
+  if (below === undefined) return null;
+  return /^[A-Za-z]:/.test(cwd) ? below.replaceAll("\\", "/") : below;
+}
+
+function belowHome(host: Host, path: string): string | null {
+  if (path === "") return absolutePath(host.os, host.cwd(), host.home);
+  const segments = path.split("/");
+  if (!segments.every((segment) => isFolderName(host, segment))) return null;
+  return pathRules(host.os).join(host.home, ...segments);
+}
+
+function absoluteHere(host: Host, path: string): string | null {
+  const isWindowsPath = /^([A-Z]:|\/)\//.test(path);
+  if (isWindowsPath !== (host.os === "windows")) {
+    return belowHome(host, path.replace(/^([A-Z]:)?\/+/, ""));
+  }
+  const rest = path.replace(/^[A-Z]:/, "").split("/").filter((segment) => segment !== "");
+  if (!rest.every((segment) => isFolderName(host, segment))) return null;
+  return pathRules(host.os).normalize(path);
+}
+
+function isFolderName(host: Host, segment: string): boolean {
+  if (segment === "" || segment === "." || segment === ".." || segment.includes("\0")) return false;
+  return host.os !== "windows" || !/[\\<>:"|?*]/.test(segment);
+}

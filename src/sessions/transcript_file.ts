@@ -1,0 +1,76 @@
+/** Facts about transcripts on disk, read in pieces: transcripts may be larger than memory. */
+import { concat } from "../base/bytes.ts";
+import type { FileSystem, ReadHandle } from "../platform/types.ts";
+import { lastCompleteLineEnd, RECORD_BYTES_MAX } from "./transcript.ts";
+import { extendFacts, NO_FACTS, transcriptHead, transcriptTail } from "./transcript_facts.ts";
+import type { TranscriptFacts, TranscriptHead, TranscriptTail } from "./transcript_facts.ts";
+
+const PIECE_BYTES = 4 * 1024 * 1024;
+const HEAD_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
+const TAIL_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
+
+/** Facts about the whole file, or null when it is absent. Throws `local-io`. */
+export function readTranscriptFacts(fs: FileSystem, path: string): TranscriptFacts | null {
+  return withFile(fs, path, (handle) => {
+    let facts = NO_FACTS;
+    let held: Uint8Array = new Uint8Array(0);
+    let isSkipping = false;
+    for (let offset = 0;;) {
+      const piece = readPiece(handle, offset, PIECE_BYTES);
+      if (piece.length === 0) return facts;
+      offset += piece.length;
+      const bytes = held.length === 0 ? piece : concat(held, piece);
+      const end = lastCompleteLineEnd(bytes);
+      const start = isSkipping && end > 0 ? bytes.indexOf(0x0a) + 1 : 0;
+      if (end > 0) {
+        facts = extendFacts(facts, bytes.subarray(start, end));
+        isSkipping = false;
+      }
+      held = bytes.subarray(end);
+      if (held.length > RECORD_BYTES_MAX) isSkipping = true;
+      if (isSkipping) held = new Uint8Array(0);
+    }
+  });
+}
+
+/** The first working folder, looked for in the first 16 MiB. Null when the file is absent. */
+export function readTranscriptHead(fs: FileSystem, path: string): TranscriptHead | null {
+  return withFile(fs, path, (handle) => {
+    let head: TranscriptHead = { firstCwd: null };
+    for (const size of HEAD_BYTES) {
+      const bytes = readPiece(handle, 0, size);
+      head = transcriptHead(bytes);
+      if (head.firstCwd !== null || bytes.length < size) break;
+    }
+    return head;
+  });
+}
+
+/** What the last records tell, looked for in the last 16 MiB. Null when the file is absent. */
+export function readTranscriptTail(fs: FileSystem, path: string): TranscriptTail | null {
+  return withFile(fs, path, (handle) => {
+    const { sizeBytes } = handle.stat();
+    let tail = transcriptTail(new Uint8Array(0));
+    for (const size of TAIL_BYTES) {
+      tail = transcriptTail(readPiece(handle, Math.max(0, sizeBytes - size), size));
+      const isFull = tail.lastActivityMs !== null && tail.lastVersion !== null;
+      if (isFull || size >= sizeBytes) break;
+    }
+    return tail;
+  });
+}
+
+function readPiece(handle: ReadHandle, offset: number, size: number): Uint8Array {
+  const piece = new Uint8Array(size);
+  return piece.subarray(0, handle.readAt(piece, offset));
+}
+
+function withFile<T>(fs: FileSystem, path: string, read: (handle: ReadHandle) => T): T | null {
+  const handle = fs.openRead(path);
+  if (handle === null) return null;
+  try {
+    return read(handle);
+  } finally {
+    handle.close();
+  }
+}

@@ -1,0 +1,156 @@
+/** Replacing a session's file so that no crash, link or other writer can make it lose bytes. */
+import { toHex } from "../base/bytes.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import type { Clock, FileStat, FileSystem, Random, WriteHandle } from "../platform/types.ts";
+import type { ClaudeRoot } from "./claude_root.ts";
+import { pathBelow, pathRules } from "./local_path.ts";
+
+/** What writing needs of the world. */
+export interface WriteBackDeps {
+  readonly fs: FileSystem;
+  readonly random: Random;
+  readonly root: ClaudeRoot;
+}
+
+/** "changed-meanwhile": the file is not as expected any more; nothing was written. */
+export type WriteOutcome = "written" | "changed-meanwhile";
+
+/** Age from which a temporary file of ours is one that a crash left behind. */
+export const TEMP_STALE_MS = 60 * 60_000;
+
+const TEMP_NAME = /^\.claude-sync-[0-9a-f]{16}\.tmp$/;
+const TEMP_RANDOM_BYTES = 8;
+
+/** Whether a file name is one of our temporary files. No transcript or sidecar can have such a name. */
+export function isTempName(name: string): boolean {
+  return TEMP_NAME.test(name);
+}
+
+/** Whether a file is still the one that `expected` describes, unchanged; null means absent. */
+export function isSameFile(actual: FileStat | null, expected: FileStat | null): boolean {
+  if (actual === null || expected === null) return actual === expected;
+  return actual.kind === "file" && expected.kind === "file" &&
+    actual.sizeBytes === expected.sizeBytes && actual.mtimeMs === expected.mtimeMs &&
+    actual.ino === expected.ino && actual.dev === expected.dev;
+}
+
+/**
+ * Gives `path` the content that `writeContent` writes, and `mtimeMs` as its time, mode 0600. Missing
+ * folders are made. The content is on the disk before it gets the name, so that a crash leaves the old
+ * or the new file; and the name is only taken when the file there is still the `expected` one (null:
+ * when there is none). `path` lies below the configuration folder; folders on the way to it that are
+ * links leading out of it throw `unsafe-file`. Throws `local-io` or `no-space`; then nothing changed.
+ * An error of `writeContent` passes through.
+ */
+export function replaceSessionFile(
+  deps: WriteBackDeps,
+  path: string,
+  expected: FileStat | null,
+  writeContent: (handle: WriteHandle) => void,
+  mtimeMs: number,
+): WriteOutcome {
+  const { fs, random, root } = deps;
+  const { dirname, join } = pathRules(root.os);
+  const dir = dirname(path);
+  if (!isSameFile(fs.lstat(path), expected)) return "changed-meanwhile";
+  makeSafeDir(fs, root, dir);
+  const temp = join(dir, `.claude-sync-${toHex(random.bytes(TEMP_RANDOM_BYTES))}.tmp`);
+  const handle = fs.createFile(temp);
+  let isPublished = false;
+  try {
+    try {
+      writeContent(handle);
+      handle.sync();
+    } finally {
+      handle.close();
+    }
+    fs.setMtime(temp, mtimeMs);
+    makeSafeDir(fs, root, dir);
+    isPublished = publish(fs, temp, path, expected);
+  } finally {
+    if (!isPublished) removeQuietly(fs, temp);
+  }
+  if (!isPublished) return "changed-meanwhile";
+  fs.syncDir(dir);
+  return "written";
+}
+
+function publish(
+  fs: FileSystem,
+  temp: string,
+  path: string,
+  expected: FileStat | null,
+): boolean {
+  if (expected === null) {
+    // A second name never replaces a file, not even one that appears in this instant.
+    const linked = fs.link(temp, path);
+    if (linked === true) removeQuietly(fs, temp);
+    if (linked !== null) return linked;
+  }
+  if (!isSameFile(fs.lstat(path), expected)) return false;
+  fs.rename(temp, path);
+  return true;
+}
+
+/**
+ * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder may
+ * be a link; a folder below it only if it leads to another place inside.
+ */
+function makeSafeDir(fs: FileSystem, root: ClaudeRoot, dir: string): void {
+  const { join } = pathRules(root.os);
+  const below = pathBelow(root.os, root.configDir, dir);
+  if (below === null || below.split("/").some((part) => part === "." || part === "..")) {
+    throw new ClaudeSyncError("bug", "Broken invariant: session files lie in the config folder");
+  }
+  if (fs.realpath(root.configDir) === null) fs.makeDir(root.configDir);
+  const realRoot = fs.realpath(root.configDir);
+  let at = root.configDir;
+  for (const part of below === "" ? [] : below.split("/")) {
+    at = join(at, part);
+    const stat = fs.lstat(at);
+    if (stat === null) fs.makeDir(at);
+    else if (stat.kind === "symlink") checkLink(fs, root, realRoot, at);
+    else if (stat.kind !== "directory") throw unsafe(at, "is no folder");
+  }
+}
+
+function checkLink(fs: FileSystem, root: ClaudeRoot, realRoot: string | null, at: string): void {
+  const target = fs.realpath(at);
+  const isInside = target !== null && realRoot !== null &&
+    pathBelow(root.os, realRoot, target) !== null;
+  if (!isInside) throw unsafe(at, "is a link that leads out of Claude Code's folder");
+  if (fs.lstat(target)?.kind !== "directory") throw unsafe(at, "is a link to no folder");
+}
+
+function unsafe(path: string, what: string): ClaudeSyncError {
+  return new ClaudeSyncError("unsafe-file", `Cannot write below '${path}' as it ${what}`, { path });
+}
+
+function removeQuietly(fs: FileSystem, path: string): void {
+  try {
+    fs.removeFile(path);
+  } catch (error) {
+    // The outcome of the write matters more; `sweepTemps` removes the file later.
+    if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
+  }
+}
+
+/**
+ * Removes those of our temporary files (from `discoverSessions`) that are older than an hour, which
+ * only a crash leaves behind. Gives the number removed. Files that cannot be removed stay.
+ */
+export function sweepTemps(
+  fs: FileSystem,
+  clock: Clock,
+  temps: readonly { readonly path: string }[],
+): number {
+  let removed = 0;
+  for (const { path } of temps) {
+    const stat = fs.lstat(path);
+    // The time may already be that of the content; the file is then old enough, and finished.
+    if (stat?.kind !== "file" || clock.nowMs() - stat.mtimeMs < TEMP_STALE_MS) continue;
+    removeQuietly(fs, path);
+    removed++;
+  }
+  return removed;
+}
