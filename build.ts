@@ -1,12 +1,13 @@
 /**
  * Builds one self-contained executable per target.
  *
- *     deno task build                  this machine -> dist/claude-sync
- *     deno task build --all            every target -> dist/claude-sync-<target> and dist/SHA256SUMS
- *     deno task build --engine deno    this machine, with `deno compile` instead of Bun
- *     deno task build --outdir DIR     somewhere else than dist
+ *     deno task build                 this machine -> dist/claude-sync
+ *     deno task build --all           every target -> dist/claude-sync-<target>, dist/SHA256SUMS
+ *     deno task build --engine deno   this machine, with `deno compile` instead of Bun
+ *     deno task build --outdir DIR    somewhere else than dist
  *
- * The same source gives the same bytes in every folder: the compiler sees no settings but those below.
+ * The same source gives the same bytes in every folder: the compiler sees no settings but those
+ * below.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -40,8 +41,9 @@ const TARGETS = [
 type Target = (typeof TARGETS)[number];
 
 /**
- * What makes a compiled program deaf to the folder it is started in. Without the `autoload` flags it
- * would load that folder's `.env` (proxies, endpoints) and run its `bunfig.toml`'s preload scripts.
+ * What makes a compiled program deaf to the folder it is started in. Without the `autoload` flags
+ * it would load that folder's `.env` (proxies, endpoints) and run its `bunfig.toml`'s preload
+ * scripts.
  */
 const HARDENING = [
   "--no-compile-autoload-dotenv",
@@ -99,7 +101,8 @@ function installedRuntime(packageName: string): string | null {
 
 /**
  * The compiler for this machine, straight from its platform package, so that no install script has
- * to run. glibc and musl packages may be installed side by side: the one that starts is the right one.
+ * to run. glibc and musl packages may be installed side by side: the one that starts is the right
+ * one.
  */
 function hostRuntime(): Runtime {
   const os = process.platform === "win32" ? "windows" : process.platform;

@@ -1,9 +1,9 @@
 /**
  * Runs the tests and ends with one plain line `N passed, N failed`.
  *
- *     deno task test                    builds dist/claude-sync, then runs all tests but tests/client
- *     deno task test tests/vault/       only these files or folders (flags of `deno test` work too)
- *     deno task test:client             the tests with the real client
+ *     deno task test                 builds dist/claude-sync, then all tests but tests/client
+ *     deno task test tests/vault/    only these files or folders (flags of `deno test` work too)
+ *     deno task test:client          the tests with the real client
  */
 import { spawn, spawnSync } from "node:child_process";
 import { dirname } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * `deno.lock` must work through any npm registry. Written behind a mirror it would name that mirror's
- * host for every package: such a file is refused here.
+ * `deno.lock` must work through any npm registry. Written behind a mirror it would name that
+ * mirror's host for every package: such a file is refused here.
  */
 import fs from "node:fs";
 import process from "node:process";
