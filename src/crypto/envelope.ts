@@ -1,6 +1,7 @@
 /**
- * Encrypts and opens objects (FORMAT.md section 5): a key of its own for every object, derived from everything that
- * the object is, which is also bound as AAD. What may be stored is made by `seal` in `sealed.ts`.
+ * Encrypts and opens objects (FORMAT.md section 5): a key of its own for every object, derived from
+ * everything that the object is, which is also bound as AAD. What may be stored is made by `seal`
+ * in `sealed.ts`.
  */
 import { assert } from "../base/assert.ts";
 import { type Bytes, concat, utf8 } from "../base/bytes.ts";
@@ -34,8 +35,8 @@ interface ObjectKeys {
 }
 
 /**
- * Encrypts `payload` under `iv` (12 random bytes, never used before). Throws `too-large` past 64 MiB. The result
- * cannot be stored: `seal` is for that.
+ * Encrypts `payload` under `iv` (12 random bytes, never used before). Throws `too-large` past 64
+ * MiB. The result cannot be stored: `seal` is for that.
  */
 export async function encryptObject(
   epoch: Epoch,
@@ -59,8 +60,8 @@ export async function encryptObject(
 }
 
 /**
- * Opens an object and gives its payload. Throws `damaged`, always with the same words, unless length, tag, commitment,
- * magic, lengths and padding all hold.
+ * Opens an object and gives its payload. Throws `damaged`, always with the same words, unless
+ * length, tag, commitment, magic, lengths and padding all hold.
  */
 export async function open(epoch: Epoch, context: ObjectContext, bytes: Bytes): Promise<Bytes> {
   if (bytes.length < SEALED_BYTES_MIN || bytes.length > SEALED_BYTES_MAX) {
@@ -104,7 +105,10 @@ function keyFor(epoch: Epoch, type: ObjectType): CryptoKey {
   return type === "keychain" ? epoch.keychainKey : epoch.objectKey;
 }
 
-/** The frame, or null when the tag does not hold. WebCrypto gives one kind of failure for it and no reason. */
+/**
+ * The frame, or null when the tag does not hold. WebCrypto gives one kind of failure for it and no
+ * reason.
+ */
 async function decrypt(keys: ObjectKeys, bytes: Bytes): Promise<Bytes | null> {
   const iv = bytes.slice(0, IV_BYTES);
   const tag = bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES);

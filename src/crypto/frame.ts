@@ -1,6 +1,6 @@
 /**
- * The plaintext inside an envelope (FORMAT.md section 5): commitment, magic, lengths, payload, zeros.
- * Pure layout; `envelope.ts` encrypts it.
+ * The plaintext inside an envelope (FORMAT.md section 5): commitment, magic, lengths, payload,
+ * zeros. Pure layout; `envelope.ts` encrypts it.
  */
 import { type Bytes, concat, equalBytes, u64be, utf8 } from "../base/bytes.ts";
 
@@ -52,7 +52,9 @@ export function encodeFrame(commit: Bytes, payload: Uint8Array): Bytes {
   return frame;
 }
 
-/** Gives the payload (a view of `frame`), or null unless every check of FORMAT.md section 5 holds. */
+/**
+ * Gives the payload (a view of `frame`), or null unless every check of FORMAT.md section 5 holds.
+ */
 export function decodeFrame(commit: Bytes, frame: Bytes): Bytes | null {
   if (frame.length < FRAME_HEAD_BYTES) return null;
   if (!equalBytes(frame.subarray(0, COMMIT_BYTES), commit)) return null;

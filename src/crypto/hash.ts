@@ -5,7 +5,10 @@ import { toHex } from "../base/bytes.ts";
 /** SHA-256 of nothing, in hex: the state of every file before its first byte. */
 export const EMPTY_SHA256_HEX = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** SHA-256. Synchronous: for small inputs WebCrypto costs ten times as much, for large ones the same. */
+/**
+ * SHA-256. Synchronous: for small inputs WebCrypto costs ten times as much, for large ones the
+ * same.
+ */
 export function sha256(bytes: Uint8Array): Bytes {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
 }

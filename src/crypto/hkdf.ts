@@ -6,8 +6,8 @@ export function importHkdfKey(material: Bytes): Promise<CryptoKey> {
 }
 
 /**
- * HKDF-SHA-256 with an empty salt: all context goes into `info` (at most 1,024 bytes, because one of
- * the runtimes takes no more). Gives `lengthBytes` bytes.
+ * HKDF-SHA-256 with an empty salt: all context goes into `info` (at most 1,024 bytes, because one
+ * of the runtimes takes no more). Gives `lengthBytes` bytes.
  */
 export async function hkdf(key: CryptoKey, info: Bytes, lengthBytes: number): Promise<Bytes> {
   const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info };

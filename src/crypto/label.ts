@@ -1,6 +1,9 @@
 import { type Bytes, concat, u32be, utf8 } from "../base/bytes.ts";
 
-/** `label(s)` of FORMAT.md section 1: says what a key, signature or hash is for, so that none serves twice. */
+/**
+ * `label(s)` of FORMAT.md section 1: says what a key, signature or hash is for, so that none serves
+ * twice.
+ */
 export function label(purpose: string): Bytes {
   return utf8(`claude-sync/v1/${purpose}\0`);
 }

@@ -52,7 +52,10 @@ export function machineIdOf(signPublic: Bytes, kemPublic: Bytes): string {
   return toHex(sha256(concat(label("machine-id"), signPublic, kemPublic)).subarray(0, 16));
 }
 
-/** Whether `signature` over `bytes` was made with the private key of `signPublic`. False for a key that is none. */
+/**
+ * Whether `signature` over `bytes` was made with the private key of `signPublic`. False for a key
+ * that is none.
+ */
 export async function verifySignature(
   signPublic: Bytes,
   signature: Bytes,
@@ -70,8 +73,8 @@ export async function verifySignature(
 }
 
 /**
- * WebCrypto derives a public key only while a private one can be exported, so the key is imported twice: once to
- * read `x`, once for good.
+ * WebCrypto derives a public key only while a private one can be exported, so the key is imported
+ * twice: once to read `x`, once for good.
  */
 async function keyPair(
   curve: Curve,

@@ -28,7 +28,10 @@ export interface Epoch {
   readonly keychainKey: CryptoKey;
 }
 
-/** Takes exactly 32 bytes (anything else is a bug: the decoders below check what comes from outside). */
+/**
+ * Takes exactly 32 bytes (anything else is a bug: the decoders below check what comes from
+ * outside).
+ */
 export function rootKeyFromBytes(bytes: Bytes): RootKey {
   assert(bytes.length === ROOT_KEY_BYTES, "a root key has 32 bytes");
   return { secret: new Secret(bytes) };
@@ -62,8 +65,9 @@ async function deriveHkdfKey(from: CryptoKey, purpose: string): Promise<CryptoKe
 }
 
 /**
- * Reads a key that somebody typed or pasted: base64 (standard or URL alphabet, padding optional) or hex (either
- * case) of exactly 32 bytes; white space and line ends anywhere are ignored. Null for anything else.
+ * Reads a key that somebody typed or pasted: base64 (standard or URL alphabet, padding optional) or
+ * hex (either case) of exactly 32 bytes; white space and line ends anywhere are ignored. Null for
+ * anything else.
  */
 export function parseKeyText(text: string): Bytes | null {
   if (text.length > KEY_TEXT_BYTES_MAX) return null;
@@ -83,12 +87,18 @@ export function decodeKeyFile(bytes: Uint8Array): Bytes | null {
   return parseKeyText(new TextDecoder().decode(bytes));
 }
 
-/** The key as one line of base64 without a line end. This is the secret itself: show it only when asked. */
+/**
+ * The key as one line of base64 without a line end. This is the secret itself: show it only when
+ * asked.
+ */
 export function formatKeyText(root: RootKey): string {
   return base64(root.secret.dangerouslyReveal());
 }
 
-/** Short name of a key for people to compare, e.g. `g2ra-kkea-s4x5-…`: the first 80 bits of `kid`. Not secret. */
+/**
+ * Short name of a key for people to compare, e.g. `g2ra-kkea-s4x5-…`: the first 80 bits of `kid`.
+ * Not secret.
+ */
 export function keyFingerprint(kid: Bytes): string {
   return toBase32(kid.subarray(0, 10)).match(/.{4}/g)!.join("-");
 }

@@ -1,6 +1,7 @@
 /**
- * The gate in front of every store: only bytes that this module has encrypted, or has opened and verified, count as
- * `Sealed`. The brand stops mistakes at compile time; the registry stops casts, copies and later changes at run time.
+ * The gate in front of every store: only bytes that this module has encrypted, or has opened and
+ * verified, count as `Sealed`. The brand stops mistakes at compile time; the registry stops casts,
+ * copies and later changes at run time.
  */
 import { assert } from "../base/assert.ts";
 import { type Bytes, equalBytes } from "../base/bytes.ts";
@@ -13,7 +14,10 @@ import { selfTestOnce } from "./self_test.ts";
 
 declare const sealedBrand: unique symbol;
 
-/** An encrypted object that may leave this machine. Made by `seal` and `adopt` only; never change its bytes. */
+/**
+ * An encrypted object that may leave this machine. Made by `seal` and `adopt` only; never change
+ * its bytes.
+ */
 export interface Sealed {
   readonly [sealedBrand]: true;
   /** The object name it is bound to. */
@@ -31,8 +35,9 @@ interface SealedFacts {
 const registry = new WeakMap<object, SealedFacts>();
 
 /**
- * Encrypts `payload` for the place that `context` names, and opens the result again with keys derived anew before it
- * gives it away. Throws `too-large` when the object would exceed 64 MiB, `bug` when it does not open.
+ * Encrypts `payload` for the place that `context` names, and opens the result again with keys
+ * derived anew before it gives it away. Throws `too-large` when the object would exceed 64 MiB,
+ * `bug` when it does not open.
  */
 export async function seal(
   epoch: Epoch,
@@ -48,8 +53,9 @@ export async function seal(
 }
 
 /**
- * Takes back bytes that `seal` made before a crash, so that the retry sends the very same ones. Opens and verifies
- * them first; throws `damaged` when they are not an object of this epoch and context.
+ * Takes back bytes that `seal` made before a crash, so that the retry sends the very same ones.
+ * Opens and verifies them first; throws `damaged` when they are not an object of this epoch and
+ * context.
  */
 export async function adopt(epoch: Epoch, context: ObjectContext, bytes: Bytes): Promise<Sealed> {
   await selfTestOnce();
@@ -58,7 +64,10 @@ export async function adopt(epoch: Epoch, context: ObjectContext, bytes: Bytes):
   return register(context.name, own);
 }
 
-/** Throws `bug` unless `value` is one of ours, itself and not a copy, with the bytes it was made with. */
+/**
+ * Throws `bug` unless `value` is one of ours, itself and not a copy, with the bytes it was made
+ * with.
+ */
 export function assertSealed(value: unknown): asserts value is Sealed {
   const facts = typeof value === "object" && value !== null ? registry.get(value) : undefined;
   assert(facts !== undefined, "only sealed objects are stored");

@@ -10,8 +10,8 @@ const KNOWN_OBJECT_SHA256 = "5e27a91126f9e8bba8191ace6d203729722ef723a3d85212e3e
 let passed: Promise<void> | null = null;
 
 /**
- * Seals and opens the known answer of `tests/vectors/envelope.json`, about 1 ms. Throws `bug` when this runtime's HKDF,
- * AES-GCM or SHA-256 gives anything else: then nothing may be sealed.
+ * Seals and opens the known answer of `tests/vectors/envelope.json`, about 1 ms. Throws `bug` when
+ * this runtime's HKDF, AES-GCM or SHA-256 gives anything else: then nothing may be sealed.
  */
 export async function selfTest(): Promise<void> {
   const epoch = await deriveEpoch(rootKeyFromBytes(Uint8Array.from({ length: 32 }, (_, i) => i)));
@@ -27,7 +27,9 @@ export async function selfTest(): Promise<void> {
   assert(equalBytes(await open(epoch, context, object), payload), "the known object opens");
 }
 
-/** Runs `selfTest` the first time it is called in this process; every call waits for its outcome. */
+/**
+ * Runs `selfTest` the first time it is called in this process; every call waits for its outcome.
+ */
 export function selfTestOnce(): Promise<void> {
   passed ??= selfTest();
   return passed;
