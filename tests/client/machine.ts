@@ -44,6 +44,7 @@ export class Machine {
   /** Claude Code's folder on this machine. */
   readonly configDir: string;
   readonly #parts: MachineParts;
+  readonly #clients = new Set<Running>();
   #client: Client;
 
   constructor(parts: MachineParts) {
@@ -89,7 +90,6 @@ export class Machine {
       lastOnboardingVersion: this.#client.version,
       theme: "dark",
       numStartups: 7,
-      autoUpdates: false,
       // The oldest client would look for its plugins on the network at every start.
       officialMarketplaceAutoInstallAttempted: true,
       officialMarketplaceAutoInstalled: true,
@@ -129,11 +129,13 @@ export class Machine {
 
   /** Starts `claude -p` with these arguments in the project. */
   startClaude(...args: string[]): Running {
-    return start([join(this.#bin, "claude"), "-p", ...args], {
+    const client = start([join(this.#bin, "claude"), "-p", ...args], {
       cwd: this.project,
       env: this.env,
       timeoutMs: CLIENT_TIMEOUT_MS,
     });
+    this.#clients.add(client);
+    return client;
   }
 
   /** Opens the interactive client in a terminal, in the project. */
@@ -183,6 +185,21 @@ export class Machine {
     return answer;
   }
 
+  /** What `status --json` says; a bad state is an answer too. */
+  async status(): Promise<Record<string, unknown>> {
+    const outcome = await this.trySync(["status", "--json"]);
+    assert.notEqual(outcome.stdout, "", describe(outcome));
+    return JSON.parse(outcome.stdout) as Record<string, unknown>;
+  }
+
+  /** Waits until every byte of this machine is in the vault, without pushing anything. */
+  async allPushed(): Promise<void> {
+    await until(`everything of ${this.name} is in the vault`, async () => {
+      const { verdict, unsent, localSessions } = await this.status();
+      return verdict === "ok" && unsent === 0 && localSessions !== 0;
+    }, { seen: async () => JSON.stringify(await this.status()) });
+  }
+
   /** Every transcript on this machine. */
   async transcripts(): Promise<Transcript[]> {
     return await readTranscripts(this.configDir);
@@ -229,6 +246,12 @@ export class Machine {
         request.isConversation && request.text.includes(words)
       );
     });
+  }
+
+  /** Ends the clients that a failed test may have left; terminals are the server's. */
+  async shutDown(): Promise<void> {
+    for (const client of this.#clients) client.kill("SIGKILL");
+    await Promise.allSettled([...this.#clients].map((client) => client.outcome));
   }
 
   get #bin(): string {

@@ -112,9 +112,8 @@ clientTest("a push that failed is said at the next start and in status", {}, asy
   assert.equal(outcome.stderr, "");
   const { sessionId } = await world.a.onlySession();
   await until("the failure is in status", async () => {
-    const { stdout } = await world.a.trySync(["status"]);
-    return /wait|fail|unreachable|not reach/i.test(stdout);
-  }, { seen: async () => describe(await world.a.trySync(["status"])) });
+    return (await world.a.status())["verdict"] === "failing";
+  }, { seen: async () => JSON.stringify(await world.a.status()) });
 
   const terminal = await world.a.openClaude();
   const screen = await terminal.shows(/SessionStart.* says: .*/);

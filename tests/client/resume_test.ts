@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import type { Machine } from "./machine.ts";
-import { says, type Transcript } from "./transcript.ts";
-import { until } from "./until.ts";
+import { says } from "./transcript.ts";
 import { clientTest, type World } from "./world.ts";
 
 clientTest("claude -c on another machine goes on where A stopped", {}, async (world) => {
@@ -57,7 +55,7 @@ clientTest("the picker lists and opens A's session on B", {}, async (world) => {
 clientTest("the shell function pulls before the client starts", {}, async (world) => {
   await world.a.claude("pulled by the shell");
   const { sessionId } = await world.a.onlySession();
-  await isInVault(world.a);
+  await world.a.allPushed();
   assert.deepEqual(await world.b.transcripts(), []);
   const load = 'eval "$(claude-sync shell-init bash)"';
   const { stdout, stderr } = await world.b.shell(`${load}; claude -p -c "and here?" </dev/null`);
@@ -83,7 +81,7 @@ clientTest("the shell function hands arguments and exit codes through", {}, asyn
 clientTest("claude-sync resume opens A's session in the client on B", {}, async (world) => {
   await world.a.claude("found by resume");
   const { sessionId } = await world.a.onlySession();
-  await isInVault(world.a);
+  await world.a.allPushed();
   const terminal = await world.b.openTerminal("claude-sync", "resume", sessionId);
   await terminal.shows(/Heard: found by resume/);
   await terminal.type("resumed by one command");
@@ -98,12 +96,12 @@ clientTest("project map places a project that no remote identifies", {
 }, async (world) => {
   await world.a.claude("no remote here");
   const { sessionId } = await world.a.onlySession();
-  await isInVault(world.a);
-  const { unplaced } = await world.b.syncJson("pull");
-  assert.ok(Array.isArray(unplaced) && unplaced.length === 1, JSON.stringify(unplaced));
+  await world.a.allPushed();
+  const answer = await world.b.syncJson("pull");
+  assert.equal(answer["unplaced"], 1, JSON.stringify(answer));
   assert.deepEqual(await world.b.transcripts(), []);
-  const project = projectIdOf(unplaced[0]);
-  await world.b.sync("project", "map", project, world.b.project);
+  const [project] = answer["unplacedProjects"] as { key: string }[];
+  await world.b.sync("project", "map", project?.key ?? "", world.b.project);
   await world.arrives(sessionId, world.a, world.b);
   await world.b.claude("-c", "mapped now");
   assert.equal(world.b.shownBefore("mapped now")[0]?.text, "no remote here");
@@ -129,18 +127,4 @@ async function talkOnA(world: World, prompt: string): Promise<string> {
   const { sessionId } = await world.a.onlySession();
   await world.arrives(sessionId, world.a, world.b);
   return sessionId;
-}
-
-/** Waits until nothing of the machine waits to be pushed; pushes nothing itself. */
-async function isInVault(machine: Machine): Promise<void> {
-  await until(`all of ${machine.name} is in the vault`, async () => {
-    const { pushed } = await machine.syncJson("push", "--dry-run");
-    return pushed === 0;
-  });
-}
-
-function projectIdOf(unplaced: unknown): string {
-  const { project } = unplaced as { project?: unknown };
-  assert.equal(typeof project, "string", JSON.stringify(unplaced));
-  return project as string;
 }

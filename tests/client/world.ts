@@ -123,9 +123,19 @@ export class World {
   /** Ends what runs in terminals and removes everything. */
   async tearDown(): Promise<void> {
     await this.#terminals.close();
+    await this.#a?.shutDown();
+    await this.#b?.shutDown();
     await this.#api.close();
-    // A detached worker may still be writing here.
-    await rm(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await until("the machines' folders are gone", async () => {
+      try {
+        await rm(this.root, { recursive: true, force: true });
+        return true;
+      } catch (error) {
+        // A detached worker may still be writing here.
+        if ((error as { code?: string }).code === "ENOTEMPTY") return false;
+        throw error;
+      }
+    });
   }
 }
 
