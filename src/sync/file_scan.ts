@@ -1,0 +1,88 @@
+/** Reads a local file once and tells how much of it the vault has. */
+import type { Bytes } from "../base/bytes.ts";
+import { Sha256 } from "../crypto/hash.ts";
+import type { FileStat, FileSystem, ReadHandle } from "../platform/types.ts";
+import { EMPTY_HASH, type FileState } from "./segment_index.ts";
+
+/** Bytes read at a time. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const NEWLINE = 10;
+
+/** What one pass over a file found. */
+export interface FileScan {
+  readonly stat: FileStat;
+  /** Bytes that were read; the file may have grown since. */
+  readonly sizeBytes: number;
+  readonly hash: string;
+  /** All given states that the file begins with, shortest first; the empty start is not among them. */
+  readonly matches: readonly FileState[];
+  /** Offset after the last line feed; 0 when there is none. */
+  readonly lineEnd: number;
+  /** Hash in progress at the longest match (at 0 without one), to go on from. */
+  readonly hasher: Sha256;
+}
+
+/** Scans the file at `path`, or gives null when it is gone. Errors: `local-io`. */
+export function scanFile(
+  fs: FileSystem,
+  path: string,
+  states: readonly FileState[],
+): FileScan | null {
+  const handle = fs.openRead(path);
+  if (handle === null) return null;
+  try {
+    return scanHandle(handle, states);
+  } finally {
+    handle.close();
+  }
+}
+
+function scanHandle(handle: ReadHandle, states: readonly FileState[]): FileScan {
+  const stat = handle.stat();
+  const sizeBytes = stat.sizeBytes;
+  const offsets = [...new Set(states.map((state) => state.len))]
+    .filter((len) => len > 0 && len <= sizeBytes).sort((a, b) => a - b);
+  const hash = new Sha256();
+  const matches: FileState[] = [];
+  let hasher = hash.copy();
+  let lineEnd = 0;
+  let nextOffset = 0;
+  const settle = (at: number) => {
+    const digest = hash.copy().digestHex();
+    const found = states.filter((state) => state.len === at && state.hash === digest);
+    if (found.length === 0) return;
+    matches.push(...found);
+    hasher = hash.copy();
+  };
+  for (const { bytes, offset } of windows(handle, 0, sizeBytes)) {
+    let done = 0;
+    while (nextOffset < offsets.length && offsets[nextOffset]! <= offset + bytes.length) {
+      const cut = offsets[nextOffset++]! - offset;
+      hash.update(bytes.subarray(done, cut));
+      done = cut;
+      settle(offset + cut);
+    }
+    hash.update(bytes.subarray(done));
+    const newline = bytes.lastIndexOf(NEWLINE);
+    if (newline >= 0) lineEnd = offset + newline + 1;
+  }
+  const read = hash.lengthBytes;
+  const digest = read === 0 ? EMPTY_HASH : hash.digestHex();
+  return { stat, sizeBytes: read, hash: digest, matches, lineEnd, hasher };
+}
+
+/** The bytes `[from, to)` of an open file in windows of at most 4 MiB; ends early where the file does. */
+export function* windows(
+  handle: ReadHandle,
+  from: number,
+  to: number,
+): Iterable<{ bytes: Bytes; offset: number }> {
+  let offset = from;
+  while (offset < to) {
+    const window = new Uint8Array(Math.min(WINDOW_BYTES, to - offset));
+    const count = handle.readAt(window, offset);
+    if (count === 0) return;
+    yield { bytes: window.subarray(0, count), offset };
+    offset += count;
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The local database: what this machine has read from the vault (an index, rebuildable from it) and what it knows of the local files (a stat cache, rebuildable from
+ * them). Deleting it loses nothing.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { ClaudeSyncError } from "../errors.ts";
+import type { FileSystem } from "../platform/types.ts";
+
+/** Raised with every change of the tables; an older or unknown database is thrown away and rebuilt. */
+const SCHEMA_VERSION = 1;
+
+const TABLES = `
+CREATE TABLE machine (
+  tag TEXT PRIMARY KEY, id TEXT NOT NULL, sign TEXT NOT NULL, name TEXT NOT NULL,
+  seq INTEGER NOT NULL, hash TEXT NOT NULL, last_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE entry (machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
+  PRIMARY KEY (machine, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE object (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, sha256 TEXT
+) STRICT;
+CREATE TABLE grp (
+  id INTEGER PRIMARY KEY, object INTEGER NOT NULL, at INTEGER NOT NULL, stored INTEGER NOT NULL,
+  raw INTEGER NOT NULL, comp TEXT NOT NULL
+) STRICT;
+CREATE TABLE segment (
+  session TEXT NOT NULL, file TEXT NOT NULL, gen TEXT NOT NULL, parent TEXT NOT NULL,
+  hash TEXT NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL, mtime INTEGER NOT NULL,
+  grp INTEGER NOT NULL, grp_off INTEGER NOT NULL, machine TEXT NOT NULL,
+  PRIMARY KEY (session, file, gen, parent, hash)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE generation (
+  session TEXT NOT NULL, file TEXT NOT NULL, gen TEXT NOT NULL,
+  from_gen TEXT NOT NULL, from_hash TEXT NOT NULL,
+  PRIMARY KEY (session, file, gen, from_gen, from_hash)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE leaf (
+  session TEXT NOT NULL, file TEXT NOT NULL, gen TEXT NOT NULL, hash TEXT NOT NULL,
+  len INTEGER NOT NULL, mtime INTEGER NOT NULL, machine TEXT NOT NULL,
+  PRIMARY KEY (session, file, gen, hash)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claim (session TEXT PRIMARY KEY, project TEXT, rank TEXT NOT NULL) STRICT;
+CREATE TABLE resolution (session TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL) STRICT;
+CREATE TABLE local (
+  path TEXT PRIMARY KEY, session TEXT NOT NULL, file TEXT NOT NULL,
+  size INTEGER NOT NULL, mtime REAL NOT NULL, ino INTEGER NOT NULL,
+  gen TEXT NOT NULL, hash TEXT NOT NULL, len INTEGER NOT NULL, derived INTEGER NOT NULL
+) STRICT;
+CREATE INDEX local_session ON local (session, file);
+CREATE TABLE facts (session TEXT PRIMARY KEY, basis TEXT NOT NULL, facts TEXT NOT NULL) STRICT;
+`;
+
+/**
+ * Opens the database. The writer, who holds the lock, makes or remakes it when it is absent, unreadable or of another version; a reader gets an empty one in memory then.
+ * Errors: `local-io`.
+ */
+export function openStateDb(fs: FileSystem, path: string, as: "writer" | "reader"): DatabaseSync {
+  const existing = as === "writer" || fs.lstat(path) !== null ? tryOpen(path) : null;
+  if (existing !== null) return existing;
+  if (as === "writer") {
+    for (const suffix of ["", "-wal", "-shm", "-journal"]) fs.removeFile(path + suffix);
+  }
+  const made = tryOpen(as === "writer" ? path : ":memory:");
+  if (made !== null) return made;
+  throw new ClaudeSyncError("local-io", `Cannot open the database "${path}"`, { path });
+}
+
+function tryOpen(path: string): DatabaseSync | null {
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(path);
+    database.exec(
+      "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+    );
+    const version = userVersion(database);
+    if (version === SCHEMA_VERSION) return database;
+    if (version === 0 && isEmpty(database)) {
+      database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+      return database;
+    }
+    database.close();
+    return null;
+  } catch {
+    // Whatever is wrong with it, a rebuildable file is remade rather than reported.
+    database?.close();
+    return null;
+  }
+}
+
+function userVersion(database: DatabaseSync): number {
+  const row = database.prepare("PRAGMA user_version").get() as { user_version?: unknown };
+  return typeof row.user_version === "number" ? row.user_version : -1;
+}
+
+function isEmpty(database: DatabaseSync): boolean {
+  const row = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n?: unknown };
+  return row.n === 0;
+}
+
+/** Runs `work` in one transaction; rolls back when it throws. */
+export function transaction<Result>(database: DatabaseSync, work: () => Result): Result {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}

@@ -1,0 +1,161 @@
+/** Reads what the log plan asks for and verifies it as a whole before anything of it is used (FORMAT.md sections 7, 10, 11). */
+import { mapConcurrently } from "../base/pool.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { fromHex } from "../base/bytes.ts";
+import type { Epoch } from "../crypto/root_key.ts";
+import { open } from "../crypto/envelope.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import type { EntryBody } from "./entry_body.ts";
+import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
+import { decodeRecord } from "./record.ts";
+import type { VaultStore } from "./sealed_store.ts";
+
+/** Entries read at the same time. */
+const CONCURRENCY = 8;
+
+/** One machine as its enrol op introduced it. */
+export interface KnownMachine {
+  readonly id: string;
+  readonly tag: string;
+  readonly signPublic: Bytes;
+  readonly name: string;
+}
+
+/** A verified entry and where it lies. `inline` is empty unless groups travel in it. */
+export interface VerifiedEntry {
+  readonly objectName: string;
+  readonly body: EntryBody;
+  readonly hash: string;
+  readonly sizeBytes: number;
+}
+
+/** Everything needed to open entries of one vault. */
+export interface EntryOpener {
+  readonly store: VaultStore;
+  readonly epoch: Epoch;
+  readonly vaultId: Bytes;
+  readonly signal: AbortSignal;
+}
+
+/** What is known before reading, by tag. */
+export interface LogContext {
+  readonly machine: KnownMachine | null;
+  readonly cursor: LogMark | null;
+  readonly mark: LogMark | null;
+}
+
+/** Opens one entry and verifies all of it that needs no other entry. */
+export async function readEntry(
+  opener: EntryOpener,
+  listed: ListedEntry,
+  signPublic: Bytes | null,
+): Promise<{ body: EntryBody; hash: string; inline: Bytes; sizeBytes: number }> {
+  const sealed = await opener.store.get(listed.name, { signal: opener.signal });
+  if (sealed === null) {
+    throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
+      objectName: listed.name,
+    });
+  }
+  const context = { type: "log" as const, vaultId: opener.vaultId, name: listed.name };
+  const payload = await open(opener.epoch, context, sealed);
+  const record = await decodeRecord(payload, opener.vaultId, { ...listed, signPublic });
+  return {
+    body: record.body,
+    hash: record.entryHash,
+    inline: record.inline,
+    sizeBytes: sealed.length,
+  };
+}
+
+/**
+ * Reads all planned entries. The result is in an order in which every log's entries follow each other; it is complete
+ * and verified or an alarm is thrown, except for `heads` claims, which `unmetClaims` checks.
+ */
+export async function readPlanned(
+  opener: EntryOpener,
+  plan: LogPlan,
+  known: ReadonlyMap<string, LogContext>,
+): Promise<VerifiedEntry[]> {
+  const perLog = await mapConcurrently(
+    plan.logs,
+    CONCURRENCY,
+    (log) => readLog(opener, log.entries, known.get(log.tag) ?? null),
+  );
+  return perLog.flat();
+}
+
+async function readLog(
+  opener: EntryOpener,
+  entries: readonly ListedEntry[],
+  known: LogContext | null,
+): Promise<VerifiedEntry[]> {
+  let signPublic = known?.machine?.signPublic ?? null;
+  let machineId = known?.machine?.id ?? null;
+  let previous = known?.cursor ?? null;
+  const verified: VerifiedEntry[] = [];
+  let at = 0;
+  while (at < entries.length) {
+    // Entry 1 brings the key that the others are verified with, so it is read alone.
+    const batch = signPublic === null ? entries.slice(0, 1) : entries.slice(at, at + CONCURRENCY);
+    const key = signPublic;
+    const read = await Promise.all(batch.map((entry) => readEntry(opener, entry, key)));
+    for (const [i, record] of read.entries()) {
+      const listed = batch[i]!;
+      checkLink(listed, record.body, machineId, previous);
+      if (known?.mark?.seq === listed.seq && known.mark.hash !== record.hash) {
+        throw new ClaudeSyncError(
+          "forked",
+          `Entry ${listed.seq} of the log ${listed.tag} is not the one this machine has read before`,
+          { objectName: listed.name },
+        );
+      }
+      machineId = record.body.machine;
+      const first = record.body.ops[0];
+      if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
+      previous = { seq: listed.seq, hash: record.hash };
+      const { body, hash, sizeBytes } = record;
+      verified.push({ objectName: listed.name, body, hash, sizeBytes });
+    }
+    at += batch.length;
+  }
+  return verified;
+}
+
+function checkLink(
+  listed: ListedEntry,
+  body: EntryBody,
+  machineId: string | null,
+  previous: LogMark | null,
+): void {
+  const sameMachine = machineId === null || body.machine === machineId;
+  const expectedPrev = previous?.hash ?? "0".repeat(64);
+  if (sameMachine && body.prev === expectedPrev) return;
+  throw new ClaudeSyncError("damaged", "An entry does not continue its log", {
+    objectName: listed.name,
+  });
+}
+
+/** A claim of some entry that the known logs do not meet. */
+export interface UnmetClaim {
+  readonly machine: string;
+  readonly seq: number;
+  readonly hash: string;
+  readonly claimedIn: string;
+}
+
+/**
+ * Checks every `heads` claim of `entries` against `hashAt`, which gives the accepted hash of a machine's entry (null when unknown).
+ */
+export function unmetClaims(
+  entries: readonly VerifiedEntry[],
+  hashAt: (machine: string, seq: number) => string | null,
+): UnmetClaim[] {
+  const unmet: UnmetClaim[] = [];
+  for (const entry of entries) {
+    for (const [machine, head] of Object.entries(entry.body.heads)) {
+      if (hashAt(machine, head.seq) === head.hash) continue;
+      unmet.push({ machine, seq: head.seq, hash: head.hash, claimedIn: entry.objectName });
+    }
+  }
+  return unmet;
+}

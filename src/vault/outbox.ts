@@ -1,0 +1,109 @@
+/**
+ * What is on its way to the store: the sealed bytes of one entry and its packs, on this disk before the first put, so that a retry after a crash sends the same bytes
+ * (FORMAT.md section 10). `batch.json` is written last: without it the folder holds a push that never began.
+ */
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { fromUtf8, utf8 } from "../base/bytes.ts";
+import { adopt, type Sealed } from "../crypto/sealed.ts";
+import type { Epoch } from "../crypto/root_key.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import { writeFileAtomic } from "../platform/atomic_file.ts";
+import type { Platform } from "../platform/types.ts";
+import { OBJECT_SEALED_BYTES_MAX } from "./format.ts";
+import { parseLogEntryName, parsePackName } from "./names.ts";
+
+const BATCH_BYTES_MAX = 1024 * 1024;
+const BATCH_FILE = "batch.json";
+
+const Batch = z.object({
+  version: z.literal(1),
+  entry: z.string(),
+  packs: z.array(z.string()),
+});
+
+/** One push on its way: packs first, the entry last. */
+export interface StagedBatch {
+  readonly entry: Sealed;
+  readonly packs: readonly Sealed[];
+}
+
+/** The folder of staged objects. One process at a time uses it (the profile's lock). */
+export class Outbox {
+  readonly #platform: Platform;
+  readonly #dir: string;
+  #count = 0;
+
+  constructor(platform: Platform, dir: string) {
+    this.#platform = platform;
+    this.#dir = dir;
+  }
+
+  /** Stages one pack of a push that is being built. */
+  addPack(pack: Sealed): void {
+    this.#platform.fs.makeDir(this.#dir);
+    this.#write(`pack-${this.#count++}`, pack.bytes);
+  }
+
+  /** Stages the entry and completes the batch: from here on it survives a crash. */
+  complete(batch: StagedBatch): void {
+    const { fs, random } = this.#platform;
+    fs.makeDir(this.#dir);
+    this.#write("entry", batch.entry.bytes);
+    const facts = {
+      version: 1,
+      entry: batch.entry.name,
+      packs: batch.packs.map((pack) => pack.name),
+    };
+    writeFileAtomic(fs, random, join(this.#dir, BATCH_FILE), utf8(JSON.stringify(facts)));
+  }
+
+  /**
+   * The batch an earlier process left, opened and verified; null when there is none or it is unusable
+   * (another key, damaged): its content is then planned anew from the files, which still hold it.
+   */
+  async recover(epoch: Epoch, vaultId: Bytes): Promise<StagedBatch | null> {
+    const { fs } = this.#platform;
+    const bytes = fs.readFile(join(this.#dir, BATCH_FILE), BATCH_BYTES_MAX);
+    if (bytes === null) return null;
+    try {
+      const facts = z.parse(Batch, JSON.parse(fromUtf8(bytes)));
+      if (parseLogEntryName(facts.entry) === null) return null;
+      const packs: Sealed[] = [];
+      for (const [index, name] of facts.packs.entries()) {
+        if (parsePackName(name) === null) return null;
+        const context = { type: "pack" as const, vaultId, name };
+        packs.push(await adopt(epoch, context, this.#read(`pack-${index}`)));
+      }
+      const context = { type: "log" as const, vaultId, name: facts.entry };
+      return { entry: await adopt(epoch, context, this.#read("entry")), packs };
+    } catch (error) {
+      if (error instanceof ClaudeSyncError && error.code !== "damaged") throw error;
+      return null;
+    }
+  }
+
+  /** Removes everything staged. */
+  clear(): void {
+    const { fs } = this.#platform;
+    // The marker goes first: a crash in between leaves a push that never began.
+    fs.removeFile(join(this.#dir, BATCH_FILE));
+    for (const { name } of fs.readDir(this.#dir) ?? []) fs.removeFile(join(this.#dir, name));
+    this.#count = 0;
+  }
+
+  #write(name: string, bytes: Bytes): void {
+    const { fs, random } = this.#platform;
+    writeFileAtomic(fs, random, join(this.#dir, name), bytes);
+  }
+
+  #read(name: string): Bytes {
+    const path = join(this.#dir, name);
+    const bytes = this.#platform.fs.readFile(path, OBJECT_SEALED_BYTES_MAX);
+    if (bytes === null) {
+      throw new ClaudeSyncError("damaged", "A staged object is missing", { path });
+    }
+    return bytes;
+  }
+}

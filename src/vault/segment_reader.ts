@@ -1,0 +1,117 @@
+/** Fetches segments' bytes from packs and log entries, opening and checking each object on the way. */
+import { type Bytes, fromHex } from "../base/bytes.ts";
+import { sha256Hex } from "../crypto/hash.ts";
+import { open } from "../crypto/envelope.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import { objectName } from "../storage/object_name.ts";
+import { type Compression, decodeGroup } from "./group.ts";
+import { type EntryOpener, readEntry } from "./log_reader.ts";
+import { parseLogEntryName } from "./names.ts";
+import { storedGroup } from "./pack.ts";
+
+/** Where a segment's bytes are, as the log says. */
+export interface SegmentPlace {
+  readonly objectName: string;
+  /** Hash of the whole pack in hex; null when the bytes travel in a log entry. */
+  readonly objectSha256: string | null;
+  readonly groupAt: number;
+  readonly groupStored: number;
+  readonly groupRaw: number;
+  readonly groupComp: Compression;
+  readonly offsetInGroup: number;
+  readonly len: number;
+}
+
+/** Opened objects kept for the next segment: a file's segments mostly follow each other in one pack. */
+const OBJECTS_KEPT = 3;
+/** Decompressed groups kept, each at most 4 MiB. */
+const GROUPS_KEPT = 4;
+
+/** Reads segments of one vault. Holds at most a few packs in memory. */
+export class SegmentReader {
+  readonly #opener: EntryOpener;
+  readonly #signKeyOf: (tag: string) => string | null;
+  readonly #objects = new Map<string, Promise<Bytes>>();
+  readonly #groups = new Map<string, Promise<Bytes>>();
+
+  /** `signKeyOf` gives the hex public key of the machine with a log tag. */
+  constructor(opener: EntryOpener, signKeyOf: (tag: string) => string | null) {
+    this.#opener = opener;
+    this.#signKeyOf = signKeyOf;
+  }
+
+  /**
+   * The segment's bytes. Errors: `incomplete` when the object is missing, `damaged` when anything about it is wrong, and the store's own.
+   */
+  async read(segment: SegmentPlace): Promise<Bytes> {
+    const key = `${segment.objectName}@${segment.groupAt}`;
+    const raw = await kept(this.#groups, GROUPS_KEPT, key, async () => {
+      const payload = await this.#payload(segment);
+      const place = { at: segment.groupAt, stored: segment.groupStored };
+      const stored = storedGroup(payload, place, segment.objectName);
+      return decodeGroup(stored, segment.groupRaw, segment.groupComp, segment.objectName);
+    });
+    return raw.subarray(segment.offsetInGroup, segment.offsetInGroup + segment.len);
+  }
+
+  #payload(segment: SegmentPlace): Promise<Bytes> {
+    return kept(
+      this.#objects,
+      OBJECTS_KEPT,
+      segment.objectName,
+      () =>
+        segment.objectSha256 === null
+          ? this.#inlinePayload(segment.objectName)
+          : this.#packPayload(segment.objectName, segment.objectSha256),
+    );
+  }
+
+  async #packPayload(name: string, expectedSha256: string): Promise<Bytes> {
+    const { store, epoch, vaultId, signal } = this.#opener;
+    const sealed = await store.get(objectName(name), { signal });
+    if (sealed === null) {
+      throw new ClaudeSyncError("incomplete", "A pack that the log names is not in the store", {
+        objectName: name,
+      });
+    }
+    if (sha256Hex(sealed) !== expectedSha256) {
+      throw new ClaudeSyncError("damaged", "A pack is not the one that the log names", {
+        objectName: name,
+      });
+    }
+    return await open(epoch, { type: "pack", vaultId, name }, sealed);
+  }
+
+  async #inlinePayload(name: string): Promise<Bytes> {
+    const listed = parseLogEntryName(name);
+    const signKey = listed === null ? null : this.#signKeyOf(listed.tag);
+    if (listed === null || signKey === null) {
+      throw new ClaudeSyncError("damaged", "A segment lies in an object that is no log entry", {
+        objectName: name,
+      });
+    }
+    const entry = { ...listed, name: objectName(name) };
+    return (await readEntry(this.#opener, entry, fromHex(signKey))).inline;
+  }
+}
+
+/** Gives the value for `key`, made at most once while it is among the last `limit` used. Failures are not kept. */
+function kept<Value>(
+  cache: Map<string, Promise<Value>>,
+  limit: number,
+  key: string,
+  make: () => Promise<Value>,
+): Promise<Value> {
+  const found = cache.get(key);
+  const value = found ?? make();
+  cache.delete(key);
+  cache.set(key, value);
+  if (found === undefined) {
+    value.catch(() => cache.delete(key));
+    for (const oldest of cache.keys()) {
+      if (cache.size <= limit) break;
+      cache.delete(oldest);
+    }
+  }
+  return value;
+}
