@@ -27,8 +27,9 @@ export function temporaryPathBeside(random: Random, path: string): string {
 }
 
 /**
- * Replaces or creates the file at `path`: afterwards it holds `bytes`, and at every instant before it
- * held the old ones. The folder must be there. Errors: `local-io`, `no-space`; then nothing changed.
+ * Replaces or creates the file at `path`: afterwards it holds `bytes`, and at every instant before
+ * it held the old ones. The folder must be there. Errors: `local-io`, `no-space`; then nothing
+ * changed.
  */
 export function writeFileAtomic(
   fs: FileSystem,
@@ -59,8 +60,8 @@ export function writeStreamAtomic(
 
 /**
  * What `createFileExclusive` does on a disk without hard links. `exclusive`: never replaces, but a
- * crash may leave part of the file. `atomic`: whole or absent, but of two processes creating the same
- * name in the same instant the second wins.
+ * crash may leave part of the file. `atomic`: whole or absent, but of two processes creating the
+ * same name in the same instant the second wins.
  */
 export type WithoutHardLinks = "exclusive" | "atomic";
 

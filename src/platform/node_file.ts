@@ -138,7 +138,16 @@ export class NodeWriteHandle implements WriteHandle {
   }
 
   sync(): void {
-    call("flush", this.#path, this.#fd, fs.fsyncSync);
+    call("flush", this.#path, this.#fd, (fd) => {
+      try {
+        fs.fsyncSync(fd);
+      } catch (error) {
+        // Some mounts know no fsync at all; then the write itself is all that they promise.
+        if (!["EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"].includes(errnoOf(error) ?? "")) {
+          throw error;
+        }
+      }
+    });
   }
 
   close(): void {

@@ -44,7 +44,8 @@ export interface DirEntry {
  * Local files. Synchronous on purpose: the calls are short, the fastest on both runtimes, and a
  * simulated disk can order them. Absent is a value (`null` or false); every other failure is a
  * `ClaudeSyncError` with code `local-io` or `no-space` and the path, its cause the system's error
- * (`errnoOf` in `base/errno.ts` tells which). A symbolic link where none is followed: `unsafe-file`.
+ * (`errnoOf` in `base/errno.ts` tells which). A symbolic link where none is followed:
+ * `unsafe-file`.
  */
 export interface FileSystem {
   /** Does not follow a symbolic link at the end. Null when absent. */
@@ -53,7 +54,10 @@ export interface FileSystem {
   realpath(path: string): string | null;
   /** Null when absent or not a folder. Order is by name (UTF-16 units). */
   readDir(path: string): DirEntry[] | null;
-  /** Whole file, never through a symbolic link at the end. Null when absent. Throws `too-large` past `maxBytes`. */
+  /**
+   * Whole file, never through a symbolic link at the end. Null when absent. Throws `too-large` past
+   * `maxBytes`.
+   */
   readFile(path: string, maxBytes: number): Bytes | null;
   /** Opens for reading, never through a symbolic link at the end. Null when absent. Close it. */
   openRead(path: string): ReadHandle | null;
@@ -87,7 +91,9 @@ export interface ReadHandle {
   close(): void;
 }
 
-/** A file being made. Without `sync` nothing is promised after a power cut. `close` is idempotent. */
+/**
+ * A file being made. Without `sync` nothing is promised after a power cut. `close` is idempotent.
+ */
 export interface WriteHandle {
   write(bytes: Uint8Array): void;
   /** fsync. */
@@ -128,7 +134,10 @@ export interface RunOptions extends ChildOptions {
   readonly stdin?: Bytes | "inherit" | "ignore";
   /** Killed after this time; 60 s unless given. */
   readonly timeoutMs?: number;
-  /** The most that is kept of stdout and of stderr, each; 16 MiB unless given. Past it the child is killed. */
+  /**
+   * The most that is kept of stdout and of stderr, each; 16 MiB unless given. Past it the child is
+   * killed.
+   */
   readonly outputBytesMax?: number;
   /** Aborting kills the child and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -145,16 +154,19 @@ export interface RunResult {
 }
 
 /**
- * Other programs, started directly and never through a shell. `argv[0]` is an absolute path or a name
- * looked up in PATH. Errors: `not-found` when there is no such program, `local-io` when it cannot
- * be started or runs past its time, `too-large` when it prints more than it may.
+ * Other programs, started directly and never through a shell. `argv[0]` is an absolute path or a
+ * name looked up in PATH. Errors: `not-found` when there is no such program, `local-io` when it
+ * cannot be started or runs past its time, `too-large` when it prints more than it may.
  */
 export interface Processes {
   /** Runs to the end and collects what it prints. An exit code other than 0 is a result. */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Runs with our terminal and gives its exit code (128 + number when a signal ended it). */
   exec(argv: readonly string[], options?: ChildOptions): Promise<number>;
-  /** Starts it in a session of its own without input or output; it survives us. Resolves once started. */
+  /**
+   * Starts it in a session of its own without input or output; it survives us. Resolves once
+   * started.
+   */
   spawnDetached(argv: readonly string[], options?: ChildOptions): Promise<void>;
 }
 

@@ -300,7 +300,9 @@ export class MemoryFs implements FileSystem {
   }
 }
 
-/** Appends in place while the buffer has room, so that long files cost no more than their length. */
+/**
+ * Appends in place while the buffer has room, so that long files cost no more than their length.
+ */
 function appended(bytes: Bytes, more: Uint8Array): Bytes {
   const sizeBytes = bytes.length + more.length;
   let { buffer } = bytes;
@@ -340,7 +342,9 @@ export interface FaultPlan {
   readonly effect?: "before" | "after";
   /** The system's error name; ENOSPC gives `no-space`. Default EIO. */
   readonly errno?: string;
-  /** Limits counting to these calls, e.g. `["rename"]`. A handle's are `write`, `sync`, `readAt`. */
+  /**
+   * Limits counting to these calls, e.g. `["rename"]`. A handle's are `write`, `sync`, `readAt`.
+   */
   readonly calls?: readonly string[];
 }
 

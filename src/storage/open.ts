@@ -1,0 +1,31 @@
+import { unreachable } from "../base/assert.ts";
+import type { Platform } from "../platform/types.ts";
+import type { StoreLocation } from "./location.ts";
+import type { ObjectStore } from "./object_store.ts";
+
+/** What opening a store needs. */
+export interface OpenStoreOptions {
+  readonly platform: Pick<Platform, "fs" | "random" | "clock">;
+  /** Makes the place when it is not there, and takes an empty one: for `init`. Default: neither. */
+  readonly create?: boolean;
+}
+
+/**
+ * Opens the store at `location`; the only place that knows the drivers, and loads just the one it
+ * needs. Errors: `store-unreachable` when the place is not there or, without `create`, is empty;
+ * `store-refused`, `store-invalid`.
+ */
+export async function openStore(
+  location: StoreLocation,
+  { platform, create = false }: OpenStoreOptions,
+): Promise<ObjectStore> {
+  switch (location.kind) {
+    case "folder": {
+      const { openFolderStore } = await import("./folder/store.ts");
+      const { fs, random, clock } = platform;
+      return openFolderStore(location.path, { fs, random, clock, create });
+    }
+    default:
+      return unreachable(location.kind);
+  }
+}
