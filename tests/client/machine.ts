@@ -6,7 +6,6 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import type { ApiRequest, FakeApi, Turn } from "./fake_api.ts";
 import type { Client } from "./install.ts";
 import { describe, type Outcome, run, type Running, start, toolPath } from "./program.ts";
@@ -261,11 +260,6 @@ export class Machine {
   get #temp(): string {
     return join(this.home, "tmp");
   }
-}
-
-/** Whether this computer can run the tests at all: they use POSIX shells and signals. */
-export function isSupportedHere(): boolean {
-  return process.platform !== "win32";
 }
 
 function quote(word: string): string {

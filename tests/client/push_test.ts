@@ -75,6 +75,27 @@ clientTest("SessionEnd pushes when the terminal is closed", {}, async (world) =>
   assert.ok(says(arrived, "Heard: before the window closes"));
 });
 
+clientTest("SessionEnd pushes at /clear, to the last byte", {}, async (world) => {
+  const terminal = await world.a.openClaude();
+  await terminal.shows(/^❯/m);
+  await terminal.type("soon cleared away");
+  await terminal.shows(/Heard: soon cleared away/);
+  await terminal.type("/clear");
+  const { sessionId } = await world.a.onlySession();
+  const arrived = await world.arrives(sessionId, world.a, world.b);
+  assert.ok(says(arrived, "Heard: soon cleared away"));
+  await terminal.type("/exit");
+  await terminal.ended();
+});
+
+clientTest("clients that end at the same time all push", {}, async (world) => {
+  const prompts = ["one of three", "two of three", "three of three"];
+  await Promise.all(prompts.map((prompt) => world.a.claude(prompt)));
+  const sessions = await world.a.transcripts();
+  assert.equal(sessions.length, prompts.length);
+  for (const { sessionId } of sessions) await world.arrives(sessionId, world.a, world.b);
+});
+
 clientTest("SessionEnd pushes when SIGTERM ends the client in a turn", {}, async (world) => {
   await world.a.claude("a finished turn");
   const { sessionId } = await world.a.onlySession();

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { says } from "./transcript.ts";
+import { until } from "./until.ts";
 import { clientTest, type World } from "./world.ts";
 
 clientTest("claude -c on another machine goes on where A stopped", {}, async (world) => {
@@ -76,6 +79,40 @@ clientTest("the shell function hands arguments and exit codes through", {}, asyn
   const away = await world.b.shell(`${load}; cd /; PATH=/usr/bin:/bin; claude 2>/dev/null
     echo "exit $?"`);
   assert.match(away.stdout, /exit 127$/m);
+});
+
+clientTest(
+  "SessionStart pulls, so that /resume in an open client finds A's session",
+  {},
+  async (world) => {
+    await world.a.claude("waiting in the vault");
+    const { sessionId } = await world.a.onlySession();
+    await world.a.allPushed();
+    const terminal = await world.b.openClaude();
+    await terminal.shows(/^❯/m);
+    await until("the hook has pulled A's session", async () => {
+      return (await world.b.transcripts()).some((one) => one.sessionId === sessionId);
+    });
+    await terminal.type(`/resume ${sessionId}`);
+    await terminal.shows(/Heard: waiting in the vault/);
+    await terminal.type("/exit");
+    await terminal.ended();
+  },
+);
+
+clientTest("what a tool left beside the transcript is on B too", {}, async (world) => {
+  const bash = `[[tool Bash {"command":"seq 1 20000"}]]`;
+  await world.a.claude("--allowedTools", "Bash", "--", `count far ${bash}`);
+  const { sessionId, path } = await world.a.onlySession();
+  const onB = await world.arrives(sessionId, world.a, world.b);
+  const sidecar = (transcript: string) => join(dirname(transcript), sessionId, "tool-results");
+  const names = await readdir(sidecar(path));
+  assert.equal(names.length, 1, "the client has put the long output into a file");
+  const [name = ""] = names;
+  const wanted = await readFile(join(sidecar(path), name));
+  assert.deepEqual(await readFile(join(sidecar(onB.path), name)), wanted);
+  await world.b.claude("-c", "how far?");
+  assert.ok(world.b.shownBefore("how far?")[0]?.text.startsWith("count far"));
 });
 
 clientTest("claude-sync resume opens A's session in the client on B", {}, async (world) => {
