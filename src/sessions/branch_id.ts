@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { concat, fromHex, toHex, u32be, utf8 } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
+import { parseSessionId, type SessionId } from "./session_id.ts";
+
+const LABEL = "claude-sync branch id v1";
+
+/**
+ * The id of the branch of session `rootId` that starts with the spoken record `firstHash`: a UUID of
+ * version 8 from the first 16 bytes of `SHA-256(label || root id || record identity)`, each part
+ * preceded by its length in four bytes. The same on every machine, and never one the client chooses
+ * (it uses version 4). `rootId` is the session that the first machine began, never a branch: so the
+ * id does not depend on which continuation was known first.
+ */
+export function branchId(rootId: SessionId, firstHash: string): SessionId {
+  const record = fromHex(firstHash);
+  assert(record !== null && record.length === 32, "a record's identity is a SHA-256");
+  const parts = [utf8(LABEL), utf8(rootId), record]
+    .map((part) => concat(u32be(part.length), part));
+  const bytes = new Uint8Array(createHash("sha256").update(concat(...parts)).digest())
+    .subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = toHex(bytes);
+  const id = parseSessionId(
+    [
+      hex.slice(0, 8),
+      hex.slice(8, 12),
+      hex.slice(12, 16),
+      hex.slice(16, 20),
+      hex.slice(20),
+    ].join("-"),
+  );
+  assert(id !== null, "a derived id is a UUID");
+  return id;
+}
+
+/** Whether `id` has the layout of a derived id. Proof is `rootSessionId`'s business. */
+export function mayBeBranchId(id: SessionId): boolean {
+  return id[14] === "8";
+}
