@@ -83,16 +83,23 @@ export interface Resolution {
 
 /**
  * Decides the files of session `rootId`, which is no branch (`rootSessionId` tells). At least one
- * leaf; order and duplicates of `leaves` and of what `storedLeaves` gives do not matter. A session
- * with one leaf and no stored branch needs no call. Throws `too-large`.
+ * leaf; order and duplicates of `leaves`, of what `storedLeaves` gives and of `knownBranches` (see
+ * `gatherFamily`) do not matter. A session with one leaf and no known branch needs no call. Throws
+ * `too-large`.
  */
 export function resolveBranches(
   rootId: SessionId,
   leaves: readonly Leaf[],
   storedLeaves: StoredLeaves,
+  knownBranches: readonly SessionId[] = [],
 ): Resolution {
   assert(leaves.length > 0, "a session has a leaf");
-  const { continuations, branchIds } = gatherFamily(rootId, leaves, storedLeaves);
+  const { continuations, branchIds } = gatherFamily(
+    rootId,
+    leaves,
+    storedLeaves,
+    knownBranches,
+  );
   const dropped: DroppedLeaf[] = [];
   const survivors = surviving(continuations, dropped);
   const main = keeperOf(survivors);

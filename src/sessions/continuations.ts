@@ -38,32 +38,37 @@ export type StoredLeaves = (id: SessionId) => readonly Leaf[];
 /**
  * Gathers the family: the root's leaves, and those of every session whose id derives from a record
  * spoken in the family. This set only grows with its input, so a branch that ever came about is found
- * again whatever else is known. Ends because each record is looked up once and a branch's leaves are
+ * again whatever else is known. `knownBranches` are ids that a caller knows to be this root's
+ * (`rootSessionId`): needed only where the leaf that a branch came from is gone, as after a rewrite.
+ * Ends because each record is looked up once and a branch's leaves are
  * finite; throws `too-large` beyond `FAMILY_LEAVES_MAX`.
  */
 export function gatherFamily(
   rootId: SessionId,
   leaves: readonly Leaf[],
   storedLeaves: StoredLeaves,
+  knownBranches: readonly SessionId[],
 ): { readonly continuations: Continuation[]; readonly branchIds: SessionId[] } {
   const family = new Family(rootId);
   for (const leaf of leaves.toSorted((a, b) => b.bytes.length - a.bytes.length)) {
     family.add(rootId, leaf);
   }
-  const branchIds: SessionId[] = [];
+  const branchIds = new Set<SessionId>();
+  const addBranch = (id: SessionId) => {
+    const stored = id === rootId || branchIds.has(id) ? [] : storedLeaves(id);
+    if (stored.length > 0) branchIds.add(id);
+    for (const leaf of stored) family.add(id, leaf);
+  };
+  knownBranches.forEach(addBranch);
   const lookedUp = new Set<string>();
   // The list grows while it is walked.
-  for (const continuation of family.continuations) {
-    for (const { hash } of continuation.spoken) {
-      if (lookedUp.has(hash)) continue;
+  for (const { spoken } of family.continuations) {
+    for (const { hash } of spoken) {
+      if (!lookedUp.has(hash)) addBranch(branchId(rootId, hash));
       lookedUp.add(hash);
-      const id = branchId(rootId, hash);
-      const stored = storedLeaves(id);
-      if (stored.length > 0) branchIds.push(id);
-      for (const leaf of stored) family.add(id, leaf);
     }
   }
-  return { continuations: family.continuations, branchIds: branchIds.sort() };
+  return { continuations: family.continuations, branchIds: [...branchIds].sort() };
 }
 
 /** Whether `a` is a prefix of `b`, both from one family. */
