@@ -111,10 +111,37 @@ function hostRuntime(): Runtime {
   for (const libc of os === "linux" ? ["", "-musl"] : [""]) {
     const executable = installedRuntime(`@oven/bun-${os}-${cpu}${libc}`);
     if (executable === null) continue;
-    const run = spawnSync(executable, ["--version"], { encoding: "utf8", env: {} });
-    if (run.status === 0 && run.stdout.trim() === version) return { executable, version };
+    const answer = runAlone(executable, ["--version"], {});
+    if (answer?.trim() === version) return { executable, version };
   }
   throw new BuildError(`no Bun ${version} for ${os} ${cpu}: remove node_modules and run again`);
+}
+
+/**
+ * Runs a program with nothing but `env` in its environment; gives what it prints, null when it
+ * cannot run or fails. (Deno's `spawnSync` adds its own environment to the one it is given.)
+ */
+function runAlone(
+  program: string,
+  args: string[],
+  env: Record<string, string>,
+): string | null {
+  const options = {
+    args,
+    env,
+    clearEnv: true,
+    cwd: ROOT,
+    stdin: "null",
+    stderr: "inherit",
+  } as const;
+  try {
+    const run = new Deno.Command(program, options).outputSync();
+    return run.success ? new TextDecoder().decode(run.stdout) : null;
+  } catch (error) {
+    // A program for the other C library: its loader is not there.
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
 }
 
 /** The SHA-512 that `deno.lock` demands of a package's tarball, in npm's `sha512-<base64>` form. */
@@ -229,7 +256,7 @@ function compileWithBun(bun: Runtime, target: Target | null, outdir: string): st
     // The program's name becomes part of it: the same one everywhere, or the bytes would differ.
     const compiled = join(folder, `claude-sync${exe}`);
     const compile = (cross: readonly string[]) =>
-      spawnSync(bun.executable, [
+      runAlone(bun.executable, [
         "build",
         "--compile",
         ...OPTIMISATION,
@@ -239,17 +266,13 @@ function compileWithBun(bun: Runtime, target: Target | null, outdir: string): st
         "src/main.ts",
         ...WORKER_ENTRIES,
         `--outfile=${compiled}`,
-      ], {
-        cwd: ROOT,
-        env: compilerEnvironment(folder),
-        stdio: ["ignore", "ignore", "inherit"],
-      });
-    const run = target === null ? compile([]) : withTargetRuntime(
+      ], compilerEnvironment(folder));
+    const output = target === null ? compile([]) : withTargetRuntime(
       target,
       bun.version,
       (path) => compile([`--target=${target.bun}`, `--compile-executable-path=${path}`]),
     );
-    if (run.status !== 0) {
+    if (output === null) {
       throw new BuildError(
         `Bun could not compile src/main.ts for ${target?.name ?? "this machine"}`,
       );

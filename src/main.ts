@@ -1,0 +1,3 @@
+import manifest from "../deno.json" with { type: "json" };
+
+if (import.meta.main) console.log(manifest.version);
