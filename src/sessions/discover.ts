@@ -3,8 +3,10 @@
  * there are, and each file costs one `lstat`. Links are not followed, with one exception that the
  * client has too: a project's folder may be a link to another place inside `projects/`.
  */
+import { isClaudeSyncError } from "../errors.ts";
 import type { DirEntry, FileStat, FileSystem } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
+import { realpathIfAny } from "./foreign_file.ts";
 import { fileNameProblem, parseFileName, TRANSCRIPT } from "./file_name.ts";
 import type { FileName } from "./file_name.ts";
 import { areaDir } from "./layout.ts";
@@ -15,12 +17,20 @@ import { parseSessionId } from "./session_id.ts";
 import type { SessionId } from "./session_id.ts";
 import { isTempName } from "./write_back.ts";
 
-/** Most sessions that are taken; the rest is reported as skipped. */
-export const SESSIONS_MAX = 100_000;
-/** Most files of one session that are taken; the rest is reported as skipped. */
-export const SESSION_FILES_MAX = 10_000;
-/** Deepest folder below a session's own folder that is entered. */
-export const FOLDER_DEPTH_MAX = 12;
+/** How much is taken; the rest is reported as skipped. */
+export interface DiscoveryLimits {
+  readonly sessions: number;
+  readonly filesPerSession: number;
+  /** Folders in folders, a session's own folder being the first. */
+  readonly folderDepth: number;
+}
+
+/** Far more than anybody has, and little enough to keep in memory. */
+export const DISCOVERY_LIMITS: DiscoveryLimits = {
+  sessions: 100_000,
+  filesPerSession: 10_000,
+  folderDepth: 12,
+};
 
 /** One regular file of a session. */
 export interface LocalFile {
@@ -54,6 +64,8 @@ export type SkipKind =
   | "special"
   /** A transcript that no session id or known agent file names. */
   | "unknown-transcript"
+  /** The system does not let us read it. */
+  | "unreadable"
   /** A limit was reached. */
   | "limit";
 
@@ -83,16 +95,22 @@ export interface LocalTemp {
 
 /**
  * Lists all sessions. Absent folders count as empty. Files outside `projects/` whose session has
- * nothing in any project folder are left alone. Throws `local-io` when a folder cannot be read.
+ * nothing in any project folder are left alone. What cannot be read is skipped, so that it does not
+ * keep the rest from being seen; only when `projects/` itself cannot be listed, `local-io` is thrown.
  */
-export function discoverSessions(fs: FileSystem, root: ClaudeRoot): Discovery {
-  return new Finder(fs, root).run();
+export function discoverSessions(
+  fs: FileSystem,
+  root: ClaudeRoot,
+  limits: DiscoveryLimits = DISCOVERY_LIMITS,
+): Discovery {
+  return new Finder(fs, root, limits).run();
 }
 
 class Finder {
   readonly #fs: FileSystem;
   readonly #root: ClaudeRoot;
   readonly #rules: PathRules;
+  readonly #limits: DiscoveryLimits;
   readonly #sessions: LocalSession[] = [];
   readonly #skipped: SkippedPath[] = [];
   readonly #slugLinks = new Map<string, string>();
@@ -101,8 +119,9 @@ class Finder {
   #shared: SharedFolders = { todos: new Map(), histories: new Set(), tasks: new Set() };
   readonly #sharedFiles = new Map<SessionId, readonly LocalFile[]>();
 
-  constructor(fs: FileSystem, root: ClaudeRoot) {
+  constructor(fs: FileSystem, root: ClaudeRoot, limits: DiscoveryLimits) {
     this.#fs = fs;
+    this.#limits = limits;
     this.#root = root;
     this.#rules = pathRules(root.os);
   }
@@ -139,8 +158,8 @@ class Finder {
 
   #addSlugLink(projects: string, slug: string, folders: ReadonlySet<string>): void {
     const path = this.#rules.join(projects, slug);
-    const target = this.#fs.realpath(path);
-    const home = this.#fs.realpath(projects);
+    const target = realpathIfAny(this.#fs, path);
+    const home = realpathIfAny(this.#fs, projects);
     const below = target === null || home === null ? null : pathBelow(this.#root.os, home, target);
     if (below === null || below === "") {
       this.#skip(path, "link", "is a symbolic link that leads out of the projects folder");
@@ -159,8 +178,8 @@ class Finder {
       found.set(id, files);
       return files;
     };
-    for (const entry of this.#fs.readDir(dir) ?? []) {
-      const path = this.#rules.join(dir, entry.name);
+    for (const entry of this.#entries(dir)) {
+      const path = this.#child(dir, entry.name);
       if (entry.kind === "directory") {
         const id = parseSessionId(entry.name);
         if (id !== null) this.#addFolder(filesOf(id), path, "side", 1);
@@ -186,8 +205,9 @@ class Finder {
     const stat = this.#regular(path, entry.kind);
     // The client makes empty transcripts and takes them for absent.
     if (stat === null || (id !== null && stat.sizeBytes === 0)) return;
-    const owner = id ?? legacyOwner(this.#fs, path);
-    if (owner === null) return this.#skip(path, "unknown-transcript");
+    const owner = id ?? this.#attempt(path, () => legacyOwner(this.#fs, path) ?? "unowned");
+    if (owner === null) return;
+    if (owner === "unowned") return this.#skip(path, "unknown-transcript");
     if (id === null) filesOf(owner).push({ name, path, stat });
     else filesOf(owner).unshift({ name, path, stat });
   }
@@ -195,12 +215,12 @@ class Finder {
   #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
     const all = [...files, ...this.#sharedOf(id)];
     if (all.length === 0) return;
-    const path = this.#rules.join(areaDir(this.#root, "projects"), slug, `${id}.jsonl`);
-    if (this.#sessions.length >= SESSIONS_MAX) return this.#skip(path, "limit");
-    if (all.length > SESSION_FILES_MAX) {
-      const dropped = all.length - SESSION_FILES_MAX;
-      this.#skip(path, "limit", `has ${dropped} files more than ${SESSION_FILES_MAX}`);
-      all.length = SESSION_FILES_MAX;
+    const path = files[0]?.path ?? all[0]?.path ?? "";
+    const { sessions, filesPerSession } = this.#limits;
+    if (this.#sessions.length >= sessions) return this.#skip(path, "limit");
+    if (all.length > filesPerSession) {
+      this.#skip(path, "limit", `belongs to a session of more than ${filesPerSession} files`);
+      all.length = filesPerSession;
     }
     this.#sessions.push({ id, slug, files: sortFiles(all) });
   }
@@ -212,7 +232,7 @@ class Finder {
     for (const area of ["file-history", "tasks"] as const) {
       const folders = area === "tasks" ? this.#shared.tasks : this.#shared.histories;
       if (!folders.has(id)) continue;
-      this.#addFolder(files, this.#rules.join(areaDir(this.#root, area), id), area, 1);
+      this.#addFolder(files, this.#child(areaDir(this.#root, area), id), area, 1);
     }
     this.#sharedFiles.set(id, files);
     return files;
@@ -220,9 +240,9 @@ class Finder {
 
   /** Adds the regular files below `dir`; `prefix` is their name's beginning. */
   #addFolder(files: LocalFile[], dir: string, prefix: string, depth: number): void {
-    if (depth > FOLDER_DEPTH_MAX) return this.#skip(dir, "limit", "lies too deep");
-    for (const entry of this.#fs.readDir(dir) ?? []) {
-      const path = this.#rules.join(dir, entry.name);
+    if (depth > this.#limits.folderDepth) return this.#skip(dir, "limit", "lies too deep");
+    for (const entry of this.#entries(dir)) {
+      const path = this.#child(dir, entry.name);
       const text = `${prefix}/${entry.name}`;
       if (isTempName(entry.name)) {
         this.#temps.push({ path });
@@ -235,7 +255,7 @@ class Finder {
   }
 
   #addFile(files: LocalFile[], path: string, text: string, kind: DirEntry["kind"]): void {
-    if (files.length > SESSION_FILES_MAX) return;
+    if (files.length > this.#limits.filesPerSession) return;
     const problem = fileNameProblem(text);
     if (problem !== null) return this.#skip(path, problem.kind, problem.reason);
     const stat = this.#regular(path, kind);
@@ -246,17 +266,37 @@ class Finder {
   #regular(path: string, kind: DirEntry["kind"]): FileStat | null {
     if (kind === "symlink") return this.#skip(path, "link"), null;
     if (kind !== "file") return this.#skip(path, "special"), null;
-    const stat = this.#fs.lstat(path);
+    const stat = this.#attempt(path, () => this.#fs.lstat(path));
     return stat?.kind === "file" ? stat : null;
+  }
+
+  /** `join` for a plain name, without normalising again and again. */
+  #child(dir: string, name: string): string {
+    return dir + this.#rules.sep + name;
+  }
+
+  #entries(dir: string): DirEntry[] {
+    return this.#attempt(dir, () => this.#fs.readDir(dir)) ?? [];
+  }
+
+  /** Null, and a note, when the system does not let us. */
+  #attempt<T>(path: string, look: () => T): T | null {
+    try {
+      return look();
+    } catch (error) {
+      if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
+      this.#skip(path, "unreadable");
+      return null;
+    }
   }
 
   #idFolders(dir: string): ReadonlySet<SessionId> {
     const ids = new Set<SessionId>();
-    for (const entry of this.#list(dir)) {
+    for (const entry of this.#attempt(dir, () => this.#list(dir)) ?? []) {
       const id = parseSessionId(entry.name);
       if (id === null) continue;
       if (entry.kind === "directory") ids.add(id);
-      else if (entry.kind === "symlink") this.#skip(this.#rules.join(dir, entry.name), "link");
+      else if (entry.kind === "symlink") this.#skip(this.#child(dir, entry.name), "link");
     }
     return ids;
   }
@@ -264,8 +304,8 @@ class Finder {
   #todosById(): ReadonlyMap<SessionId, readonly LocalFile[]> {
     const dir = areaDir(this.#root, "todos");
     const todos = new Map<SessionId, LocalFile[]>();
-    for (const entry of this.#list(dir)) {
-      const path = this.#rules.join(dir, entry.name);
+    for (const entry of this.#attempt(dir, () => this.#list(dir)) ?? []) {
+      const path = this.#child(dir, entry.name);
       const id = parseSessionId(entry.name.slice(0, 36));
       if (isTempName(entry.name)) this.#temps.push({ path });
       if (id === null) continue;
@@ -294,6 +334,7 @@ const REASONS: Readonly<Record<SkipKind, string>> = {
   "link": "is a symbolic link",
   "special": "is no regular file",
   "unknown-transcript": "is no session that can be told by its name",
+  "unreadable": "cannot be read",
   "limit": "is past the largest number of sessions",
 };
 

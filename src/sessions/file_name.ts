@@ -28,6 +28,8 @@ export interface NameProblem {
   readonly reason: string;
 }
 
+/** Printable ASCII needs no Unicode rules; that is nearly every name. */
+const PLAIN = /^[ -~]+$/;
 // Cc control, Cf bidi, zero-width and tag characters, Zl/Zp separators, Cs lone surrogates.
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 const WINDOWS_FORBIDDEN = /[\\<>:"|?*]/;
@@ -94,12 +96,13 @@ function segmentProblem(segment: string): NameProblem | null {
   if (segment === "" || segment === "." || segment === "..") {
     return unsafe("has an empty part or dots");
   }
-  if (INVISIBLE.test(segment)) return unsafe("has control or invisible characters");
-  if (segment !== segment.normalize("NFC")) return unsafe("is not in Unicode form NFC");
+  const isPlain = PLAIN.test(segment);
+  if (!isPlain && INVISIBLE.test(segment)) return unsafe("has control or invisible characters");
+  if (!isPlain && segment !== segment.normalize("NFC")) return unsafe("is not in Unicode form NFC");
   if (WINDOWS_FORBIDDEN.test(segment)) return unsafe("has a character that Windows forbids");
   if (/^\s|[\s.]$/u.test(segment)) return unsafe("begins or ends with a space or ends with a dot");
   if (encoder.encode(segment).length > NAME_SEGMENT_BYTES_MAX) return unsafe("is too long");
-  const folded = fold(segment);
+  const folded = isPlain ? segment.toLowerCase() : fold(segment);
   if (WINDOWS_DEVICE.test(segment) || WINDOWS_DEVICE.test(folded)) {
     return unsafe("is a Windows device");
   }

@@ -1,6 +1,6 @@
 /** Finding a folder's Git repository by its files, without running Git. */
 import type { FileSystem, Host } from "../platform/types.ts";
-import { isClaudeSyncError } from "../errors.ts";
+import { readIfAny, realpathIfAny, statIfAny } from "./foreign_file.ts";
 import { parseGitConfig, remoteUrl } from "./git_config.ts";
 import { absolutePath, pathBelow, pathRules } from "./local_path.ts";
 
@@ -45,33 +45,25 @@ export function findRepository(
 /** Git's own folder for the work tree at `top`: `.git`, or where a file of that name points. */
 function gitDirOf(fs: FileSystem, os: Host["os"], top: string): string | null {
   const { join } = pathRules(os);
-  const dotGit = fs.realpath(join(top, ".git"));
-  const kind = dotGit === null ? null : fs.lstat(dotGit)?.kind;
+  const dotGit = realpathIfAny(fs, join(top, ".git"));
   if (dotGit === null) return null;
   let dir: string | null = dotGit;
-  if (kind === "file") {
+  if (statIfAny(fs, dotGit)?.kind === "file") {
     const pointer = /^gitdir:[ \t]*(.+?)\s*$/m.exec(readText(fs, dotGit, POINTER_BYTES_MAX) ?? "");
-    dir = pointer?.[1] === undefined ? null : fs.realpath(absolutePath(os, top, pointer[1]));
+    dir = pointer?.[1] === undefined ? null : realpathIfAny(fs, absolutePath(os, top, pointer[1]));
   }
   // An empty folder named .git is no repository, and Git looks further up.
-  return dir !== null && fs.lstat(join(dir, "HEAD")) !== null ? dir : null;
+  return dir !== null && statIfAny(fs, join(dir, "HEAD")) !== null ? dir : null;
 }
 
 /** Where a worktree's repository keeps what all its worktrees share. */
 function commonDirOf(fs: FileSystem, os: Host["os"], gitDir: string): string {
   const text = readText(fs, pathRules(os).join(gitDir, "commondir"), POINTER_BYTES_MAX)?.trim();
   if (text === undefined || text === "") return gitDir;
-  return fs.realpath(absolutePath(os, gitDir, text)) ?? gitDir;
+  return realpathIfAny(fs, absolutePath(os, gitDir, text)) ?? gitDir;
 }
 
-/** Null when the file is absent, too large or may not be read: then it tells us nothing. */
 function readText(fs: FileSystem, path: string, bytesMax: number): string | null {
-  try {
-    const real = fs.realpath(path);
-    const bytes = real === null ? null : fs.readFile(real, bytesMax);
-    return bytes === null ? null : decoder.decode(bytes);
-  } catch (error) {
-    if (isClaudeSyncError(error, "local-io", "too-large", "unsafe-file")) return null;
-    throw error;
-  }
+  const bytes = readIfAny(fs, path, bytesMax);
+  return bytes === null ? null : decoder.decode(bytes);
 }

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import type { FileSystem, Host } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
+import { ifReadable, readIfAny } from "./foreign_file.ts";
 import { parseJsonObject } from "./json_object.ts";
 import { pathRules } from "./local_path.ts";
 import { parseSessionId } from "./session_id.ts";
@@ -32,7 +33,7 @@ export function liveSessions(
   const { join } = pathRules(root.os);
   const dir = join(root.configDir, "sessions");
   const live = new Set<SessionId>();
-  for (const entry of (fs.readDir(dir) ?? []).slice(0, LIVE_REGISTRY_MAX)) {
+  for (const entry of (ifReadable(() => fs.readDir(dir)) ?? []).slice(0, LIVE_REGISTRY_MAX)) {
     if (entry.kind !== "file" || !/^[1-9][0-9]{0,9}\.json$/.test(entry.name)) continue;
     const id = registeredId(fs, host, join(dir, entry.name), parseInt(entry.name, 10));
     if (id !== null) live.add(id);
@@ -41,9 +42,7 @@ export function liveSessions(
 }
 
 function registeredId(fs: FileSystem, host: Host, path: string, pid: number): SessionId | null {
-  const stat = fs.lstat(path);
-  if (stat === null || stat.sizeBytes > REGISTRY_BYTES_MAX) return null;
-  const bytes = fs.readFile(path, REGISTRY_BYTES_MAX);
+  const bytes = readIfAny(fs, path, REGISTRY_BYTES_MAX);
   if (bytes === null) return null;
   const parsed = registryEntry.safeParse(parseJsonObject(bytes));
   if (!parsed.success) return host.process(pid).alive ? idInFragment(bytes) : null;

@@ -1,9 +1,9 @@
 /** Where a project is on this machine. */
 import type { FileSystem, Host } from "../platform/types.ts";
-import { isClaudeSyncError } from "../errors.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
 import type { LocalSession } from "./discover.ts";
 import { TRANSCRIPT } from "./file_name.ts";
+import { ifReadable, readIfAny, realpathIfAny, statIfAny } from "./foreign_file.ts";
 import { isObject, parseJsonObject } from "./json_object.ts";
 import { absolutePath, pathRules } from "./local_path.ts";
 import { identifyProject, projectKey } from "./project.ts";
@@ -87,38 +87,23 @@ function foldersOfSlug(
 }
 
 function* workingFolders(fs: FileSystem, path: string): Generator<string> {
-  try {
-    const first = readTranscriptHead(fs, path)?.firstCwd ?? null;
-    if (first !== null) yield first;
-    const last = readTranscriptTail(fs, path)?.lastCwd ?? null;
-    if (last !== null && last !== first) yield last;
-  } catch (error) {
-    if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
-  }
+  const first = ifReadable(() => readTranscriptHead(fs, path))?.firstCwd ?? null;
+  if (first !== null) yield first;
+  const last = ifReadable(() => readTranscriptTail(fs, path))?.lastCwd ?? null;
+  if (last !== null && last !== first) yield last;
 }
 
 function claudeJsonFolders(fs: FileSystem, root: ClaudeRoot): string[] {
-  try {
-    const real = fs.realpath(root.claudeJsonPath);
-    const bytes = real === null ? null : fs.readFile(real, CLAUDE_JSON_BYTES_MAX);
-    const projects = bytes === null ? null : parseJsonObject(bytes)?.["projects"];
-    return isObject(projects) ? Object.keys(projects) : [];
-  } catch (error) {
-    if (isClaudeSyncError(error, "local-io", "too-large", "unsafe-file")) return [];
-    throw error;
-  }
+  const bytes = readIfAny(fs, root.claudeJsonPath, CLAUDE_JSON_BYTES_MAX);
+  const projects = bytes === null ? null : parseJsonObject(bytes)?.["projects"];
+  return isObject(projects) ? Object.keys(projects) : [];
 }
 
 /** The real path of an absolute path to a folder; null for everything else. */
 function existingDir(fs: FileSystem, host: Host, dir: string): string | null {
   if (!pathRules(host.os).isAbsolute(dir) || dir.includes("\0")) return null;
-  try {
-    const real = fs.realpath(absolutePath(host.os, host.home, dir));
-    return real !== null && fs.lstat(real)?.kind === "directory" ? real : null;
-  } catch (error) {
-    if (isClaudeSyncError(error, "local-io")) return null;
-    throw error;
-  }
+  const absolute = absolutePath(host.os, host.home, dir);
+  return statIfAny(fs, absolute)?.kind === "directory" ? realpathIfAny(fs, absolute) : null;
 }
 
 /** How a place was found. */

@@ -1,6 +1,7 @@
 /** Which project a folder is, told so that other machines, where it has another path, agree. */
 import * as z from "zod/mini";
 import type { FileSystem, Host } from "../platform/types.ts";
+import { realpathIfAny } from "./foreign_file.ts";
 import { findRepository } from "./git_folder.ts";
 import { absolutePath, pathBelow, pathRules } from "./local_path.ts";
 import { isRemote, normaliseRemote, REMOTE_LENGTH_MAX } from "./remote.ts";
@@ -41,7 +42,7 @@ export const PROJECT_PATH_LENGTH_MAX = 4096;
  */
 export function identifyProject(fs: FileSystem, host: Host, dir: string): ProjectIdentity {
   const absolute = absolutePath(host.os, host.cwd(), dir);
-  const real = fs.realpath(absolute);
+  const real = realpathIfAny(fs, absolute);
   if (real === null) return pathIdentity(fs, host, absolute);
   const repository = findRepository(fs, host.os, real);
   if (repository === null) return pathIdentity(fs, host, real);
@@ -52,7 +53,7 @@ export function identifyProject(fs: FileSystem, host: Host, dir: string): Projec
 }
 
 function pathIdentity(fs: FileSystem, host: Host, dir: string): ProjectIdentity {
-  const homes = [fs.realpath(host.home), absolutePath(host.os, host.cwd(), host.home)];
+  const homes = [realpathIfAny(fs, host.home), absolutePath(host.os, host.cwd(), host.home)];
   for (const home of homes) {
     const below = home === null ? null : pathBelow(host.os, home, dir);
     if (below !== null) return { kind: "home", path: below.normalize("NFC") };

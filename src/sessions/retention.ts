@@ -1,5 +1,6 @@
 import type { FileSystem } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
+import { readIfAny } from "./foreign_file.ts";
 import { parseJsonObject } from "./json_object.ts";
 import { pathRules } from "./local_path.ts";
 
@@ -14,8 +15,7 @@ const DAY_MS = 86_400_000;
  */
 export function cleanupPeriodDays(fs: FileSystem, root: ClaudeRoot): number {
   const path = pathRules(root.os).join(root.configDir, "settings.json");
-  const real = fs.realpath(path);
-  const bytes = real === null ? null : fs.readFile(real, SETTINGS_BYTES_MAX);
+  const bytes = readIfAny(fs, path, SETTINGS_BYTES_MAX);
   const days = bytes === null ? undefined : parseJsonObject(bytes)?.["cleanupPeriodDays"];
   return typeof days === "number" && days >= 1 ? days : CLEANUP_PERIOD_DAYS_DEFAULT;
 }

@@ -1,4 +1,5 @@
 import type { FileSystem, Host } from "../platform/types.ts";
+import { realpathIfAny } from "./foreign_file.ts";
 import { absolutePath } from "./local_path.ts";
 
 /** Longest slug that is not shortened, in UTF-16 units. */
@@ -19,5 +20,5 @@ export function slugOf(realCwd: string): string {
 /** Slug of a folder: of its real path when it exists, else of the path as written. */
 export function slugOfDir(fs: FileSystem, host: Host, dir: string): string {
   const absolute = absolutePath(host.os, host.cwd(), dir);
-  return slugOf(fs.realpath(absolute) ?? absolute);
+  return slugOf(realpathIfAny(fs, absolute) ?? absolute);
 }

@@ -1,6 +1,6 @@
 /** Replacing a session's file so that no crash, link or other writer can make it lose bytes. */
-import { toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { TEMPORARY_NAME, temporaryPathBeside } from "../platform/atomic_file.ts";
 import type { Clock, FileStat, FileSystem, Random, WriteHandle } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
 import { pathBelow, pathRules } from "./local_path.ts";
@@ -18,12 +18,9 @@ export type WriteOutcome = "written" | "changed-meanwhile";
 /** Age from which a temporary file of ours is one that a crash left behind. */
 export const TEMP_STALE_MS = 60 * 60_000;
 
-const TEMP_NAME = /^\.claude-sync-[0-9a-f]{16}\.tmp$/;
-const TEMP_RANDOM_BYTES = 8;
-
 /** Whether a file name is one of our temporary files. No transcript or sidecar can have such a name. */
 export function isTempName(name: string): boolean {
-  return TEMP_NAME.test(name);
+  return TEMPORARY_NAME.test(name);
 }
 
 /** Whether a file is still the one that `expected` describes, unchanged; null means absent. */
@@ -50,11 +47,10 @@ export function replaceSessionFile(
   mtimeMs: number,
 ): WriteOutcome {
   const { fs, random, root } = deps;
-  const { dirname, join } = pathRules(root.os);
-  const dir = dirname(path);
+  const dir = pathRules(root.os).dirname(path);
   if (!isSameFile(fs.lstat(path), expected)) return "changed-meanwhile";
   makeSafeDir(fs, root, dir);
-  const temp = join(dir, `.claude-sync-${toHex(random.bytes(TEMP_RANDOM_BYTES))}.tmp`);
+  const temp = temporaryPathBeside(random, path);
   const handle = fs.createFile(temp);
   let isPublished = false;
   try {
