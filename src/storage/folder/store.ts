@@ -144,7 +144,7 @@ class FolderStore implements ObjectStore {
     options.signal?.throwIfAborted();
     const path = this.#pathOf(folder);
     const entries = this.#guard("list", { path }, () => this.#fs.readDir(path));
-    if (entries === null) gaps.found = true;
+    if (entries === null || (folder === "" && entries.length === 0)) gaps.found = true;
     for (const { sortedAs, kind } of listable(folder, entries ?? [])) {
       options.signal?.throwIfAborted();
       if (options.after !== undefined && isBehind(sortedAs, options.after)) continue;

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { isClaudeSyncError } from "../../src/errors.ts";
+import { nodePlatform } from "../../src/platform/node.ts";
+import {
+  folderLocationOf,
+  formatStoreLocation,
+  LOCATION_PATH_LENGTH_MAX,
+  parseStoreLocation,
+} from "../../src/storage/location.ts";
+import { objectName } from "../../src/storage/object_name.ts";
+import { openStore } from "../../src/storage/open.ts";
+import { MemoryFs } from "../support/memory_fs.ts";
+
+const longest = `/${"x".repeat(LOCATION_PATH_LENGTH_MAX - 1)}`;
+
+Deno.test("parseStoreLocation takes absolute folders of every platform", () => {
+  for (const path of ["/", "/mnt/a b/ünï", "C:\\vault", "d:/vault", "\\\\nas\\share", longest]) {
+    const location = parseStoreLocation({ kind: "folder", path });
+    assert.deepEqual(location, { kind: "folder", path });
+    assert.deepEqual(folderLocationOf(path), location);
+    assert.equal(formatStoreLocation(location), path);
+  }
+});
+
+Deno.test("parseStoreLocation refuses everything else", () => {
+  const bad: unknown[] = [
+    null,
+    "/mnt",
+    [],
+    {},
+    { kind: "folder" },
+    { kind: "s3", path: "/x" },
+    { kind: "folder", path: 1 },
+    { kind: "folder", path: "/x", more: 1 },
+    ...["", "vault", "./x", "~/x", "C:vault", "/a\0b", `${longest}x`].map((path) => ({
+      kind: "folder",
+      path,
+    })),
+  ];
+  for (const value of bad) {
+    assert.throws(
+      () => parseStoreLocation(value),
+      (error) => isClaudeSyncError(error, "malformed-file"),
+      JSON.stringify(value)?.slice(0, 80),
+    );
+  }
+  assert.throws(() => folderLocationOf("vault"), (error) => isClaudeSyncError(error, "usage"));
+});
+
+Deno.test("openStore opens what is there, and makes it only when asked", async () => {
+  const platform = { ...nodePlatform(), fs: new MemoryFs() };
+  const location = folderLocationOf("/mnt/vault");
+  await assert.rejects(
+    openStore(location, { platform }),
+    (error) => isClaudeSyncError(error, "store-unreachable"),
+  );
+  const made = await openStore(location, { platform, create: true });
+  await made.put(objectName("a"), new Uint8Array(1));
+  const opened = await openStore(location, { platform });
+  assert.equal((await opened.get(objectName("a")))?.length, 1);
+  assert.equal(opened.label, "/mnt/vault");
+});
