@@ -4,7 +4,8 @@
  * frame's own structure (RFC 8878) is walked first: it must end exactly where the bytes end.
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { Bytes } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
+import { type Bytes, equalBytes } from "../base/bytes.ts";
 import { ZSTD_LEVEL } from "./format.ts";
 
 const MAGIC = 0xfd2fb528;
@@ -13,10 +14,23 @@ const RLE_BLOCK = 1;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 
-/** One zstd frame of `raw`. */
+/**
+ * One zstd frame of `raw`. Both runtimes append a second, empty frame when the first happens to end
+ * where their output buffer does; it is cut off, and what is left is checked to hold everything.
+ */
 export function zstdCompress(raw: Uint8Array): Bytes {
   const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
-  return new Uint8Array(zstdCompressSync(raw, { params }));
+  const compressed = new Uint8Array(zstdCompressSync(raw, { params }));
+  const length = zstdFrameLength(compressed);
+  assert(length !== null, "zstd makes whole frames");
+  if (length === compressed.length) return compressed;
+  const frame = compressed.slice(0, length);
+  const decompressed = zstdDecompress(frame, raw.length);
+  assert(
+    decompressed !== null && equalBytes(decompressed, raw),
+    "the first frame holds everything",
+  );
+  return frame;
 }
 
 /**
