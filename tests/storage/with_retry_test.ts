@@ -64,7 +64,7 @@ function everyOther(): () => boolean {
   return () => asked++ % 2 === 0;
 }
 
-Deno.test("withRetry repeats what is unreachable, with pauses that double to the longest", async () => {
+Deno.test("withRetry repeats what is unreachable, with pauses that double", async () => {
   const inner = faultyStore(new MemoryStore(), fails(7));
   const { store, clock } = retried(inner, { pauseMsMax: 1_000 });
   assert.equal(await store.put(name, body), "created");
