@@ -115,6 +115,17 @@ clientTest("what a tool left beside the transcript is on B too", {}, async (worl
   assert.ok(world.b.shownBefore("how far?")[0]?.text.startsWith("count far"));
 });
 
+clientTest("a session of a worktree on A resumes in the repository on B", {}, async (world) => {
+  const author = "-c user.name=Alice -c user.email=alice@example.com";
+  await world.a.shell(`git ${author} commit -q --allow-empty -m start`);
+  await world.a.claude("--worktree", "side", "said in a worktree");
+  const { sessionId, path } = await world.a.onlySession();
+  assert.match(path, /--claude-worktrees-side/);
+  await world.arrives(sessionId, world.a, world.b);
+  await world.b.claude("-c", "and in the repository");
+  assert.equal(world.b.shownBefore("and in the repository")[0]?.text, "said in a worktree");
+});
+
 clientTest("claude-sync resume opens A's session in the client on B", {}, async (world) => {
   await world.a.claude("found by resume");
   const { sessionId } = await world.a.onlySession();
