@@ -14,10 +14,15 @@ import { fileURLToPath } from "node:url";
 import { type FakeApi, startFakeApi } from "./fake_api.ts";
 import { type Client, CURRENT, installClient } from "./install.ts";
 import { Machine } from "./machine.ts";
-import { run, toolPath } from "./program.ts";
+import { describe, run, toolPath } from "./program.ts";
 import { TerminalServer } from "./terminal.ts";
 import type { Transcript } from "./transcript.ts";
 import { until } from "./until.ts";
+
+/** What A is called in the vault. */
+export const MACHINE_A = "alice-laptop";
+/** What B is called in the vault. */
+export const MACHINE_B = "bob-desktop";
 
 /** What a test chooses about its world. */
 export interface WorldOptions {
@@ -83,12 +88,15 @@ export class World {
       await clone(this.b, "https://example.com/acme/app");
     }
     await mkdir(join(this.root, "share"));
-    await this.a.sync("init", "--dir", this.vault, "--yes", "--no-input");
+    const vault = ["--dir", this.vault, "--yes", "--no-input"];
+    const made = await this.a.syncJson("init", ...vault, "--machine", MACHINE_A);
+    assert.equal(made["outcome"], "created");
     await this.a.sync("install", "--global");
-    await this.b.trySync(["init", "--dir", this.vault, "--yes", "--no-input"]);
+    const joined = await this.b.syncJson("init", ...vault, "--machine", MACHINE_B);
+    assert.equal(joined["outcome"], "needs-key");
     const { stdout: key } = await this.a.sync("key", "export");
     const imported = await this.b.trySync(["key", "import"], key);
-    assert.equal(imported.code, 0, `key import on B: ${imported.stderr}`);
+    assert.equal(imported.code, 0, `key import on B: ${describe(imported)}`);
     await this.b.sync("install", "--global");
   }
 
