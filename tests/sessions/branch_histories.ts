@@ -19,37 +19,30 @@ export type Step =
   | { readonly does: "pull"; readonly on: number }
   | { readonly does: "open-branch"; readonly on: number; readonly which: number };
 
-export const steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.oneof(
-    {
-      weight: 6,
-      arbitrary: fc.record({
-        does: fc.constant("say" as const),
-        on: fc.nat(3),
-        // Few values, so that equal times occur.
-        atS: fc.nat(9),
-        asks: fc.boolean(),
-      }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        does: fc.constantFrom("leave", "rename", "tear", "repeat", "rewind", "spoil"),
-        on: fc.nat(3),
-      }),
-    },
-    { weight: 4, arbitrary: fc.record({ does: fc.constantFrom("push", "pull"), on: fc.nat(3) }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        does: fc.constant("open-branch" as const),
-        on: fc.nat(3),
-        which: fc.nat(3),
-      }),
-    },
-  ),
-  { maxLength: 40 },
-) as fc.Arbitrary<Step[]>;
+/** Somebody sits down at a machine, perhaps pulls or opens another file, does things, and pushes. */
+const sitting: fc.Arbitrary<Step[]> = fc.record({
+  on: fc.nat(3),
+  before: fc.constantFrom("nothing", "pull", "open-branch"),
+  which: fc.nat(3),
+  // Few times, so that equal ones occur.
+  deeds: fc.array(fc.record({ what: fc.nat(11), atS: fc.nat(9) }), { minLength: 1, maxLength: 4 }),
+  pushes: fc.nat(4),
+}).map(({ on, before, which, deeds, pushes }) => {
+  const done: Step[] = deeds.map(({ what, atS }) => {
+    const does = QUIET_DEEDS[what];
+    return does === undefined ? { does: "say", on, atS, asks: what % 2 === 0 } : { does, on };
+  });
+  if (before === "pull") done.unshift({ does: "pull", on });
+  if (before === "open-branch") done.unshift({ does: "open-branch", on, which });
+  if (pushes > 0) done.push({ does: "push", on });
+  return done;
+});
+
+const QUIET_DEEDS = ["leave", "rename", "tear", "repeat", "rewind", "spoil"] as const;
+
+/** Up to a dozen sittings of four people. */
+export const steps: fc.Arbitrary<Step[]> = fc.array(sitting, { maxLength: 12, size: "max" })
+  .map((sittings) => sittings.flat());
 
 /** A leaf and the session it is stored under. */
 export interface Stored {
@@ -75,6 +68,12 @@ export function resolve(stored: readonly Stored[]): Resolution {
 export function filesIn(resolution: Resolution): Map<SessionId, Leaf> {
   const sessions = [resolution.main, ...resolution.branches];
   return new Map(sessions.map((session) => [session.id, fileOf(ROOT, session)]));
+}
+
+/** What a set of stored leaves makes, by session id, in the root session's form. */
+export function contentsOf(stored: readonly Stored[]): Map<SessionId, Leaf> {
+  const { main, branches } = resolve(stored);
+  return new Map([main, ...branches].map(({ id, rootForm }) => [id, rootForm]));
 }
 
 /** Bytes by session id as text, for comparison. */
@@ -202,13 +201,16 @@ function appended(leaf: Leaf, machine: string, lines: readonly string[]): Leaf {
 }
 
 function torn(leaf: Leaf, machine: string): Leaf {
+  if (leaf.bytes.at(-1) !== 0x0a) return leaf;
   return written(leaf, machine, `{"type":"user","mess`);
 }
 
 function written(leaf: Leaf, machine: string, text: string): Leaf {
+  // A torn line stays its writer's, with the newline that ends it.
+  const start = leaf.bytes.length + (text.startsWith("\n") ? 1 : 0);
   const writers = leaf.writers.at(-1)?.machine === machine
     ? leaf.writers
-    : [...leaf.writers, { start: leaf.bytes.length, machine }];
+    : [...leaf.writers, { start, machine }];
   return { bytes: concat(leaf.bytes, utf8(text)), writers };
 }
 
