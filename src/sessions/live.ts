@@ -13,6 +13,7 @@ export const LIVE_QUIET_MS = 2 * 60_000;
 /** Most registry entries that are read. */
 export const LIVE_REGISTRY_MAX = 10_000;
 const REGISTRY_BYTES_MAX = 256 * 1024;
+const REGISTRY_READS_MAX = 5;
 
 const registryEntry = z.object({
   sessionId: z.string(),
@@ -42,12 +43,25 @@ export function liveSessions(
 }
 
 function registeredId(fs: FileSystem, host: Host, path: string, pid: number): SessionId | null {
-  const bytes = readIfAny(fs, path, REGISTRY_BYTES_MAX);
-  if (bytes === null) return null;
-  const parsed = registryEntry.safeParse(parseJsonObject(bytes));
-  if (!parsed.success) return host.process(pid).alive ? idInFragment(bytes) : null;
-  const { sessionId, procStart } = parsed.data;
-  const { alive, startTicks } = host.process(parsed.data.pid ?? pid);
+  let id: SessionId | null = null;
+  // The client empties the file before it writes it anew; a moment later it is whole again.
+  for (let reads = 0; reads < REGISTRY_READS_MAX && id === null; reads++) {
+    const bytes = readIfAny(fs, path, REGISTRY_BYTES_MAX);
+    if (bytes === null) return null;
+    const parsed = registryEntry.safeParse(parseJsonObject(bytes));
+    if (parsed.success) return livingId(host, pid, parsed.data);
+    if (!host.process(pid).alive) return null;
+    id = idInFragment(bytes);
+  }
+  return id;
+}
+
+function livingId(
+  host: Host,
+  pid: number,
+  { sessionId, procStart, ...entry }: z.infer<typeof registryEntry>,
+): SessionId | null {
+  const { alive, startTicks } = host.process(entry.pid ?? pid);
   if (!alive) return null;
   const isSameProcess = startTicks === null || procStart === undefined ||
     String(procStart) === startTicks;

@@ -89,7 +89,7 @@ function isRelativePath(path: string): boolean {
 
 function isAbsolutePath(path: string): boolean {
   const rest = /^([A-Z]:)?\/(.*)$/s.exec(path)?.[2];
-  if (rest !== undefined) return isRelativePath(rest);
+  if (rest !== undefined && isRelativePath(rest)) return true;
   // Windows network shares: //server/share/…
   return path.startsWith("//") && path.length > 2 && isRelativePath(path.slice(2));
 }

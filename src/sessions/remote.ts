@@ -88,7 +88,7 @@ function pathSegments(path: string): string[] | null {
   const segments = decoded.split("/").filter((segment) => segment !== "");
   const last = segments.pop();
   if (last === undefined) return null;
-  const bare = last.replace(/\.git$/i, "");
+  const bare = last.replace(/(\.git)+$/i, "");
   if (bare !== "") segments.push(bare);
   return segments.length > 0 && segments.every((segment) => isSegment(segment)) ? segments : null;
 }

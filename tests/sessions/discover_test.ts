@@ -158,7 +158,8 @@ Deno.test("discoverSessions follows a linked project folder only inside projects
   fs.symlink("/elsewhere", `${PROJECTS}/-out`);
   fs.symlink("/nowhere", `${PROJECTS}/-dangling`);
   fs.symlink("-loop", `${PROJECTS}/-loop`);
-  fs.symlink("..", `${PROJECTS}/-up`);
+  fs.symlink("/h/.claude", `${PROJECTS}/-up`);
+  fs.symlink(PROJECTS, `${PROJECTS}/-self`);
   const found = discoverSessions(fs, ROOT);
   assert.deepEqual(shape(found).sort(), [["-a", ONE, ["transcript"]], ["-deep", TWO, [
     "transcript",
@@ -166,7 +167,7 @@ Deno.test("discoverSessions follows a linked project folder only inside projects
   assert.deepEqual([...found.slugLinks], [["-same", "-a"]]);
   assert.deepEqual(
     skips(found).map(([path]) => path).sort(),
-    ["projects/-dangling", "projects/-loop", "projects/-out", "projects/-up"],
+    ["projects/-dangling", "projects/-loop", "projects/-out", "projects/-self", "projects/-up"],
   );
 });
 

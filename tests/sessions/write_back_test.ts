@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { utf8 } from "../../src/base/bytes.ts";
+import { ClaudeSyncError } from "../../src/errors.ts";
+import type { FileSystem } from "../../src/platform/types.ts";
+import {
+  isTempName,
+  replaceSessionFile,
+  sweepTemps,
+  TEMP_STALE_MS,
+} from "../../src/sessions/write_back.ts";
+import { faultyFs, MemoryFs, thrownCode } from "../support/memory_fs.ts";
+import { put, textAt } from "./disk.ts";
+
+const ROOT = { os: "linux", configDir: "/h/.claude", claudeJsonPath: "" } as const;
+const DIR = "/h/.claude/projects/-a";
+const FILE = `${DIR}/00000000-0000-4000-8000-000000000001.jsonl`;
+
+const random = {
+  bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
+};
+
+/** Writes "new" over what the caller saw. */
+function replace(fs: FileSystem, expected = fs.lstat(FILE), path = FILE, onWrite = () => {}) {
+  return replaceSessionFile({ fs, random, root: ROOT }, path, expected, (handle) => {
+    handle.write(utf8("ne"));
+    onWrite();
+    handle.write(utf8("w"));
+  }, 1_234_000);
+}
+
+const names = (fs: FileSystem, dir = DIR) => fs.readDir(dir)?.map(({ name }) => name);
+
+Deno.test("replaceSessionFile makes folders and file with the given time, for the user only", () => {
+  const fs = new MemoryFs();
+  assert.equal(replace(fs, null), "written");
+  assert.equal(textAt(fs, FILE), "new");
+  assert.deepEqual([fs.lstat(FILE)?.mtimeMs, fs.lstat(FILE)?.mode], [1_234_000, 0o600]);
+  assert.equal(fs.lstat(DIR)?.mode, 0o700);
+  assert.equal(names(fs)?.length, 1);
+});
+
+Deno.test("replaceSessionFile replaces the file that was expected", () => {
+  const fs = new MemoryFs();
+  put(fs, FILE, "old");
+  fs.setMode(FILE, 0o644);
+  assert.equal(replace(fs), "written");
+  assert.equal(textAt(fs, FILE), "new");
+  assert.equal(fs.lstat(FILE)?.mode, 0o600);
+  assert.equal(names(fs)?.length, 1);
+});
+
+Deno.test("replaceSessionFile writes nothing when the file is not the expected one", () => {
+  const fs = new MemoryFs();
+  put(fs, FILE, "old");
+  const seen = fs.lstat(FILE);
+  assert.equal(replace(fs, null), "changed-meanwhile");
+  put(fs, FILE, "old, grown");
+  assert.equal(replace(fs, seen), "changed-meanwhile");
+  assert.equal(textAt(fs, FILE), "old, grown");
+  fs.removeFile(FILE);
+  assert.equal(replace(fs, seen), "changed-meanwhile");
+  assert.deepEqual(names(fs), []);
+});
+
+Deno.test("replaceSessionFile notices a change in the last moment", () => {
+  for (const hardLinks of [true, false]) {
+    for (const existed of [true, false]) {
+      const fs = new MemoryFs({ hardLinks });
+      if (existed) put(fs, FILE, "old");
+      const outcome = replace(fs, fs.lstat(FILE), FILE, () => put(fs, FILE, "by the client"));
+      assert.equal(outcome, "changed-meanwhile");
+      assert.equal(textAt(fs, FILE), "by the client");
+      assert.equal(names(fs)?.length, 1, "no temporary file is left");
+    }
+  }
+});
+
+Deno.test("replaceSessionFile creates files on a disk without hard links", () => {
+  const fs = new MemoryFs({ hardLinks: false });
+  assert.equal(replace(fs, null), "written");
+  assert.equal(textAt(fs, FILE), "new");
+  assert.equal(names(fs)?.length, 1);
+});
+
+Deno.test("replaceSessionFile never writes through a link", () => {
+  const fs = new MemoryFs();
+  put(fs, "/secret/file", "untouched");
+  fs.makeDir(DIR);
+  fs.symlink("/secret/file", FILE);
+  assert.equal(replace(fs), "changed-meanwhile");
+  assert.equal(replace(fs, null), "changed-meanwhile");
+  assert.equal(textAt(fs, "/secret/file"), "untouched");
+});
+
+Deno.test("replaceSessionFile refuses a folder that leads out of the configuration folder", () => {
+  for (const target of ["/secret", "/", "/h", "/nowhere", "/h/.claude/projects/-file"]) {
+    const fs = new MemoryFs();
+    fs.makeDir("/secret");
+    put(fs, "/h/.claude/projects/-file", "x");
+    fs.symlink(target, DIR);
+    const before = fs.files();
+    assert.equal(thrownCode(() => replace(fs, null)), "unsafe-file", target);
+    assert.deepEqual(fs.files(), before);
+  }
+  const fs = new MemoryFs();
+  put(fs, DIR, "a file where the folder should be");
+  assert.equal(thrownCode(() => replace(fs, null)), "unsafe-file");
+});
+
+Deno.test("replaceSessionFile notices a folder that becomes a link while it writes", () => {
+  const fs = new MemoryFs();
+  fs.makeDir("/secret");
+  const code = thrownCode(() =>
+    replace(fs, null, FILE, () => {
+      fs.rename(DIR, `${DIR}-moved`);
+      fs.symlink("/secret", DIR);
+    })
+  );
+  assert.notEqual(code, null);
+  assert.deepEqual(fs.readDir("/secret"), []);
+});
+
+Deno.test("replaceSessionFile follows a linked configuration folder and links inside it", () => {
+  const fs = new MemoryFs();
+  fs.makeDir("/data/claude/projects/-b");
+  fs.makeDir("/h");
+  fs.symlink("/data/claude", "/h/.claude");
+  fs.symlink("-b", "/data/claude/projects/-a");
+  assert.equal(replace(fs, null), "written");
+  assert.equal(names(fs, "/data/claude/projects/-b")?.length, 1);
+});
+
+Deno.test("replaceSessionFile refuses a path outside the configuration folder", () => {
+  const fs = new MemoryFs();
+  for (
+    const path of [
+      "/etc/passwd",
+      "/h/.claude-not/x",
+      "/h/.claude/../x",
+      "/h/.claude/projects/../../x",
+    ]
+  ) {
+    assert.equal(thrownCode(() => replace(fs, null, path)), "bug", path);
+  }
+  assert.equal(fs.files().size, 0);
+});
+
+Deno.test("replaceSessionFile leaves the old file when the content cannot be had", () => {
+  const fs = new MemoryFs();
+  put(fs, FILE, "old");
+  const fails = () => {
+    throw new ClaudeSyncError("damaged", "Cannot open the pack");
+  };
+  assert.equal(thrownCode(() => replace(fs, fs.lstat(FILE), FILE, fails)), "damaged");
+  assert.equal(textAt(fs, FILE), "old");
+  assert.equal(names(fs)?.length, 1);
+});
+
+Deno.test("replaceSessionFile leaves the old or the new file whichever call fails", () => {
+  for (const existed of [true, false]) {
+    for (const effect of ["before", "after"] as const) {
+      for (const from of ["once", "then-on"] as const) {
+        for (let failNth = 1;; failNth++) {
+          const fs = new MemoryFs();
+          if (existed) put(fs, FILE, "old");
+          const expected = fs.lstat(FILE);
+          const faulty = faultyFs(fs, { failNth, effect, from });
+          const code = thrownCode(() => replace(faulty, expected));
+          const text = textAt(fs, FILE);
+          assert([existed ? "old" : null, "new"].includes(text), `${failNth}: ${text}`);
+          if (code === null) assert.equal(text, "new");
+          assert.equal(fs.openHandles, 0);
+          if (faulty.failed === 0) break;
+        }
+      }
+    }
+  }
+});
+
+Deno.test("sweepTemps removes our temporary files once they are an hour old", () => {
+  const nowMs = 1_800_000_000_000;
+  const clock = { nowMs: () => nowMs, monotonicMs: () => 0, sleep: () => Promise.resolve() };
+  const fs = new MemoryFs();
+  const temp = (n: number) => `${DIR}/.claude-sync-000000000000000${n}.tmp`;
+  put(fs, temp(1), "x", nowMs - TEMP_STALE_MS);
+  put(fs, temp(2), "x", nowMs - TEMP_STALE_MS + 1);
+  fs.makeDir(temp(3));
+  const temps = [1, 2, 3, 4].map((n) => ({ path: temp(n) }));
+  assert.equal(sweepTemps(fs, clock, temps), 1);
+  assert.deepEqual([fs.lstat(temp(1)), fs.lstat(temp(2))?.kind], [null, "file"]);
+});
+
+Deno.test("isTempName knows our names and no transcript's", () => {
+  assert(isTempName(".claude-sync-0123456789abcdef.tmp"));
+  for (const name of ["x.jsonl", ".claude-sync-1.tmp", "a.claude-sync-0123456789abcdef.tmp"]) {
+    assert(!isTempName(name));
+  }
+});
