@@ -4,7 +4,7 @@
 This program shares no code with claude-sync: it was written from src/vault/FORMAT.md alone, and
 the "section" numbers below are those of that document. It only reads the vault. It needs
 Python 3.9 or newer and two libraries (Debian, Ubuntu: apt-get install python3-cryptography
-python3-zstandard; elsewhere: pip install cryptography zstandard).
+python3-zstandard; elsewhere: pip install cryptography "zstandard>=0.19").
 """
 import argparse
 import base64
@@ -25,9 +25,12 @@ try:
     from cryptography.exceptions import InvalidSignature, InvalidTag
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    if not hasattr(zstandard.ZstdDecompressor().decompressobj(), "eof"):
+        raise ImportError("zstandard is older than 0.19")
 except ImportError as error:
     sys.exit(f"{error}\nInstall the two libraries first: apt-get install python3-cryptography "
-             "python3-zstandard, or: pip install cryptography zstandard")
+             "python3-zstandard, or: pip install cryptography 'zstandard>=0.19'")
 
 KIB, MIB = 1024, 1024 * 1024
 LOG_NAME = re.compile(  # section 2
@@ -38,7 +41,7 @@ EMPTY = hashlib.sha256().hexdigest()
 START = (EMPTY, 0)  # the state before the first byte of a generation
 
 Entry = namedtuple("Entry", "name tag seq hash body kid")
-Group = namedtuple("Group", "entry kid pack inline at stored raw comp")
+Group = namedtuple("Group", "entry kid pack at stored raw comp")
 Segment = namedtuple("Segment", "group start off len parent hash mtime")
 
 
@@ -157,13 +160,26 @@ def open_object(data, kind, name, vault_id, kid, secret):
 
 
 def unzstd(data, raw):
-    """Never more than one byte beyond `raw`: a bomb stays small, a truncated frame is noticed."""
+    """One whole frame and nothing else. Fed in small bites: a bomb is noticed while it is small."""
+    frame, pieces, size, at = zstandard.ZstdDecompressor().decompressobj(), [], 0, 0
     try:
-        out = zstandard.ZstdDecompressor().stream_reader(data).read(raw + 1)
+        while at < len(data) and not frame.eof and size <= raw:
+            pieces.append(frame.decompress(data[at:at + KIB]))
+            size, at = size + len(pieces[-1]), at + KIB
     except zstandard.ZstdError as error:
         raise Damaged(f"zstd: {error}") from error
-    need(len(out) == raw, "decompressed length differs")
-    return out
+    need(size == raw, "decompressed length differs")
+    need(frame.eof and not frame.unused_data and at >= len(data), "not one whole zstd frame")
+    return b"".join(pieces)
+
+
+def expand(comp, stored, raw):
+    """A group's raw bytes."""
+    need(raw <= 4 * MIB, "group is larger than 4 MiB")
+    if comp == "zstd":
+        return unzstd(stored, raw)
+    need(len(stored) == raw, "length of an uncompressed group")
+    return stored
 
 
 class Vault:
@@ -177,8 +193,9 @@ class Vault:
         if vault_id is None:  # section 3
             try:
                 header = parse_json(self.read("claude-sync.json", 4096))
-                if field(header, "format", int) != 1:
+                if field(header, "format", int) > 1:
                     raise Hopeless("This vault's format is newer: get a newer recover.py.")
+                need(header["format"] == 1, "bad format")
                 vault_id = bytes.fromhex(field(header, "vaultId", HEX16))
                 header_kid = bytes.fromhex(field(header, "kid", HEX16))
             except Damaged as error:
@@ -200,8 +217,9 @@ class Vault:
                            f", this one is {kid.hex()}.")
 
     def report(self, where, error):
-        if (where, str(error)) not in self.problems:
-            self.problems[where, str(error)] = True
+        problem = (error.alarm, where, str(error))
+        if problem not in self.problems:
+            self.problems[problem] = True
             print(f"  {error.alarm}: {where}: {error}", file=sys.stderr)
 
     @contextlib.contextmanager
@@ -258,7 +276,7 @@ class Vault:
                 tag, digits, hash8 = LOG_NAME.fullmatch(name).groups()
                 seq = int(digits)
                 chain[tag, seq]  # it is there, whether it verifies or not
-                data, signature, _, kid = self.log_record(name)
+                data, signature, inline, kid = self.log_record(name)
                 entry_hash = hashlib.sha256(label("log-hash") + lp(data) + signature).hexdigest()
                 need(entry_hash[:8] == hash8, "its hash is not the one in its name")
                 body = parse_json(data)
@@ -267,7 +285,7 @@ class Vault:
                 need((field(body, "tag", str), field(body, "seq", int)) == (tag, seq),
                      "is in another entry's place")
                 need(bytes.fromhex(field(body, "kid", HEX16)) == kid, "names another epoch")
-                need(owners.setdefault(tag, machine) == machine, "this log is another machine's")
+                need(owners.get(tag, machine) == machine, "this log is another machine's")
                 self.enrol(seq, machine, field(body, "ops", list), signers)
                 if machine in signers:
                     try:
@@ -278,12 +296,18 @@ class Vault:
                 elif not use_unsigned:
                     raise Damaged("cannot be verified, as entry 1 of its log is lost (--unsigned "
                                   "takes it all the same)")
+                owners[tag] = machine
                 chain[tag, seq].add(entry_hash)
                 before = chain.get((tag, seq - 1)) if seq > 1 else {"0" * 64}
                 entries.append(Entry(name, tag, seq, entry_hash, body, kid))
+                # What follows is reported, but the entry is used: the hashes of files decide.
                 need(not before or field(body, "prev", HEX32) in before,
                      "does not continue the entry before it", Forked)
                 need(len(chain[tag, seq]) == 1, "a second entry with this number", Forked)
+                said = field(body, "inline", dict)
+                need((field(said, "size", int), field(said, "sha256", HEX32))
+                     == (len(inline), hashlib.sha256(inline).hexdigest()),
+                     "its inline part is not what it says")
         self.check_completeness(entries, chain)
         return entries
 
@@ -299,16 +323,18 @@ class Vault:
             signers[machine] = Ed25519PublicKey.from_public_bytes(sign)
 
     def check_completeness(self, entries, chain):
-        last = {tag: seq for tag, seq in sorted(chain)}
-        for tag, newest in last.items():
-            missing = [seq for seq in range(1, newest) if (tag, seq) not in chain]
-            if missing:
+        for tag in sorted({tag for tag, _ in chain}):
+            listed = {seq for other, seq in chain if other == tag}
+            first = next(seq for seq in range(1, len(listed) + 2) if seq not in listed)
+            if first < max(listed):  # a name may claim any number: never count up to it
                 self.report(f"log/{tag}", Incomplete(
-                    f"{len(missing)} entries are missing, from {missing[0]} to {missing[-1]}"))
+                    f"{max(listed) - len(listed)} entries are missing, the first is {first}"))
         have = {(entry.body["machine"], entry.seq, entry.hash) for entry in entries}
         for entry in entries:
             with self.noting(entry.name):
-                for machine, head in field(entry.body, "heads", dict, {}).items():
+                heads = field(entry.body, "heads", dict, {})
+                need(entry.body["machine"] not in heads, "makes a claim about itself")
+                for machine, head in heads.items():
                     seq, digest = field(head, "seq", int), field(head, "hash", HEX32)
                     if (machine, seq, digest) not in have:
                         self.report(f"machine {machine[:32]!a}", Incomplete(
@@ -336,15 +362,8 @@ class Vault:
     def group_bytes(self, group):
         payload = self.source(group.entry, group.kid, group.pack)
         need(payload is not None, "its pack is damaged or missing")
-        if group.inline is not None:
-            need((len(payload), hashlib.sha256(payload).hexdigest()) == group.inline,
-                 "the entry's inline part is not what the entry says")
         need(group.at + group.stored <= len(payload), "group lies outside its pack")
-        stored = payload[group.at:group.at + group.stored]
-        if group.comp == "zstd":
-            return unzstd(stored, group.raw)
-        need(group.stored == group.raw, "length of an uncompressed group")
-        return stored
+        return expand(group.comp, payload[group.at:group.at + group.stored], group.raw)
 
 
 # ---- section 8: from segments to files
@@ -448,11 +467,7 @@ def collect_gens(vault, entry, op, files):
 def collect_group(entry, packs, json_group, files, budget):
     index = field(json_group, "in", int)
     need(-1 <= index < len(packs), "is in a pack that the entry does not name")
-    inline = None
-    if index < 0:
-        info = field(entry.body, "inline", dict)
-        inline = (field(info, "size", int), field(info, "sha256", HEX32))
-    group = Group(entry.name, entry.kid, packs[index] if index >= 0 else None, inline,
+    group = Group(entry.name, entry.kid, packs[index] if index >= 0 else None,
                   *(field(json_group, key, int) for key in ("at", "stored", "raw")),
                   field(json_group, "comp", "zstd|none"))
     need(group.raw <= 4 * MIB, "is larger than 4 MiB")
@@ -559,19 +574,24 @@ def recover_session(vault, out, session, files, project, everything):
     return len(sizes)
 
 
-def read_key(path):
+def parse_key(data):
     """The 32 bytes of the root key, from raw bytes or from hex or base64 text."""
-    with open(path, "rb") as file:
-        data = file.read(4096)
     text = b"".join(data.split())
     if len(data) == 32:
         return data
     if re.fullmatch(rb"[0-9a-fA-F]{64}", text):
         return bytes.fromhex(text.decode("ascii"))
-    if re.fullmatch(rb"[A-Za-z0-9+/_-]{43}=?", text):
-        return base64.b64decode(text.rstrip(b"=") + b"=", altchars=b"-_" if
-                                re.search(b"[-_]", text) else None)
-    raise Hopeless(f"{path} is no key: expected 32 bytes, or those as hex or base64 text.")
+    text = text.replace(b"-", b"+").replace(b"_", b"/")
+    if re.fullmatch(rb"[A-Za-z0-9+/]{43}=?", text):
+        key = base64.b64decode(text[:43] + b"=")
+        if base64.b64encode(key)[:43] == text[:43]:
+            return key
+    raise Hopeless("The key file has no key: expected 32 bytes, or those as hex or base64 text.")
+
+
+def read_key(path):
+    with open(path, "rb") as file:
+        return parse_key(file.read(4096))
 
 
 def main():

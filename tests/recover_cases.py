@@ -1,0 +1,308 @@
+#!/usr/bin/python3
+"""Runs recover.py on vaults that a broken or hostile writer, disk or store could leave.
+
+Every case makes a vault with tests/testdata/vaults/make_v1.py, spoils one thing and says what must
+come out: the exit status, words of the report, and exactly which files. Prints what is wrong.
+"""
+import contextlib
+import hashlib
+import io
+import os
+import random
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path[:0] = [HERE, os.path.join(HERE, "testdata", "vaults")]
+import make_v1 as maker  # noqa: E402
+import recover  # noqa: E402
+
+KEY = bytes(range(32))
+ONE, TWO = (f"11111111-1111-4111-8111-{number:012}" for number in (1, 2))
+WHOLE = {f"{ONE}/{ONE}.jsonl": b"one\ntwo\n"}
+START = {f"{ONE}/{ONE}.jsonl": b"one\n"}
+OTHER = {f"{TWO}/{TWO}.jsonl": b"x\n"}
+counts = {"cases": 0, "wrong": 0}
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def run(writer, *options, prepare=None):
+    """(exit status, report, files by path) of one run of recover.py."""
+    with tempfile.TemporaryDirectory() as folder:
+        vault, key, out = (os.path.join(folder, name) for name in ("vault", "key", "out"))
+        writer.save(vault)
+        with open(key, "wb") as file:
+            file.write(KEY)
+        if prepare:
+            prepare(out)
+        sys.argv = ["recover.py", vault, key, out, *options]
+        report = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        with contextlib.redirect_stdout(report), contextlib.redirect_stderr(report):
+            status = recover.main()
+        report.flush()
+        files = {}
+        for where, _, names in os.walk(folder):
+            for path in (os.path.join(where, name) for name in names):
+                name = os.path.relpath(path, out).replace(os.sep, "/")
+                if not name.startswith(("../vault/", "../key")):
+                    with open(path, "rb") as file:
+                        files[name] = file.read()
+        return status, report.buffer.getvalue().decode("utf-8"), files
+
+
+def case(what, result, status, words, files):
+    counts["cases"] += 1
+    if result[0] != status or words not in result[1] or result[2] != files:
+        counts["wrong"] += 1
+        print(f"wrong: {what}: status {result[0]}, files {result[2]}, report:\n{result[1]}")
+
+
+def small():
+    writer = maker.Writer(KEY, b"\xaa" * 16)
+    return writer, maker.Machine(writer, b"\1" * 32, "laptop")
+
+
+def standard():
+    """Entries 1 and 2 with a pack each for one session, entry 3 with the other session inline."""
+    writer, laptop = small()
+    laptop.new_pack()
+    laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+    laptop.commit()
+    laptop.new_pack()
+    laptop.add(ONE, [("transcript", "", b"one\n", b"two\n")])
+    laptop.commit()
+    laptop.add(TWO, [("transcript", "", b"", b"x\n")])
+    laptop.commit()
+    logs = [name for name in writer.objects if name.startswith("log/")]
+    packs = [name for name in writer.objects if name.startswith("packs/")]
+    return writer, logs, packs
+
+
+def flip(writer, name, position):
+    data = bytearray(writer.objects[name])
+    data[position] ^= 1
+    writer.objects[name] = bytes(data)
+
+
+def check_store():
+    writer, logs, packs = standard()
+    case("all well", run(writer), 0, "0 problems", {**WHOLE, **OTHER})
+    for position in (0, 15, 30, 4000, -1):
+        writer, logs, packs = standard()
+        flip(writer, packs[1], position)
+        case("pack", run(writer), 1, f"damaged: {packs[1]}: is not the", {**START, **OTHER})
+        writer, logs, packs = standard()
+        flip(writer, logs[1], position)
+        case("entry", run(writer), 1, f"damaged: {logs[1]}: does not open", {**START, **OTHER})
+    writer, logs, packs = standard()
+    del writer.objects[packs[1]]
+    case("no pack", run(writer), 1, f"incomplete: {packs[1]}: missing", {**START, **OTHER})
+    writer, logs, packs = standard()
+    del writer.objects[packs[0]]
+    case("no first pack", run(writer), 1, "only 0 of 8 bytes", OTHER)
+    writer, logs, packs = standard()
+    del writer.objects[logs[1]]
+    case("no entry 2", run(writer), 1, "1 entries are missing, the first is 2", {**START, **OTHER})
+    writer, logs, packs = standard()
+    del writer.objects[logs[0]]
+    case("no entry 1", run(writer), 1, "entry 1 of its log is lost", {})
+    case("unsigned", run(writer, "--unsigned"), 1, "the first is 1", OTHER)
+    writer, logs, packs = standard()
+    writer.objects[logs[0]], writer.objects[logs[1]] = (writer.objects[name] for name in logs[1::-1])
+    case("swapped entries", run(writer), 1, "does not open", {})
+    writer, logs, packs = standard()
+    writer.objects[logs[0][:21] + "999999999999.00000000"] = b"x"
+    case("a far number", run(writer), 1, "999999999995 entries are missing", {**WHOLE, **OTHER})
+    writer, logs, packs = standard()
+    for name in (logs[1] + " (conflicted copy)", ".DS_Store", "log/x", "packs/no/thing"):
+        writer.objects[name] = b"x"
+    case("droppings", run(writer), 0, "0 problems", {**WHOLE, **OTHER})
+    writer, logs, packs = standard()
+    del writer.objects["claude-sync.json"]
+    case("no header", run(writer), 2, "give --vault-id", {})
+    case("vault id", run(writer, "--vault-id", "aa" * 16), 0, "0 problems", {**WHOLE, **OTHER})
+
+
+def check_machines():
+    writer, logs, packs = standard()
+    maker.Machine(writer, b"\1" * 32, "clone").commit()
+    case("clone", run(writer), 1, "forked: log/", {**WHOLE, **OTHER})
+    for lost, files in ((1, {**WHOLE, **OTHER}), (2, OTHER)):
+        writer, logs, packs = standard()
+        desk = maker.Machine(writer, b"\2" * 32, "desk")
+        desk.new_pack()
+        desk.add(ONE, [("transcript", "", b"", b"on"), ("transcript", "", b"on", b"e\ntwo\n")])
+        desk.commit()
+        for pack in [name for name in writer.objects if name.startswith("packs/")][::-2][:lost]:
+            writer.objects[pack] = b"x"
+        case(f"same bytes of two machines, {lost} lost", run(writer), 1, "damaged: packs/", files)
+
+
+def check_envelopes():
+    spoiled = [
+        (lambda frame: bytes(32) + frame[32:], "commits to another key"),
+        (lambda frame: frame[:32] + b"CSO2" + frame[36:], "bad magic"),
+        (lambda frame: frame[:37] + b"\1" + frame[38:], "compression"),
+        (lambda frame: frame[:-1] + b"\1", "padding is not zero"),
+        (lambda frame: frame + bytes(4096), "not canonical"),
+        (lambda frame: frame[:40] + b"\xff" * 16 + frame[56:], "not canonical"),
+        (lambda frame: frame[:50], "no valid length"),
+    ]
+    for spoil, words in spoiled:
+        writer, laptop = small()
+        laptop.commit()
+        seal = writer.seal
+        writer.seal = lambda *parts, seal=seal, spoil=spoil: seal(*parts, spoil=spoil)
+        laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+        laptop.commit()
+        case(words, run(writer), 1, words, {})
+
+
+def check_entries():
+    stranger = maker.Machine(small()[0], b"\3" * 32, "").signer
+    changes = [
+        ("signature is wrong", {"signer": stranger}, {}),
+        ("newer: log/", {"v": 2}, {}),
+        ("newer: log/", {"ops": [{"op": "forget"}]}, {}),
+        ("another entry's place", {"seq": 3}, {}),
+        ("another entry's place", {"tag": "0" * 16}, {}),
+        ("another epoch", {"kid": "0" * 32}, {}),
+        ("another machine's", {"machine": "0" * 32}, {}),
+        ("__proto__", {"more": [{"__proto__": 1}]}, {}),
+        ("not an integer", {"more": 1.5}, {}),
+        ("not an integer", {"more": float("nan")}, {}),
+        ("out of range", {"more": 2 ** 53}, {}),
+        ("enrols wrongly", {"ops": [{"op": "enrol", "sign": "", "kem": ""}]}, {}),
+        ("bad ops", {"ops": {}}, {}),
+        ("an object is missing", {"ops": [None]}, {}),
+        ("an object is missing", {"packs": [3]}, {}),
+        ("forked", {"prev": "0" * 64}, START),
+        ("bad name or size", {"packs": [{"name": "../key", "size": 32, "sha256": sha(KEY)}]}, START),
+        ("seen by others", {"heads": {"b" * 32: {"seq": 4, "hash": "c" * 64}}}, START),
+        ("claim about itself", {"heads": {small()[1].id: {"seq": 1, "hash": "c" * 64}}}, START),
+        ("inline part is not", {"inline": {"size": 2, "sha256": "0" * 64}}, START),
+    ]
+    for words, change, files in changes:
+        writer, laptop = small()
+        laptop.add(TWO, [("transcript", "", b"", b"x\n")])
+        laptop.commit()
+        laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+        laptop.commit(**change)
+        case(words, run(writer), 1, words, {**OTHER, **files})
+    writer, laptop = small()
+    laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+    laptop.commit(more={"a": [1, None, True]})
+    case("an unknown member", run(writer), 0, "0 problems", START)
+
+
+def check_groups():
+    def segment(**changes):
+        return {"segments": [{"file": "transcript", "gen": "", "off": 0, "len": 100, "mtime": 5,
+                              "parent": sha(b""), "hash": sha(b"q" * 100), **changes}]}
+
+    changes = [
+        ("do not add up", {"raw": 99}),
+        ("does not name", {"in": 0}),
+        ("bad at", {"at": "0"}),
+        ("lies outside", {"at": 10 ** 6}),
+        ("lies outside", {"stored": 10 ** 6}),
+        ("decompressed length differs", {"stored": 10}),
+        ("bad comp", {"comp": "br"}),
+        ("hash differs", segment(hash="0" * 64)),
+        ("starts from nothing", segment(parent="0" * 64)),
+        ("only 0 of 101", segment(off=1, parent="1" * 64)),
+        ("length differs", {"raw": 50, **segment(len=50, hash=sha(b"q" * 50))}),
+        ("length differs", {"raw": 150, **segment(len=150)}),
+        ("larger than 4 MiB", {"raw": 2 ** 22 + 1, **segment(len=2 ** 22 + 1)}),
+    ]
+    for words, change in changes:
+        writer, laptop = small()
+        laptop.add(TWO, [("transcript", "", b"", b"x\n")])
+        laptop.add(ONE, [("transcript", "", b"", b"q" * 100)])
+        laptop.ops[-1]["groups"][0].update(change)
+        laptop.commit()
+        case(words, run(writer), 1, words, OTHER)
+    noise = random.Random(1).randbytes(2 ** 22)
+    writer, laptop = small()
+    for before in (b"", noise):
+        laptop.new_pack()
+        laptop.add(ONE, [("transcript", "", before, noise)], comp="none")
+    laptop.commit()
+    case("full groups", run(writer), 0, "0 problems", {f"{ONE}/{ONE}.jsonl": noise + noise})
+
+
+def check_names():
+    hostile = [
+        "side/../../../x", "/tmp/x", "side//x", "side/", "side/.", "side/..", "side/a\\b", "side/a:b",
+        "side/con", "side/NUL.txt", "side/COM1", "side/a\n", "side/a\u202eb", "side/x.", "side/x ",
+        "tasks/../x", "file-history/a/b", "todos/x", "legacy/x.jsonl", "legacy/agent-/../x.jsonl",
+        "other", "transcript/x", "side/" + "a/" * 12 + "b", "side/" + "a" * 1025, "TRANSCRIPT", "",
+        ".", "..", "C:\\x", "side/\x7f", "side/con .x", "side/COM\u00b9",
+    ]
+    for name in hostile:
+        writer, laptop = small()
+        laptop.add(ONE, [(name, "", b"", b"hostile"), ("transcript", "", b"", b"one\n")])
+        laptop.commit()
+        kept = f"{ONE}/refused/{sha(name.encode())[:16]}"
+        case(f"name {name!a}", run(writer), 1, "name refused", {**START, kept: b"hostile"})
+    for first, second in (("side/A", "side/a"), ("side/e\u0301", "side/\u00e9")):
+        writer, laptop = small()
+        laptop.add(ONE, [(first, "", b"", b"1"), (second, "", b"", b"2")])
+        laptop.commit()
+        kept = f"{ONE}/refused/{sha(second.encode())[:16]}"
+        case("twins", run(writer), 1, "name refused", {f"{ONE}/{first}": b"1", kept: b"2"})
+    for session in ("../../x", ONE[:-1] + "G", "", "transcript"):
+        writer, laptop = small()
+        laptop.add(TWO, [("transcript", "", b"", b"x\n")])
+        laptop.add(session, [("transcript", "", b"", b"1")])
+        laptop.commit()
+        case(f"session {session}", run(writer), 1, "bad session", OTHER)
+
+    def link(out):
+        os.makedirs(out + "side")
+        os.makedirs(out)
+        os.symlink(out + "side", os.path.join(out, ONE))
+
+    if os.name != "nt":
+        case("a link", run(standard()[0], prepare=link), 1, "leads out of OUT_DIR", OTHER)
+
+
+def check_generations():
+    name, declared = maker.generation("side/f", "", b"old")
+    old, new = f"{ONE}/side/f.gen-{sha(b'old')[:8]}", f"{ONE}/side/f"
+    cases = [
+        ([], b"new", [declared], (), 0, {new: b"new"}),
+        ([], b"new", [declared], ("--all",), 0, {new: b"new", old: b"old"}),
+        ([], b"", [declared], (), 0, {new: b""}),
+        ([("side/f", "", b"old", b"er")], b"new", [declared], (), 0,
+         {new: b"new", f"{new}.leaf-{sha(b'older')[:8]}": b"older"}),
+        ([], b"new", [{**declared, "gen": "0" * 32}], (), 1,
+         {new: b"new", f"{new}.leaf-{sha(b'old')[:8]}": b"old"}),
+    ]
+    for appended, rewritten, gens, options, status, files in cases:
+        writer, laptop = small()
+        laptop.add(ONE, [("side/f", "", b"", b"old"), *appended])
+        laptop.commit()
+        laptop.add(ONE, [("side/f", name, b"", rewritten)], gens=gens)
+        laptop.commit()
+        case(f"generation {options} {status}", run(writer, *options), status, "problems", files)
+
+
+def main():
+    check_store()
+    check_machines()
+    check_envelopes()
+    check_entries()
+    check_groups()
+    check_names()
+    check_generations()
+    print(f"{counts['cases']} cases, {counts['wrong']} wrong")
+    return 1 if counts["wrong"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+/**
+ * `tests/recover.py` is the way back to the sessions without this program. It must read the frozen
+ * vault and every known answer; it and the maker of that vault share no code with `src`.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+
+import { tmpdir } from "node:os";
+import { join, sep } from "node:path";
+import process from "node:process";
+import { spawnSync } from "node:child_process";
+
+const TESTS = import.meta.dirname ?? ".";
+const RECOVER = join(TESTS, "recover.py");
+const FROZEN = join(TESTS, "testdata", "vaults", "v1-python");
+const PYTHON = process.platform === "win32" ? "python" : "/usr/bin/python3";
+const FIRST_PACK = join("packs", "f4", "c3j4x5pheks0arqrn9h3b2s27m539n");
+
+interface Outcome {
+  status: number | null;
+  output: string;
+}
+
+function python(...args: string[]): Outcome {
+  const child = spawnSync(PYTHON, ["-B", ...args], { encoding: "utf8" });
+  if (child.error !== undefined) throw child.error;
+  return { status: child.status, output: child.stdout + child.stderr };
+}
+
+/** What must be installed, or null. Only a developer's machine may go without. */
+function missing(): string | null {
+  const probe = spawnSync(PYTHON, ["-c", "import cryptography, zstandard"], { encoding: "utf8" });
+  if (probe.status === 0) return null;
+  return `${PYTHON} with its packages is missing: apt-get install python3 python3-cryptography ` +
+    `python3-zstandard (${probe.error?.message ?? probe.stderr.trim().split("\n").at(-1)})`;
+}
+
+const instruction = missing();
+const ignore = instruction !== null && process.env["CI"] === undefined;
+if (ignore) console.log(`recover_test skipped: ${instruction}`);
+
+function recoverTest(name: string, run: (folder: string) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore,
+    fn: async () => {
+      if (instruction !== null) assert.fail(instruction);
+      const folder = await mkdtemp(join(tmpdir(), "recover-"));
+      try {
+        await run(folder);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+/** Every file below a folder as text, by its path with `/`. */
+async function filesBelow(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(folder.length + 1).split(sep).join("/").normalize("NFC");
+    found[name] = await readFile(path, "utf8");
+  }
+  return found;
+}
+
+async function expectedFiles(): Promise<Record<string, string>> {
+  return JSON.parse(await readFile(join(FROZEN, "expected.json"), "utf8"));
+}
+
+function recover(vault: string, out: string, ...options: string[]): Outcome {
+  return python(RECOVER, vault, join(FROZEN, "key"), out, ...options);
+}
+
+/** A copy of the frozen vault to spoil. */
+async function copyOfVault(folder: string): Promise<string> {
+  const vault = join(folder, "vault");
+  await cp(join(FROZEN, "vault"), vault, { recursive: true });
+  return vault;
+}
+
+recoverTest("recover.py writes every file of the frozen vault byte for byte", async (folder) => {
+  const out = join(folder, "out");
+  const { status, output } = recover(join(FROZEN, "vault"), out, "--all");
+  assert.equal(status, 0, output);
+  assert.deepEqual(await filesBelow(out), await expectedFiles());
+});
+
+recoverTest("recover.py leaves superseded generations out without --all", async (folder) => {
+  const out = join(folder, "out");
+  const { status, output } = recover(join(FROZEN, "vault"), out);
+  assert.equal(status, 0, output);
+  const current = Object.entries(await expectedFiles()).filter(([name]) => !name.includes(".gen-"));
+  assert.deepEqual(await filesBelow(out), Object.fromEntries(current));
+});
+
+recoverTest("recover.py tells a wrong key at once and writes nothing", async (folder) => {
+  const key = join(folder, "key");
+  await writeFile(key, new Uint8Array(32).fill(7));
+  const out = join(folder, "out");
+  const { status, output } = python(RECOVER, join(FROZEN, "vault"), key, out);
+  assert.equal(status, 2);
+  assert.match(output, /This key is not the vault's/);
+  assert.deepEqual(await readdir(folder), ["key"]);
+});
+
+recoverTest("recover.py takes the key as raw bytes and as base64", async (folder) => {
+  const root = Uint8Array.from({ length: 32 }, (_, index) => index);
+  for (const [index, text] of [root, Buffer.from(root).toString("base64")].entries()) {
+    const key = join(folder, `key${index}`);
+    await writeFile(key, text);
+    const run = python(RECOVER, join(FROZEN, "vault"), key, join(folder, `out${index}`), "--all");
+    assert.equal(run.status, 0, run.output);
+    assert.deepEqual(await filesBelow(join(folder, `out${index}`)), await expectedFiles());
+  }
+});
+
+recoverTest("recover.py reports a damaged pack and recovers all the rest", async (folder) => {
+  const vault = await copyOfVault(folder);
+  const pack = await readFile(join(vault, FIRST_PACK));
+  pack[2000]! ^= 1;
+  await writeFile(join(vault, FIRST_PACK), pack);
+  const out = join(folder, "out");
+  const { status, output } = recover(vault, out, "--all");
+  assert.equal(status, 1, output);
+  assert.match(output, /damaged: packs\/f4\/c3j4x5pheks0arqrn9h3b2s27m539n/);
+  const found = await filesBelow(out);
+  const expected = await expectedFiles();
+  assert.ok(Object.keys(found).length >= 4, output);
+  for (const [name, text] of Object.entries(found)) assert.equal(text, expected[name], name);
+});
+
+recoverTest("recover.py reports a missing entry and what others saw of it", async (folder) => {
+  const vault = await copyOfVault(folder);
+  const log = join(vault, "log", "tb721fz1kv6q72b9");
+  for (const name of await readdir(log)) {
+    if (name.startsWith("000000000001.")) await rm(join(log, name));
+  }
+  const { status, output } = recover(vault, join(folder, "out"));
+  assert.equal(status, 1, output);
+  assert.match(output, /incomplete: log\/tb721fz1kv6q72b9: 1 entries are missing/);
+});
+
+recoverTest("recover.py never overwrites a file", async (folder) => {
+  const out = join(folder, "out");
+  assert.equal(recover(join(FROZEN, "vault"), out).status, 0);
+  const before = await filesBelow(out);
+  const name = Object.keys(before).find((path) => path.endsWith(".jsonl")) ?? "";
+  await writeFile(join(out, name), "mine");
+  const again = recover(join(FROZEN, "vault"), out);
+  assert.equal(again.status, 1);
+  assert.match(again.output, /exists already/);
+  assert.deepEqual(await filesBelow(out), { ...before, [name]: "mine" });
+});
+
+recoverTest("recover.py survives every hostile vault of recover_cases.py", () => {
+  const { status, output } = python(join(TESTS, "recover_cases.py"));
+  assert.equal(status, 0, output);
+  return Promise.resolve();
+});
+
+recoverTest("recover.py agrees with every known answer in tests/vectors", () => {
+  const { status, output } = python(join(TESTS, "vectors", "check.py"));
+  assert.equal(status, 0, output);
+  return Promise.resolve();
+});
