@@ -29,8 +29,9 @@ try:
     if not hasattr(zstandard.ZstdDecompressor().decompressobj(), "eof"):
         raise ImportError("zstandard is older than 0.19")
 except ImportError as error:
-    sys.exit(f"{error}\nInstall the two libraries first: apt-get install python3-cryptography "
-             "python3-zstandard, or: pip install cryptography 'zstandard>=0.19'")
+    print(f"{error}\nInstall the two libraries first: apt-get install python3-cryptography "
+          "python3-zstandard, or: pip install cryptography 'zstandard>=0.19'", file=sys.stderr)
+    sys.exit(2)
 
 KIB, MIB = 1024, 1024 * 1024
 LOG_NAME = re.compile(  # section 2
