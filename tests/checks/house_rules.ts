@@ -14,7 +14,8 @@ export interface Layer {
   /** Folders (ending in a slash) and files of the project. */
   readonly mayImport: readonly string[];
   /**
-   * Bare module names. `"node:x#name"` allows only that named import; `"node:"` allows all of Node.
+   * Bare module names. `"node:x#name"` allows only that named import, `"node:"` all of Node and
+   * `"package/"` all of a package's parts.
    */
   readonly modules: readonly string[];
 }
@@ -226,14 +227,24 @@ function checkMember(checked: Checked, node: Deno.lint.MemberExpression): void {
 
 const TEXT_MATCHERS = ["includes", "startsWith", "endsWith", "match", "indexOf", "search"];
 
+function isMessage(node: Deno.lint.Node): boolean {
+  return node.type === "MemberExpression" && !node.computed && nameOf(node.property) === "message";
+}
+
+function isWrittenText(node: Deno.lint.Node): boolean {
+  return node.type === "Literal" || node.type === "TemplateLiteral";
+}
+
 function checkCall(checked: Checked, node: Deno.lint.CallExpression): void {
   const callee = node.callee;
   if (callee.type === "Identifier") applyBans(checked, node.range[0], `${callee.name}()`);
   if (callee.type !== "MemberExpression" || callee.computed) return;
-  const target = callee.object;
-  const onMessage = target.type === "MemberExpression" && !target.computed &&
-    nameOf(target.property) === "message";
-  if (onMessage && TEXT_MATCHERS.includes(nameOf(callee.property))) {
+  const method = nameOf(callee.property);
+  const isTested = isMessage(callee.object) && TEXT_MATCHERS.includes(method) &&
+    node.arguments.some(isWrittenText);
+  const isMatched = isWrittenText(callee.object) && ["test", "exec"].includes(method) &&
+    node.arguments.some(isMessage);
+  if (isTested || isMatched) {
     checked.report(node.range[0], "matches on the text of a message; use the error's code");
   }
 }
@@ -292,7 +303,7 @@ function checkModuleImport(
   const allowed = [...(layerOf(rules, path)?.modules ?? []), ...rules.everyone.modules];
   const isAllowed = allowed.some((entry) => {
     const [name, member] = entry.split("#");
-    if (name === "node:") return specifier.startsWith("node:");
+    if (name !== undefined && /[:/]$/.test(name)) return specifier.startsWith(name);
     return name === specifier && (member === undefined || names.every((n) => n === member));
   }) || names.every((name) => allowed.includes(`${specifier}#${name}`));
   if (isAllowed) return;
