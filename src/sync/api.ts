@@ -2,6 +2,8 @@
  * What the use cases take and give. `cli` renders these and knows nothing below them; everything here is plain data.
  */
 import type { Platform } from "../platform/types.ts";
+import type { StoreLocation } from "../storage/location.ts";
+import type { ObjectStore } from "../storage/object_store.ts";
 
 /** A program's surroundings, built once by `cli` and passed to every use case. */
 export interface SyncContext {
@@ -10,6 +12,11 @@ export interface SyncContext {
   readonly home: string;
   /** `CLAUDE_SYNC_KEY_FILE`, or `<home>/key`. */
   readonly keyFile: string;
+  /** Opens the store at a place (`storage/open.ts`); `create` makes an absent one, for `init`. */
+  readonly openStore: (
+    location: StoreLocation,
+    options: { readonly create: boolean },
+  ) => Promise<ObjectStore>;
   readonly signal: AbortSignal;
   /** Progress for people; may be called very often. */
   readonly onProgress: (event: ProgressEvent) => void;

@@ -14,7 +14,7 @@ export interface FileScan {
   /** Bytes that were read; the file may have grown since. */
   readonly sizeBytes: number;
   readonly hash: string;
-  /** All given states that the file begins with, shortest first; the empty start is not among them. */
+  /** All given states that the file begins with, shortest first. An empty file matches only states of an empty file. */
   readonly matches: readonly FileState[];
   /** Offset after the last line feed; 0 when there is none. */
   readonly lineEnd: number;
@@ -67,6 +67,7 @@ function scanHandle(handle: ReadHandle, states: readonly FileState[]): FileScan 
     if (newline >= 0) lineEnd = offset + newline + 1;
   }
   const read = hash.lengthBytes;
+  if (read === 0) matches.push(...states.filter((state) => state.len === 0));
   const digest = read === 0 ? EMPTY_HASH : hash.digestHex();
   return { stat, sizeBytes: read, hash: digest, matches, lineEnd, hasher };
 }

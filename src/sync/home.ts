@@ -8,6 +8,7 @@ import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
+import { storeLocationSchema } from "../storage/location.ts";
 
 /** Largest of our own JSON files. */
 const OWN_FILE_BYTES_MAX = 16 * 1024 * 1024;
@@ -20,7 +21,7 @@ const Config = z.object({
   vaultId: HEX_32,
   /** Epoch of the vault's header when this machine joined. */
   kid: HEX_32,
-  store: z.object({ kind: z.literal("folder"), path: z.string() }),
+  store: storeLocationSchema,
   machineName: z.string(),
   /** Project key -> absolute folder here. */
   maps: z._default(z.record(z.string(), z.string()), {}),

@@ -32,6 +32,8 @@ export interface StoredSegment extends SegmentPlace {
   readonly parent: string;
   readonly hash: string;
   readonly off: number;
+  /** Machine that wrote it (the smallest id when several did). */
+  readonly machine: string;
 }
 
 /** One machine of the vault. */
@@ -220,7 +222,7 @@ export class SegmentIndex {
     const statement = this.#database.prepare(
       `SELECT s.gen, s.parent, s.hash, s.off, s.len, o.name AS objectName, o.sha256 AS objectSha256,
               g.at AS groupAt, g.stored AS groupStored, g.raw AS groupRaw, g.comp AS groupComp,
-              s.grp_off AS offsetInGroup
+              s.grp_off AS offsetInGroup, s.machine
        FROM segment s JOIN grp g ON g.id = s.grp JOIN object o ON o.id = g.object
        WHERE s.session = ? AND s.file = ? AND s.gen = ? AND s.hash = ?
        ORDER BY s.len DESC, s.parent LIMIT 1`,

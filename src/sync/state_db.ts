@@ -43,7 +43,7 @@ CREATE TABLE claim (session TEXT PRIMARY KEY, project TEXT, rank TEXT NOT NULL) 
 CREATE TABLE resolution (session TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL) STRICT;
 CREATE TABLE local (
   path TEXT PRIMARY KEY, session TEXT NOT NULL, file TEXT NOT NULL,
-  size INTEGER NOT NULL, mtime REAL NOT NULL, ino INTEGER NOT NULL,
+  size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
   gen TEXT NOT NULL, hash TEXT NOT NULL, len INTEGER NOT NULL, derived INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX local_session ON local (session, file);

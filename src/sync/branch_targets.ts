@@ -1,0 +1,194 @@
+/**
+ * Which files a session that was continued apart becomes on every machine: asks `sessions/branches.ts` with the bytes of all leaves, and remembers the answer for as long as the
+ * leaves are the same.
+ */
+import * as z from "zod/mini";
+import { assert } from "../base/assert.ts";
+import { utf8 } from "../base/bytes.ts";
+import { sha256Hex } from "../crypto/hash.ts";
+import type { Leaf as Continuation, Writer } from "../sessions/branch_copy.ts";
+import { rootSessionId } from "../sessions/branch_copy.ts";
+import { mayBeBranchId } from "../sessions/branch_id.ts";
+import { fileOf, resolveBranches } from "../sessions/branches.ts";
+import type { ResolvedBranch, ResolvedSession } from "../sessions/branches.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
+import type { FileState, Leaf } from "./segment_index.ts";
+import type { OpenVault } from "./vault_access.ts";
+import { chainTo, readState } from "./vault_content.ts";
+
+const Target = z.object({
+  session: z.string(),
+  gen: z.string(),
+  hash: z.string(),
+  len: z.number(),
+  mtimeMs: z.number(),
+  isDerived: z.boolean(),
+});
+const Family = z.object({
+  main: Target,
+  branches: z.array(Target),
+  storedBranches: z.array(z.string()),
+});
+
+/** The state that a session's transcript is to have. `isDerived`: no machine has stored it; it is made from other leaves. */
+export interface TranscriptTarget extends FileState {
+  readonly session: string;
+  /** Newest file time among the leaves it comes from. */
+  readonly mtimeMs: number;
+  readonly isDerived: boolean;
+}
+
+/** A session and the sessions that branched off it. */
+export interface SessionFamily {
+  readonly main: TranscriptTarget;
+  readonly branches: readonly TranscriptTarget[];
+  /** Stored sessions that are decided here, whatever leaves they have. */
+  readonly storedBranches: readonly string[];
+}
+
+/** Decides families of one vault. */
+export class BranchTargets {
+  readonly #vault: OpenVault;
+  readonly #leavesOf: (session: string) => readonly Leaf[];
+  /** Stored branch sessions by the session they branched off. */
+  readonly #branchesOf = new Map<string, SessionId[]>();
+
+  constructor(vault: OpenVault, leavesOf: (session: string) => readonly Leaf[]) {
+    this.#vault = vault;
+    this.#leavesOf = leavesOf;
+  }
+
+  /** `transcripts`: transcript leaves by session. Reads each stored branch session once in its life. */
+  static async open(
+    vault: OpenVault,
+    transcripts: ReadonlyMap<string, readonly Leaf[]>,
+  ): Promise<BranchTargets> {
+    const targets = new BranchTargets(vault, (session) => transcripts.get(session) ?? []);
+    for (const [session, leaves] of transcripts) {
+      const id = parseSessionId(session);
+      if (id === null || !mayBeBranchId(id)) continue;
+      const root = await targets.#rootOf(id, leaves);
+      if (root === id) continue;
+      targets.#branchesOf.set(root, [...(targets.#branchesOf.get(root) ?? []), id]);
+    }
+    return targets;
+  }
+
+  /** Whether `session` is decided as part of another one's family. */
+  isBranch(session: string): boolean {
+    for (const [root, branches] of this.#branchesOf) {
+      if (this.#leavesOf(root).length > 0 && branches.some((id) => id === session)) return true;
+    }
+    return false;
+  }
+
+  /** Whether `root` needs more than taking its only leaf. */
+  isFamily(root: string): boolean {
+    return this.#leavesOf(root).length > 1 || (this.#branchesOf.get(root)?.length ?? 0) > 0;
+  }
+
+  /** The files of `root` and its branches. Errors: `too-large`, and those of reading. */
+  async family(root: SessionId): Promise<SessionFamily> {
+    const basis = this.#basis(root);
+    const remembered = this.#remembered(root, basis);
+    if (remembered !== null) return remembered;
+    const family = (await this.#decide(root)).family;
+    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
+      .run(root, basis, JSON.stringify(family));
+    return family;
+  }
+
+  /** The bytes of a derived target of `root`'s family. */
+  async derivedBytes(root: SessionId, session: string): Promise<Uint8Array> {
+    const { contents } = await this.#decide(root);
+    const bytes = contents.get(session);
+    assert(bytes !== undefined, "a derived target comes from its family");
+    return bytes;
+  }
+
+  #basis(root: SessionId): string {
+    const members = [root, ...(this.#branchesOf.get(root) ?? []).toSorted()];
+    const leaves = members.map((id) =>
+      this.#leavesOf(id).map(({ gen, hash, machine }) => [gen, hash, machine])
+    );
+    return sha256Hex(utf8(JSON.stringify([members, leaves, this.#machineNames()])));
+  }
+
+  #machineNames(): Record<string, string> {
+    return Object.fromEntries(this.#vault.index.machines().map(({ id, name }) => [id, name]));
+  }
+
+  #remembered(root: string, basis: string): SessionFamily | null {
+    const row = this.#vault.database.prepare(
+      "SELECT result FROM resolution WHERE session = ? AND basis = ?",
+    ).get(root, basis) as { result: string } | undefined;
+    if (row === undefined) return null;
+    const parsed = z.safeParse(Family, JSON.parse(row.result));
+    return parsed.success ? parsed.data : null;
+  }
+
+  async #decide(
+    root: SessionId,
+  ): Promise<{ family: SessionFamily; contents: Map<string, Uint8Array> }> {
+    const origin = new Map<Continuation, Leaf>();
+    const load = async (id: SessionId) => {
+      const continuations: Continuation[] = [];
+      for (const leaf of this.#leavesOf(id)) {
+        const continuation = await this.#continuation(id, leaf);
+        origin.set(continuation, leaf);
+        continuations.push(continuation);
+      }
+      return continuations;
+    };
+    const own = await load(root);
+    const stored = new Map<string, Continuation[]>();
+    for (const id of this.#branchesOf.get(root) ?? []) stored.set(id, await load(id));
+    const resolution = resolveBranches(root, own, (id) => stored.get(id) ?? []);
+    const contents = new Map<string, Uint8Array>();
+    const target = (session: ResolvedSession | ResolvedBranch): TranscriptTarget => {
+      const first = session.from[0]!;
+      const mtimeMs = Math.max(...session.from.map(({ leaf }) => origin.get(leaf)?.mtimeMs ?? 0));
+      const leaf = first.id === session.id ? origin.get(first.leaf) : undefined;
+      if (leaf !== undefined) {
+        const { gen, hash, len } = leaf;
+        return { session: session.id, gen, hash, len, mtimeMs, isDerived: false };
+      }
+      const { bytes } = fileOf(root, session);
+      contents.set(session.id, bytes);
+      const hash = sha256Hex(bytes);
+      return { session: session.id, gen: "", hash, len: bytes.length, mtimeMs, isDerived: true };
+    };
+    const family = {
+      main: target(resolution.main),
+      branches: resolution.branches.map(target),
+      storedBranches: resolution.storedBranchIds,
+    };
+    return { family, contents };
+  }
+
+  async #continuation(id: SessionId, leaf: Leaf): Promise<Continuation> {
+    const bytes = await readState(this.#vault, id, TRANSCRIPT, leaf);
+    const names = this.#machineNames();
+    const writers: Writer[] = [];
+    for (const { off, machine } of chainTo(this.#vault, id, TRANSCRIPT, leaf)) {
+      const name = names[machine] ?? "";
+      if (writers.at(-1)?.machine !== name) writers.push({ start: off, machine: name });
+    }
+    return { bytes, writers };
+  }
+
+  async #rootOf(id: SessionId, leaves: readonly Leaf[]): Promise<SessionId> {
+    const key = `root:${id}`;
+    const row = this.#vault.database.prepare("SELECT result FROM resolution WHERE session = ?")
+      .get(key) as { result: string } | undefined;
+    const remembered = row === undefined ? null : parseSessionId(row.result);
+    if (remembered !== null) return remembered;
+    const first = leaves[0];
+    if (first === undefined) return id;
+    const root = rootSessionId(id, await readState(this.#vault, id, TRANSCRIPT, first));
+    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, '', ?)")
+      .run(key, root);
+    return root;
+  }
+}

@@ -1,0 +1,101 @@
+/** What this machine knows of its session files: which state of the vault each one was last seen at. */
+import type { DatabaseSync } from "node:sqlite";
+import type { FileStat } from "../platform/types.ts";
+import type { FileState } from "./segment_index.ts";
+
+/** One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`. */
+export interface LocalFileRow extends FileState {
+  readonly path: string;
+  readonly session: string;
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+  /** The state is a branch's copy that the vault does not hold itself but every machine can derive. */
+  readonly isDerived: boolean;
+}
+
+interface Row {
+  path: string;
+  session: string;
+  file: string;
+  size: number;
+  mtime: number;
+  ino: number;
+  gen: string;
+  hash: string;
+  len: number;
+  derived: number;
+}
+
+/** Table of local files. */
+export class LocalFiles {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** Every row by path. */
+  all(): Map<string, LocalFileRow> {
+    const rows = this.#database.prepare("SELECT * FROM local").all() as unknown as Row[];
+    return new Map(rows.map((row) => [row.path, fromRow(row)]));
+  }
+
+  /** Rows of one file of a session; more than one when the session stands in two folders. */
+  ofFile(session: string, file: string): LocalFileRow[] {
+    const rows = this.#database.prepare(
+      "SELECT * FROM local WHERE session = ? AND file = ? ORDER BY path",
+    ).all(session, file) as unknown as Row[];
+    return rows.map(fromRow);
+  }
+
+  /** Remembers that the file at `path`, when it had `stat`, began with `state`. */
+  remember(
+    path: string,
+    key: { readonly session: string; readonly file: string },
+    stat: FileStat,
+    state: FileState,
+    isDerived = false,
+  ): void {
+    this.#database.prepare("INSERT OR REPLACE INTO local VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .run(
+        path,
+        key.session,
+        key.file,
+        stat.sizeBytes,
+        stat.mtimeMs,
+        stat.ino,
+        state.gen,
+        state.hash,
+        state.len,
+        isDerived ? 1 : 0,
+      );
+  }
+}
+
+/** Whether the file is as it was when the row was made, with all of its bytes in the vault. */
+export function isSettled(row: LocalFileRow | undefined, stat: FileStat): boolean {
+  return row !== undefined && isUnchanged(row, stat) && row.len === row.sizeBytes;
+}
+
+/** Whether the file's metadata are those of the row. */
+export function isUnchanged(row: LocalFileRow, stat: FileStat): boolean {
+  return row.sizeBytes === stat.sizeBytes && row.mtimeMs === stat.mtimeMs && row.ino === stat.ino;
+}
+
+function fromRow(row: Row): LocalFileRow {
+  const { path, session, file, gen, hash, len, ino } = row;
+  return {
+    path,
+    session,
+    file,
+    gen,
+    hash,
+    len,
+    ino,
+    sizeBytes: row.size,
+    mtimeMs: row.mtime,
+    isDerived: row.derived !== 0,
+  };
+}

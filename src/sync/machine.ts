@@ -1,0 +1,66 @@
+/** Who this machine is in the vault, and noticing that a home was copied to another computer. */
+import { sha256Hex } from "../crypto/hash.ts";
+import { concat, utf8 } from "../base/bytes.ts";
+import { MACHINE_SEED_BYTES, type MachineIdentity } from "../crypto/machine_identity.ts";
+import { machineIdentityFromSeed } from "../crypto/machine_identity.ts";
+import { Secret } from "../crypto/secret.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import type { Platform } from "../platform/types.ts";
+import { machineTag } from "../vault/names.ts";
+import { type HomePaths, readMachineFile, writeMachineFile } from "./home.ts";
+import { createSecretFile, readSecretFile } from "./key_file.ts";
+
+/** This machine's identity and the tag of its log. */
+export interface Machine {
+  readonly identity: MachineIdentity;
+  readonly tag: string;
+}
+
+/** What `openMachine` found. `copied-home`: the identity belongs to another computer, so a new one was made. */
+export interface OpenedMachine {
+  readonly machine: Machine;
+  readonly made: "existing" | "new" | "copied-home";
+}
+
+/**
+ * Opens this machine's identity, making one when there is none or when the home came from another computer: two computers must never continue one log. Errors: `unsafe-file`,
+ * `malformed-file`, `local-io`.
+ */
+export async function openMachine(platform: Platform, paths: HomePaths): Promise<OpenedMachine> {
+  const hostHash = hashOfHost(platform);
+  const file = readMachineFile(platform, paths);
+  const seed = readSecretFile(platform, paths.machineSeed);
+  if (file !== null && seed !== null && file.hostHash === hostHash) {
+    if (seed.length !== MACHINE_SEED_BYTES) {
+      throw new ClaudeSyncError("malformed-file", `"${paths.machineSeed}" is no machine key`, {
+        path: paths.machineSeed,
+      });
+    }
+    const identity = await machineIdentityFromSeed(new Secret(seed));
+    return { machine: { identity, tag: file.tag }, made: "existing" };
+  }
+  if (seed !== null) setAside(platform, paths.machineSeed);
+  const fresh = platform.random.bytes(MACHINE_SEED_BYTES);
+  if (!createSecretFile(platform, paths.machineSeed, fresh)) {
+    throw new ClaudeSyncError("busy", "Another claude-sync is giving this machine its identity", {
+      path: paths.machineSeed,
+    });
+  }
+  const tag = machineTag(platform.random);
+  writeMachineFile(platform, paths, { version: 1, tag, hostHash });
+  const identity = await machineIdentityFromSeed(new Secret(fresh));
+  const made = file !== null && file.hostHash !== hostHash ? "copied-home" : "new";
+  return { machine: { identity, tag }, made };
+}
+
+function setAside(platform: Platform, path: string): void {
+  platform.fs.rename(path, `${path}.old`);
+}
+
+/** Facts that differ between computers and stay the same on one. They never leave it, and are hashed all the same. */
+function hashOfHost(platform: Platform): string {
+  const { fs, host } = platform;
+  const machineId = host.os === "linux" ? fs.readFile("/etc/machine-id", 4096) : null;
+  const facts = utf8(JSON.stringify([host.os, host.hostname, host.home]));
+  return sha256Hex(concat(facts, machineId ?? new Uint8Array(0)));
+}

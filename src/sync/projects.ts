@@ -1,0 +1,54 @@
+/** Which project a session belongs to, here and in the vault. */
+import type { FileSystem, Host } from "../platform/types.ts";
+import type { LocalSession } from "../sessions/discover.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { identifyProject, parseProjectIdentity } from "../sessions/project.ts";
+import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
+import { readTranscriptHead } from "../sessions/transcript_file.ts";
+import type { Config } from "./home.ts";
+import type { SegmentIndex } from "./segment_index.ts";
+
+/** Finds projects; asks the disk once per folder. */
+export class ProjectFinder {
+  readonly #fs: FileSystem;
+  readonly #host: Host;
+  readonly #index: SegmentIndex;
+  readonly #byDir = new Map<string, ProjectIdentity>();
+
+  constructor(platform: { fs: FileSystem; host: Host }, index: SegmentIndex) {
+    this.#fs = platform.fs;
+    this.#host = platform.host;
+    this.#index = index;
+  }
+
+  /**
+   * The project of a local session: what the vault says of it, else that of the first folder in its transcript. Null when neither tells.
+   */
+  ofSession(session: LocalSession): ProjectIdentity | null {
+    const claimed = this.ofVaultSession(session.id);
+    if (claimed !== null) return claimed;
+    const transcript = session.files.find((file) => file.name === TRANSCRIPT);
+    if (transcript === undefined) return null;
+    const cwd = readTranscriptHead(this.#fs, transcript.path)?.firstCwd ?? null;
+    return cwd === null ? null : this.ofDir(cwd);
+  }
+
+  /** The project that the vault's log names for a session; null when it names none. */
+  ofVaultSession(session: string): ProjectIdentity | null {
+    return parseProjectIdentity(this.#index.projectClaim(session));
+  }
+
+  /** The project that a folder is. */
+  ofDir(dir: string): ProjectIdentity {
+    const known = this.#byDir.get(dir);
+    if (known !== undefined) return known;
+    const identity = identifyProject(this.#fs, this.#host, dir);
+    this.#byDir.set(dir, identity);
+    return identity;
+  }
+}
+
+/** Whether the user keeps this project off the sync on this machine. */
+export function isExcluded(config: Config, identity: ProjectIdentity | null): boolean {
+  return identity !== null && config.excluded.includes(projectKey(identity));
+}

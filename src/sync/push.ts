@@ -1,0 +1,154 @@
+/** The push: looks at every local file, sends what the vault does not have, one log entry per batch. */
+import { isClaudeSyncError } from "../errors.ts";
+import { type LocalSession } from "../sessions/discover.ts";
+import { liveSessions } from "../sessions/live.ts";
+import { LIVE_QUIET_MS } from "../sessions/live.ts";
+import type { LocalFileRow } from "./local_files.ts";
+import { isSettled } from "./local_files.ts";
+import type { Failure } from "./api.ts";
+import { isExcluded, type ProjectFinder } from "./projects.ts";
+import { BatchBuilder, type SessionItems } from "./push_batch.ts";
+import { lookAt, type PushItem } from "./push_files.ts";
+import { Sender } from "./push_send.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** A batch is closed when it has more than this; a first push is several entries, so that an interruption keeps what was done. */
+const BATCH_PLAIN_BYTES_MAX = 256 * 1024 * 1024;
+const BATCH_SESSIONS_MAX = 1_000;
+const BATCH_SEGMENTS_MAX = 20_000;
+
+/** What to push. */
+export interface PushScope {
+  readonly sessions: readonly LocalSession[];
+  /** Also sessions of excluded projects. */
+  readonly all: boolean;
+  readonly dryRun: boolean;
+  /** Torn last lines are sent at once: the caller is about to replace these files. */
+  readonly tearNow: boolean;
+}
+
+/** What a push did. */
+export interface PushTotals {
+  readonly pushedSessions: readonly string[];
+  readonly plainBytes: number;
+  readonly tornTails: number;
+  readonly failures: readonly Failure[];
+}
+
+/**
+ * Pushes the sessions of `scope`. The index must be fresh (`refresh`). A file or session that fails is reported and the others go on; errors of the store end the push,
+ * and what was sent before stays.
+ */
+export async function pushSessions(
+  vault: OpenVault,
+  sender: Sender,
+  projects: ProjectFinder,
+  scope: PushScope,
+): Promise<PushTotals> {
+  const plan = await planPush(vault, projects, scope);
+  const totals = { pushedSessions: [] as string[], plainBytes: 0 };
+  const failures = [...plan.failures];
+  const totalBytes = plan.sessions.reduce((sum, session) => sum + plannedBytes(session), 0);
+  if (scope.dryRun) {
+    const pushedSessions = plan.sessions.map(({ session }) => session);
+    return { pushedSessions, plainBytes: totalBytes, tornTails: plan.tornTails, failures };
+  }
+  const progress = (doneBytes: number) =>
+    vault.context.onProgress({
+      kind: "bytes",
+      doneBytes,
+      totalBytes,
+      doneSessions: totals.pushedSessions.length,
+      totalSessions: plan.sessions.length,
+    });
+  if (totalBytes > 0) vault.context.onProgress({ kind: "phase", phase: "sending" });
+  const queue = [...plan.sessions];
+  while (queue.length > 0) {
+    vault.context.signal.throwIfAborted();
+    const builder = new BatchBuilder(vault, sender.outbox);
+    const inBatch: string[] = [];
+    while (queue.length > 0 && !isFull(builder, inBatch.length)) {
+      const next = queue.shift()!;
+      try {
+        await builder.add(next);
+        inBatch.push(next.session);
+      } catch (error) {
+        failures.push(failureOf(error, next.session));
+      }
+      progress(totals.plainBytes + builder.plainBytes);
+    }
+    if (inBatch.length === 0) continue;
+    totals.plainBytes += await sender.send(builder);
+    totals.pushedSessions.push(...inBatch);
+    progress(totals.plainBytes);
+  }
+  return { ...totals, tornTails: plan.tornTails, failures };
+}
+
+function isFull(builder: BatchBuilder, sessions: number): boolean {
+  return builder.plainBytes > BATCH_PLAIN_BYTES_MAX || sessions >= BATCH_SESSIONS_MAX ||
+    builder.segmentCount > BATCH_SEGMENTS_MAX;
+}
+
+function plannedBytes(session: SessionItems): number {
+  return session.items.reduce((sum, item) => sum + item.end - item.from.len, 0);
+}
+
+interface PushPlan {
+  readonly sessions: readonly SessionItems[];
+  readonly tornTails: number;
+  readonly failures: readonly Failure[];
+}
+
+async function planPush(
+  vault: OpenVault,
+  projects: ProjectFinder,
+  scope: PushScope,
+): Promise<PushPlan> {
+  const { fs, host } = vault.context.platform;
+  const rows = vault.locals.all();
+  const live = liveSessions(fs, host, vault.root);
+  const planned = new Map<string, { items: PushItem[]; newestMs: number; local: LocalSession }>();
+  const failures: Failure[] = [];
+  let tornTails = 0;
+  for (const session of scope.sessions) {
+    vault.context.signal.throwIfAborted();
+    const changed = session.files.filter((file) => !isSettled(rows.get(file.path), file.stat));
+    if (changed.length === 0) continue;
+    if (!scope.all && isExcluded(vault.config, projects.ofSession(session))) continue;
+    for (const file of changed) {
+      const mayTear = scope.tearNow || isQuiet(vault, file.stat.mtimeMs, live.has(session.id));
+      const row: LocalFileRow | undefined = rows.get(file.path);
+      try {
+        const { item, isTorn } = await lookAt(vault, session, file, row, mayTear);
+        if (isTorn && !mayTear) tornTails++;
+        if (item === null) continue;
+        const entry = planned.get(session.id) ?? { items: [], newestMs: 0, local: session };
+        entry.items.push(item);
+        entry.newestMs = Math.max(entry.newestMs, file.stat.mtimeMs);
+        planned.set(session.id, entry);
+      } catch (error) {
+        failures.push(failureOf(error, session.id, file.path));
+      }
+    }
+  }
+  // Newest first, so that an interrupted first push has saved what is most likely wanted next.
+  const order = [...planned].sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1));
+  const sessions = order.map(([session, { items, local }]) => ({
+    session,
+    project: projects.ofSession(local),
+    items,
+  }));
+  return { sessions, tornTails, failures };
+}
+
+function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {
+  return !isLive && vault.context.platform.clock.nowMs() - mtimeMs >= LIVE_QUIET_MS;
+}
+
+/** Turns an error about one session into a report; every other error passes on. */
+export function failureOf(error: unknown, sessionId: string, path?: string): Failure {
+  // Only what concerns the files or the vault's content of this session leaves the others unharmed.
+  if (!isClaudeSyncError(error, "local-io", "too-large", "unsafe-file")) throw error;
+  return { sessionId, path: path ?? error.path ?? null, code: error.code, message: error.message };
+}

@@ -1,0 +1,226 @@
+/** Turns push items into one log entry and its packs: cut, compressed per session, sealed and staged. */
+import { assert } from "../base/assert.ts";
+import { type Bytes, concat } from "../base/bytes.ts";
+import { sha256Hex } from "../crypto/hash.ts";
+import { seal, type Sealed } from "../crypto/sealed.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
+import type { Segment } from "../vault/entry_body.ts";
+import { GROUP_RAW_BYTES_MAX, INLINE_BYTES_MAX } from "../vault/format.ts";
+import { encodeGroup } from "../vault/group.ts";
+import { logEntryName, packName } from "../vault/names.ts";
+import type { Outbox, StagedBatch } from "../vault/outbox.ts";
+import { PackBuilder } from "../vault/pack.ts";
+import { encodeRecord } from "../vault/record.ts";
+import { windows } from "./file_scan.ts";
+import type { Machine } from "./machine.ts";
+import type { PushItem } from "./push_files.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+const NEWLINE = 10;
+
+/** All items of one session that go into one entry. */
+export interface SessionItems {
+  readonly session: string;
+  readonly project: ProjectClaim;
+  readonly items: readonly PushItem[];
+}
+
+/** A batch ready to be put, and what it says. */
+export interface BuiltBatch extends StagedBatch {
+  readonly body: EntryBody;
+  readonly entryHash: string;
+  readonly plainBytes: number;
+  /** The state that each item's file has reached, in the order of the items. */
+  readonly reached: readonly {
+    readonly item: PushItem;
+    readonly hash: string;
+    readonly end: number;
+  }[];
+}
+
+/** A group that is moved from the entry to a pack when the entry gets too large for it. */
+type PlacedGroup = { -readonly [Key in keyof Group]: Group[Key] };
+
+/** Builds one batch. Use once. */
+export class BatchBuilder {
+  readonly #vault: OpenVault;
+  readonly #outbox: Outbox;
+  readonly #ops: AddOp[] = [];
+  readonly #packs: Sealed[] = [];
+  readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
+  #pack = new PackBuilder();
+  /** Groups that still may travel inside the entry; null once there are too many bytes. */
+  #inline: { readonly group: PlacedGroup; readonly stored: Bytes }[] | null = [];
+  #inlineBytes = 0;
+  #plainBytes = 0;
+  #segments = 0;
+
+  constructor(vault: OpenVault, outbox: Outbox) {
+    this.#vault = vault;
+    this.#outbox = outbox;
+  }
+
+  /** Bytes read from files so far. */
+  get plainBytes(): number {
+    return this.#plainBytes;
+  }
+
+  /** Segments so far. */
+  get segmentCount(): number {
+    return this.#segments;
+  }
+
+  /**
+   * Adds one session's items. Errors: `local-io`; then the session is not in the batch, and what was read of it is unreferenced bytes in a pack.
+   */
+  async add(session: SessionItems): Promise<void> {
+    const groups: Group[] = [];
+    const reached: { item: PushItem; hash: string; end: number }[] = [];
+    const gens = session.items.flatMap(({ file, from, replaces }) =>
+      replaces === null
+        ? []
+        : [{ file, gen: from.gen, from: { gen: replaces.gen, hash: replaces.hash } }]
+    );
+    let parts: Bytes[] = [];
+    let segments: Segment[] = [];
+    let rawBytes = 0;
+    const flush = async () => {
+      if (segments.length === 0) return;
+      const { stored, raw, comp } = encodeGroup(parts);
+      const group: PlacedGroup = { in: -1, at: 0, stored: stored.length, raw, comp, segments };
+      await this.#place(group, stored);
+      groups.push(group);
+      this.#plainBytes += raw;
+      [parts, segments, rawBytes] = [[], [], 0];
+    };
+    for (const item of session.items) {
+      const result = { item, hash: item.from.hash, end: item.from.len };
+      for (const { bytes, segment } of segmentsOf(this.#vault, item)) {
+        if (rawBytes + bytes.length > GROUP_RAW_BYTES_MAX) await flush();
+        parts.push(bytes);
+        segments.push(segment);
+        rawBytes += bytes.length;
+        [result.hash, result.end] = [segment.hash, segment.off + segment.len];
+      }
+      reached.push(result);
+    }
+    await flush();
+    const { session: id, project } = session;
+    this.#ops.push({ op: "add", session: id, project, gens, groups });
+    this.#segments += groups.reduce((sum, group) => sum + group.segments.length, 0);
+    this.#reached.push(...reached);
+  }
+
+  async #place(group: PlacedGroup, stored: Bytes): Promise<void> {
+    if (this.#inline !== null) {
+      if (this.#inlineBytes + stored.length <= INLINE_BYTES_MAX) {
+        Object.assign(group, { in: -1, at: this.#inlineBytes });
+        this.#inline.push({ group, stored });
+        this.#inlineBytes += stored.length;
+        return;
+      }
+      const moved = this.#inline;
+      this.#inline = null;
+      for (const each of moved) Object.assign(each.group, await this.#placeInPack(each.stored));
+    }
+    Object.assign(group, await this.#placeInPack(stored));
+  }
+
+  async #placeInPack(stored: Bytes): Promise<{ in: number; at: number }> {
+    let at = this.#pack.add(stored);
+    if (at === null) {
+      await this.#closePack();
+      at = this.#pack.add(stored);
+    }
+    assert(at !== null, "a group fits an empty pack");
+    return { in: this.#packs.length, at };
+  }
+
+  async #closePack(): Promise<void> {
+    if (this.#pack.groupCount === 0) return;
+    const { epoch, vaultId, context } = this.#vault;
+    const name = packName(context.platform.random);
+    const place = { type: "pack" as const, vaultId, name };
+    const sealed = await seal(epoch, place, this.#pack.payload(), context.platform.random);
+    this.#outbox.addPack(sealed);
+    this.#packs.push(sealed);
+    this.#pack = new PackBuilder();
+  }
+
+  /** Signs, seals and stages everything. `previous` is this machine's newest entry, null for the first. */
+  async finish(
+    machine: Machine,
+    previous: { readonly seq: number; readonly hash: string } | null,
+    enrol: Op | null,
+    heads: Heads,
+  ): Promise<BuiltBatch> {
+    await this.#closePack();
+    const { epoch, vaultId, context } = this.#vault;
+    const { random, clock } = context.platform;
+    const inline = concat(...(this.#inline ?? []).map(({ stored }) => stored));
+    const body: EntryBody = {
+      v: 1,
+      machine: machine.identity.id,
+      tag: machine.tag,
+      seq: (previous?.seq ?? 0) + 1,
+      prev: previous?.hash ?? "0".repeat(64),
+      kid: epoch.kidHex,
+      time: clock.nowMs(),
+      heads,
+      inline: { size: inline.length, sha256: sha256Hex(inline) },
+      packs: this.#packs.map(({ name, bytes, sha256 }) => ({ name, size: bytes.length, sha256 })),
+      ops: enrol === null ? this.#ops : [enrol, ...this.#ops],
+    };
+    const record = await encodeRecord(body, machine.identity, vaultId, inline);
+    const name = logEntryName(machine.tag, body.seq, record.entryHash);
+    const entry = await seal(epoch, { type: "log", vaultId, name }, record.payload, random);
+    const staged = { entry, packs: this.#packs };
+    this.#outbox.complete(staged);
+    const { entryHash } = record;
+    return { ...staged, body, entryHash, plainBytes: this.#plainBytes, reached: this.#reached };
+  }
+}
+
+/** Reads the item's bytes and cuts them: at most a group each, at the end of a line where there is one. */
+function* segmentsOf(
+  vault: OpenVault,
+  item: PushItem,
+): Iterable<{ bytes: Bytes; segment: Segment }> {
+  const { file, from, end, stat } = item;
+  const mtime = Math.max(0, Math.floor(stat.mtimeMs));
+  const hasher = item.hasher.copy();
+  let parent = from.hash;
+  let off = from.len;
+  const segmentOf = (bytes: Bytes): Segment => {
+    const hash = hasher.update(bytes).digestHex();
+    const segment = { file, gen: from.gen, off, len: bytes.length, parent, hash, mtime };
+    [parent, off] = [hash, off + bytes.length];
+    return segment;
+  };
+  if (end === 0) {
+    yield { bytes: new Uint8Array(0), segment: segmentOf(new Uint8Array(0)) };
+    return;
+  }
+  const handle = vault.context.platform.fs.openRead(item.path);
+  if (handle === null) throw vanished(item);
+  try {
+    while (off < end) {
+      const [window] = windows(handle, off, Math.min(end, off + GROUP_RAW_BYTES_MAX));
+      if (window === undefined) throw vanished(item);
+      const isLast = off + window.bytes.length === end;
+      const lineEnd = isLast ? 0 : window.bytes.lastIndexOf(NEWLINE) + 1;
+      const bytes = lineEnd === 0 ? window.bytes : window.bytes.subarray(0, lineEnd);
+      yield { bytes, segment: segmentOf(bytes) };
+    }
+  } finally {
+    handle.close();
+  }
+}
+
+function vanished(item: PushItem): ClaudeSyncError {
+  return new ClaudeSyncError("local-io", `"${item.path}" became shorter while it was read`, {
+    path: item.path,
+    sessionId: item.session,
+  });
+}

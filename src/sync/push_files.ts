@@ -1,0 +1,129 @@
+/** Looks at one local file and says what of it is to be pushed. */
+import type { Bytes } from "../base/bytes.ts";
+import type { Sha256 } from "../crypto/hash.ts";
+import { Sha256 as FreshHash } from "../crypto/hash.ts";
+import type { FileStat } from "../platform/types.ts";
+import type { LocalFile, LocalSession } from "../sessions/discover.ts";
+import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
+import { isRewriteOf } from "../sessions/spoken_records.ts";
+import { type FileScan, scanFile } from "./file_scan.ts";
+import type { LocalFileRow } from "./local_files.ts";
+import { decideLines, decideWhole, type FileRelation, relate } from "./push_plan.ts";
+import type { FileState } from "./segment_index.ts";
+import type { OpenVault } from "./vault_access.ts";
+import { COMPARED_BYTES_MAX, isBehind, readState } from "./vault_content.ts";
+
+/** Bytes of one file that are to be pushed: `[from.len, end)`. */
+export interface PushItem {
+  readonly session: string;
+  readonly file: string;
+  readonly path: string;
+  /** The file as it was when it was scanned. */
+  readonly stat: FileStat;
+  readonly from: FileState;
+  readonly end: number;
+  readonly replaces: FileState | null;
+  /** Hash in progress at `from`. */
+  readonly hasher: Sha256;
+}
+
+/** What looking at a file gave. */
+export interface LookedAt {
+  readonly item: PushItem | null;
+  /** A last line without an end waits. */
+  readonly isTorn: boolean;
+  /** The state that the file begins with; null when it is gone. */
+  readonly state: FileState | null;
+  readonly scan: FileScan | null;
+}
+
+/**
+ * Scans the file and decides. Remembers in the state database what it proved. `mayTear`: a torn last line may be pushed. Errors: `local-io`, and those of reading the
+ * vault when contents must be compared.
+ */
+export async function lookAt(
+  vault: OpenVault,
+  session: LocalSession,
+  file: LocalFile,
+  row: LocalFileRow | undefined,
+  mayTear: boolean,
+): Promise<LookedAt> {
+  const states = vault.index.states(session.id, file.name);
+  const known = row === undefined || row.isDerived ? states : [...states, row];
+  const scan = scanFile(vault.context.platform.fs, file.path, known);
+  if (scan === null || (scan.sizeBytes === 0 && file.name === TRANSCRIPT)) {
+    return { item: null, isTorn: false, state: null, scan };
+  }
+  const decision = fileKind(file.name) === "whole"
+    ? decideWhole(scan, row, vault.index.leaves(session.id, file.name))
+    : await decideForLines(vault, session, file, row, scan, mayTear);
+  if (decision.kind === "nothing") {
+    const { state, isTorn } = decision;
+    const key = { session: session.id, file: file.name };
+    vault.locals.remember(file.path, key, scan.stat, state);
+    return { item: null, isTorn, state, scan };
+  }
+  const { from, end, replaces, isTorn } = decision;
+  const hasher = from.len === 0 ? new FreshHash() : scan.hasher;
+  const { path, name } = file;
+  const item = {
+    session: session.id,
+    file: name,
+    path,
+    stat: scan.stat,
+    from,
+    end,
+    replaces,
+    hasher,
+  };
+  return { item, isTorn, state: from, scan };
+}
+
+async function decideForLines(
+  vault: OpenVault,
+  session: LocalSession,
+  file: LocalFile,
+  row: LocalFileRow | undefined,
+  scan: FileScan,
+  mayTear: boolean,
+) {
+  const relation = relate(scan, row);
+  if (relation.kind === "settled") {
+    return decideLines(scan, relation, { mayTear, isBehind: false, isRewrite: false });
+  }
+  const tail = (offset: number, length: number) => readRange(vault, file.path, offset, length);
+  const behind = await isBehind(
+    vault,
+    session.id,
+    file.name,
+    relation.from,
+    tail,
+    scan.sizeBytes,
+  );
+  const isRewrite = !behind && await rewritten(vault, session, file, relation);
+  return decideLines(scan, relation, { mayTear, isBehind: behind, isRewrite });
+}
+
+async function rewritten(
+  vault: OpenVault,
+  session: LocalSession,
+  file: LocalFile,
+  relation: FileRelation,
+): Promise<boolean> {
+  if (relation.kind !== "changed") return false;
+  if (file.name !== TRANSCRIPT) return true;
+  const old = await readState(vault, session.id, file.name, relation.row);
+  const now = vault.context.platform.fs.readFile(file.path, COMPARED_BYTES_MAX);
+  return now !== null && isRewriteOf(old, now);
+}
+
+function readRange(vault: OpenVault, path: string, offset: number, length: number): Bytes {
+  const handle = vault.context.platform.fs.openRead(path);
+  if (handle === null) return new Uint8Array(0);
+  try {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, handle.readAt(bytes, offset));
+  } finally {
+    handle.close();
+  }
+}

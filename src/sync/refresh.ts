@@ -1,0 +1,105 @@
+/** Brings the local index up to the vault: lists the logs, reads what is new, and accepts it only when all of it holds together. */
+import { fromHex } from "../base/bytes.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import type { ObjectInfo } from "../storage/object_store.ts";
+import { groupByLog, type ListedEntry, type LogMark, planLogRead } from "../vault/log_plan.ts";
+import { type LogContext, readPlanned, unmetClaims } from "../vault/log_reader.ts";
+import type { VerifiedEntry } from "../vault/log_reader.ts";
+import { LOG_PREFIX } from "../vault/names.ts";
+import { readTrust, type Trust, writeTrust } from "./home.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** How often the logs are listed again when an entry speaks of another that the list did not show. */
+const RELIST_MAX = 3;
+const RELIST_PAUSE_MS = 500;
+
+/** What a refresh brought. */
+export interface Refreshed {
+  readonly entries: readonly VerifiedEntry[];
+  /** Every listed entry by log tag, for the writer's check of its own log. */
+  readonly logs: ReadonlyMap<string, readonly ListedEntry[]>;
+}
+
+/**
+ * Reads everything new. On any alarm (`rolled-back`, `forked`, `incomplete`, `damaged`) nothing of it is accepted and the error passes: the caller must neither
+ * write a local file nor push.
+ */
+export async function refresh(vault: OpenVault): Promise<Refreshed> {
+  const { clock } = vault.context.platform;
+  for (let attempt = 1;; attempt++) {
+    const read = await readOnce(vault);
+    const accepted = new Map(read.entries.map((e) => [`${e.body.machine}/${e.body.seq}`, e.hash]));
+    const [unmet] = unmetClaims(
+      read.entries,
+      (machine, seq) => accepted.get(`${machine}/${seq}`) ?? vault.index.hashAt(machine, seq),
+    );
+    if (unmet === undefined) {
+      accept(vault, read.entries);
+      return read;
+    }
+    if (attempt === RELIST_MAX) {
+      throw new ClaudeSyncError(
+        "incomplete",
+        `A machine speaks of entry ${unmet.seq} of another one, which the store does not show`,
+        { objectName: unmet.claimedIn },
+      );
+    }
+    // A machine may have pushed between our list and the other machine's: the next list shows it.
+    await clock.sleep(RELIST_PAUSE_MS, vault.context.signal);
+  }
+}
+
+async function readOnce(vault: OpenVault): Promise<Refreshed> {
+  const logs = groupByLog(await listLogs(vault));
+  const known = knownLogs(vault);
+  const plan = planLogRead(logs, known);
+  const entries = await readPlanned(vault.opener, plan, known);
+  return { entries, logs };
+}
+
+async function listLogs(vault: OpenVault): Promise<ObjectInfo[]> {
+  const listed: ObjectInfo[] = [];
+  const options = { signal: vault.context.signal };
+  for await (const info of vault.opener.store.list(LOG_PREFIX, options)) listed.push(info);
+  return listed;
+}
+
+function knownLogs(vault: OpenVault): Map<string, LogContext> {
+  const known = new Map<string, LogContext>();
+  for (const [tag, mark] of Object.entries(marksOf(vault).logs)) {
+    known.set(tag, { machine: null, cursor: null, mark });
+  }
+  for (const row of vault.index.machines()) {
+    const cursor: LogMark = { seq: row.seq, hash: row.hash };
+    known.set(row.tag, {
+      machine: { id: row.id, tag: row.tag, name: row.name, signPublic: fromHex(row.sign)! },
+      cursor,
+      mark: known.get(row.tag)?.mark ?? null,
+    });
+  }
+  return known;
+}
+
+function marksOf(vault: OpenVault): Trust {
+  const trust = readTrust(vault.context.platform, vault.paths);
+  if (trust === null) return { version: 1, vaultId: vault.config.vaultId, logs: {} };
+  if (trust.vaultId === vault.config.vaultId) return trust;
+  throw new ClaudeSyncError(
+    "malformed-file",
+    `"${vault.paths.trust}" belongs to another vault`,
+    { path: vault.paths.trust },
+  );
+}
+
+/** Takes verified entries into the index, then moves the high-water marks: a crash in between only re-reads. */
+export function accept(vault: OpenVault, entries: readonly VerifiedEntry[]): void {
+  if (entries.length === 0) return;
+  vault.index.apply(entries);
+  const trust = marksOf(vault);
+  const logs = { ...trust.logs };
+  for (const { id, tag, seq, hash } of vault.index.machines()) {
+    const mark = logs[tag];
+    if (mark === undefined || mark.seq < seq) logs[tag] = { machine: id, seq, hash };
+  }
+  writeTrust(vault.context.platform, vault.paths, { ...trust, logs });
+}

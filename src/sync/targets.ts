@@ -1,0 +1,119 @@
+/** What every session of the vault should look like on any machine: one state for each of its files. */
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
+import type { FileName } from "../sessions/file_name.ts";
+import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
+import type { Failure } from "./api.ts";
+import { BranchTargets, type TranscriptTarget } from "./branch_targets.ts";
+import type { FileState, Leaf } from "./segment_index.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** The state that one file is to have. */
+export interface FileTarget extends FileState {
+  readonly name: FileName;
+  readonly mtimeMs: number;
+  /** See `TranscriptTarget`. */
+  readonly isDerived: boolean;
+}
+
+/** One session as it is to be. */
+export interface SessionTarget {
+  readonly id: SessionId;
+  /** The session whose family decides this one; itself unless it is a branch. */
+  readonly root: SessionId;
+  /** The transcript first. */
+  readonly files: readonly FileTarget[];
+  /** Machines that wrote the newest parts. */
+  readonly machines: readonly string[];
+}
+
+/** All sessions of the vault. */
+export interface Targets {
+  readonly sessions: ReadonlyMap<string, SessionTarget>;
+  readonly branches: BranchTargets;
+  /** Sessions that cannot be decided or have unsafe names; nothing of them is written. */
+  readonly failures: readonly Failure[];
+}
+
+/** Decides all sessions. `only` restricts it to these ids and their families' roots. */
+export async function computeTargets(vault: OpenVault): Promise<Targets> {
+  const files = new Map<string, Map<string, Leaf[]>>();
+  for (const leaf of vault.index.allLeaves()) {
+    const session = files.get(leaf.session) ?? new Map<string, Leaf[]>();
+    files.set(leaf.session, session);
+    session.set(leaf.file, [...(session.get(leaf.file) ?? []), leaf]);
+  }
+  const transcripts = new Map<string, readonly Leaf[]>();
+  for (const [session, byFile] of files) {
+    const leaves = byFile.get(TRANSCRIPT);
+    if (leaves !== undefined) transcripts.set(session, leaves);
+  }
+  const branches = await BranchTargets.open(vault, transcripts);
+  const sessions = new Map<string, SessionTarget>();
+  const failures: Failure[] = [];
+  for (const [session, byFile] of files) {
+    const id = parseSessionId(session);
+    try {
+      if (id === null) throw unsafe(session, `"${session}" is not a session id`);
+      if (branches.isBranch(session)) continue;
+      const others = otherTargets(id, byFile);
+      const leaves = byFile.get(TRANSCRIPT) ?? [];
+      if (!branches.isFamily(session)) {
+        const [leaf] = leaves;
+        const own = leaf === undefined ? [] : [{ ...leaf, name: TRANSCRIPT, isDerived: false }];
+        sessions.set(id, targetOf(id, id, [...own, ...others], byFile));
+        continue;
+      }
+      const family = await branches.family(id);
+      sessions.set(id, targetOf(id, id, [asTarget(family.main), ...others], byFile));
+      for (const branch of family.branches) {
+        const branchId = parseSessionId(branch.session)!;
+        const branchFiles = files.get(branchId) ?? new Map<string, Leaf[]>();
+        const rest = otherTargets(branchId, branchFiles);
+        sessions.set(branchId, targetOf(branchId, id, [asTarget(branch), ...rest], branchFiles));
+      }
+    } catch (error) {
+      if (!isClaudeSyncError(error, "unsafe-file", "too-large")) throw error;
+      failures.push({ sessionId: session, path: null, code: error.code, message: error.message });
+    }
+  }
+  return { sessions, branches, failures };
+}
+
+function asTarget(target: TranscriptTarget): FileTarget {
+  return { ...target, name: TRANSCRIPT };
+}
+
+function targetOf(
+  id: SessionId,
+  root: SessionId,
+  files: readonly FileTarget[],
+  byFile: ReadonlyMap<string, readonly Leaf[]>,
+): SessionTarget {
+  const machines = (byFile.get(TRANSCRIPT) ?? []).map((leaf) => leaf.machine);
+  return { id, root, files, machines };
+}
+
+/** Of several states of a file that has no branches the newest is shown; the others stay in the vault. */
+function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]>): FileTarget[] {
+  const targets: FileTarget[] = [];
+  const folded = new Set<string>();
+  for (const [file, leaves] of byFile) {
+    const name = parseFileName(file);
+    if (name === null) throw unsafe(id, "A file name in this session is not safe");
+    if (folded.has(foldedFileName(name))) {
+      throw unsafe(id, "Two file names in this session differ only in case");
+    }
+    folded.add(foldedFileName(name));
+    if (name === TRANSCRIPT) continue;
+    const [winner] = leaves.toSorted((a, b) =>
+      b.mtimeMs - a.mtimeMs || b.len - a.len || (a.hash < b.hash ? -1 : 1)
+    );
+    if (winner !== undefined) targets.push({ ...winner, name, isDerived: false });
+  }
+  return targets;
+}
+
+function unsafe(sessionId: string, message: string): ClaudeSyncError {
+  return new ClaudeSyncError("unsafe-file", message, { sessionId });
+}

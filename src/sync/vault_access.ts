@@ -1,0 +1,150 @@
+/** Opens everything that a use case works with: config, key, store, database and marks. */
+import type { DatabaseSync } from "node:sqlite";
+import { type Bytes, fromHex } from "../base/bytes.ts";
+import { deriveEpoch, type Epoch } from "../crypto/root_key.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import { type ClaudeRoot, claudeRoot } from "../sessions/claude_root.ts";
+import { type MeteredStore, withMeter } from "../storage/with_meter.ts";
+import { withRetry } from "../storage/with_retry.ts";
+import { decodeHeader, type Header } from "../vault/header.ts";
+import type { EntryOpener } from "../vault/log_reader.ts";
+import { HEADER_NAME } from "../vault/names.ts";
+import { VaultStore } from "../vault/sealed_store.ts";
+import { SegmentReader } from "../vault/segment_reader.ts";
+import type { SyncContext } from "./api.ts";
+import { type Config, type HomePaths, homePaths, readConfig } from "./home.ts";
+import { readKeyFile } from "./key_file.ts";
+import { LocalFiles } from "./local_files.ts";
+import { acquireLock, type Lock } from "./lock.ts";
+import { SegmentIndex } from "./segment_index.ts";
+import { openStateDb } from "./state_db.ts";
+
+/** How long a call may wait for another claude-sync to finish. */
+const LOCK_WAIT_MS = 30_000;
+/** How long a store may stay unreachable before a command gives up. */
+const RETRY_BUDGET_MS = 10_000;
+
+/** The local side: needs neither key nor store. */
+export interface LocalState {
+  readonly context: SyncContext;
+  readonly paths: HomePaths;
+  readonly root: ClaudeRoot;
+  readonly database: DatabaseSync;
+  readonly index: SegmentIndex;
+  readonly locals: LocalFiles;
+}
+
+/** Both sides. */
+export interface OpenVault extends LocalState {
+  readonly config: Config;
+  readonly epoch: Epoch;
+  readonly vaultId: Bytes;
+  readonly store: MeteredStore;
+  readonly opener: EntryOpener;
+  readonly reader: SegmentReader;
+}
+
+/** The config; throws `not-set-up` when there is none. */
+export function requireConfig(context: SyncContext): Config {
+  const config = readConfig(context.platform, homePaths(context.home));
+  if (config !== null) return config;
+  throw new ClaudeSyncError("not-set-up", "This machine is not set up yet", {
+    path: context.home,
+  });
+}
+
+/**
+ * Runs `work` with the vault open and the profile's lock held, and closes everything afterwards. Errors: `not-set-up`, `key-missing`, `wrong-key`,
+ * `busy`, and those of `work`.
+ */
+export async function withVault<Result>(
+  context: SyncContext,
+  work: (vault: OpenVault) => Promise<Result>,
+): Promise<Result> {
+  const config = requireConfig(context);
+  const epoch = await requireEpoch(context, config);
+  const lock = await lockProfile(context);
+  try {
+    return await withLocalState(context, "writer", async (local) => {
+      const store = await openMeteredStore(context, config);
+      const vaultId = fromHex(config.vaultId)!;
+      const opener: EntryOpener = {
+        store: new VaultStore(store),
+        epoch,
+        vaultId,
+        signal: context.signal,
+      };
+      const signKeyOf = (tag: string) =>
+        local.index.machines().find((machine) => machine.tag === tag)?.sign ?? null;
+      const reader = new SegmentReader(opener, signKeyOf);
+      return await work({ ...local, config, epoch, vaultId, store, opener, reader });
+    });
+  } finally {
+    lock.release();
+  }
+}
+
+/** Takes the profile's lock. Errors: `busy`. */
+export function lockProfile(context: SyncContext): Promise<Lock> {
+  const { lock } = homePaths(context.home);
+  return acquireLock(context.platform.clock, lock, LOCK_WAIT_MS, context.signal);
+}
+
+/** Runs `work` with the local database open; a `reader` needs no lock and may see a run in progress. */
+export async function withLocalState<Result>(
+  context: SyncContext,
+  as: "writer" | "reader",
+  work: (local: LocalState) => Promise<Result>,
+): Promise<Result> {
+  const { fs, host } = context.platform;
+  const paths = homePaths(context.home);
+  const database = openStateDb(fs, paths.state, as);
+  try {
+    return await work({
+      context,
+      paths,
+      root: claudeRoot(host),
+      database,
+      index: new SegmentIndex(database),
+      locals: new LocalFiles(database),
+    });
+  } finally {
+    database.close();
+  }
+}
+
+/** The key's epoch, checked against the vault's before anything is transferred. */
+export async function requireEpoch(context: SyncContext, config: Config): Promise<Epoch> {
+  const key = readKeyFile(context.platform, context.keyFile);
+  if (key === null) {
+    throw new ClaudeSyncError("key-missing", "This machine has no key", { path: context.keyFile });
+  }
+  const epoch = await deriveEpoch(key);
+  if (epoch.kidHex !== config.kid) {
+    throw new ClaudeSyncError("wrong-key", "This machine's key is not the vault's", {
+      path: context.keyFile,
+    });
+  }
+  return epoch;
+}
+
+/** The configured store, counted and retried. */
+export async function openMeteredStore(
+  context: SyncContext,
+  config: Pick<Config, "store">,
+  options: { readonly create: boolean } = { create: false },
+): Promise<MeteredStore> {
+  const { clock, random } = context.platform;
+  const metered = withMeter(await context.openStore(config.store, options));
+  const retried = withRetry(metered, { clock, random, budgetMs: RETRY_BUDGET_MS });
+  return { ...retried, traffic: () => metered.traffic() };
+}
+
+/** The vault's header, or null when there is none. Errors: `newer-format`, `malformed-file`, the store's own. */
+export async function readHeader(
+  store: { get: MeteredStore["get"] },
+  signal: AbortSignal,
+): Promise<Header | null> {
+  const bytes = await store.get(HEADER_NAME, { signal });
+  return bytes === null ? null : decodeHeader(bytes);
+}

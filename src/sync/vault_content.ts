@@ -1,0 +1,131 @@
+/** The bytes of a file's states, from the vault or from a local file that is proven to hold them. */
+import { type Bytes, concat } from "../base/bytes.ts";
+import { Sha256, sha256Hex } from "../crypto/hash.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import { isUnchanged } from "./local_files.ts";
+import type { FileState, StoredSegment } from "./segment_index.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** Largest file that is held in memory to compare it with its other continuations. */
+export const COMPARED_BYTES_MAX = 512 * 1024 * 1024;
+
+/** The segments that lead to a state. Errors: `incomplete` when the log never named one of them. */
+export function chainTo(
+  vault: OpenVault,
+  session: string,
+  file: string,
+  state: FileState,
+): StoredSegment[] {
+  const chain = vault.index.chain(session, file, state);
+  if (chain !== null) return chain;
+  throw new ClaudeSyncError("incomplete", "The log names a file without its beginning", {
+    sessionId: session,
+  });
+}
+
+/**
+ * The bytes of `chain` from `offset` on, a segment at a time. The last one comes only after the hash of all has been checked when `prefix` (hashed up to `offset`) is given.
+ */
+export async function* chainBytes(
+  vault: OpenVault,
+  chain: readonly StoredSegment[],
+  offset: number,
+  prefix: Sha256,
+): AsyncGenerator<Bytes> {
+  const hash = prefix.copy();
+  const last = chain.at(-1);
+  for (const segment of chain) {
+    const end = segment.off + segment.len;
+    if (end <= offset) continue;
+    const bytes = await vault.reader.read(segment);
+    const wanted = bytes.subarray(Math.max(0, offset - segment.off));
+    hash.update(wanted);
+    if (segment === last && hash.digestHex() !== segment.hash) {
+      throw new ClaudeSyncError("damaged", "A file's segments do not make the file", {
+        objectName: segment.objectName,
+      });
+    }
+    yield wanted;
+  }
+}
+
+/** All bytes of a state. Errors: `too-large` over 512 MiB, `incomplete`, `damaged`. */
+export async function readState(
+  vault: OpenVault,
+  session: string,
+  file: string,
+  state: FileState,
+): Promise<Bytes> {
+  if (state.len > COMPARED_BYTES_MAX) {
+    throw new ClaudeSyncError(
+      "too-large",
+      "A session that was continued on two machines is too large to be compared",
+      { sessionId: session },
+    );
+  }
+  const local = readLocalState(vault, session, file, state);
+  if (local !== null) return local;
+  const parts: Bytes[] = [];
+  const chain = chainTo(vault, session, file, state);
+  for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) parts.push(bytes);
+  return concat(...parts);
+}
+
+function readLocalState(
+  vault: OpenVault,
+  session: string,
+  file: string,
+  state: FileState,
+): Bytes | null {
+  const { fs } = vault.context.platform;
+  for (const row of vault.locals.ofFile(session, file)) {
+    if (row.hash !== state.hash || row.len !== state.len) continue;
+    const stat = fs.lstat(row.path);
+    if (stat === null || !isUnchanged(row, stat)) continue;
+    const bytes = fs.readFile(row.path, COMPARED_BYTES_MAX)?.subarray(0, state.len);
+    if (bytes !== undefined && sha256Hex(bytes) === state.hash) return bytes;
+  }
+  return null;
+}
+
+/**
+ * Whether `tail`, what a local file holds from `from` on, is only the beginning of what the vault has there: then the file is behind and adds nothing.
+ */
+export async function isBehind(
+  vault: OpenVault,
+  session: string,
+  file: string,
+  from: FileState,
+  tail: (offset: number, length: number) => Bytes,
+  sizeBytes: number,
+): Promise<boolean> {
+  for (const leaf of vault.index.leaves(session, file)) {
+    if (leaf.len < sizeBytes || (from.len > 0 && leaf.gen !== from.gen)) continue;
+    const chain = vault.index.chain(session, file, leaf);
+    if (chain === null) continue;
+    const passes = from.len === 0 ||
+      chain.some((segment) => segment.hash === from.hash && segment.off + segment.len === from.len);
+    if (passes && await beginsWith(vault, chain, from.len, tail, sizeBytes)) return true;
+  }
+  return false;
+}
+
+async function beginsWith(
+  vault: OpenVault,
+  chain: readonly StoredSegment[],
+  from: number,
+  tail: (offset: number, length: number) => Bytes,
+  sizeBytes: number,
+): Promise<boolean> {
+  for (const segment of chain) {
+    if (segment.off + segment.len <= from) continue;
+    if (segment.off >= sizeBytes) return true;
+    const begin = Math.max(from, segment.off);
+    const end = Math.min(sizeBytes, segment.off + segment.len);
+    const stored = (await vault.reader.read(segment))
+      .subarray(begin - segment.off, end - segment.off);
+    const here = tail(begin, end - begin);
+    if (here.length !== stored.length || !here.every((byte, i) => byte === stored[i])) return false;
+  }
+  return true;
+}
