@@ -11,7 +11,10 @@ export interface ClaudeRoot {
   readonly claudeJsonPath: string;
 }
 
-/** Finds the root the way the client does. A relative `CLAUDE_CONFIG_DIR` hangs on the current folder. */
+/**
+ * Finds the root the way the client does. A relative `CLAUDE_CONFIG_DIR` hangs on the current
+ * folder.
+ */
 export function claudeRoot(host: Host): ClaudeRoot {
   const { join } = pathRules(host.os);
   const chosen = host.env("CLAUDE_CONFIG_DIR");

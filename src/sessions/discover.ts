@@ -41,8 +41,8 @@ export interface LocalFile {
 }
 
 /**
- * What one project folder holds of one session. An id that stands in two folders gives two of these,
- * which share the files outside `projects/` (the same paths in both).
+ * What one project folder holds of one session. An id that stands in two folders gives two of
+ * these, which share the files outside `projects/` (the same paths in both).
  */
 export interface LocalSession {
   readonly id: SessionId;
@@ -96,7 +96,8 @@ export interface LocalTemp {
 /**
  * Lists all sessions. Absent folders count as empty. Files outside `projects/` whose session has
  * nothing in any project folder are left alone. What cannot be read is skipped, so that it does not
- * keep the rest from being seen; only when `projects/` itself cannot be listed, `local-io` is thrown.
+ * keep the rest from being seen; only when `projects/` itself cannot be listed, `local-io` is
+ * thrown.
  */
 export function discoverSessions(
   fs: FileSystem,

@@ -22,7 +22,9 @@ export const NAME_SEGMENT_BYTES_MAX = 200;
 /** Most UTF-8 bytes in a whole name. */
 export const NAME_BYTES_MAX = 1024;
 
-/** Why a name is refused: text for people, and whether it is one that must never leave a machine. */
+/**
+ * Why a name is refused: text for people, and whether it is one that must never leave a machine.
+ */
 export interface NameProblem {
   readonly kind: "unsafe-name" | "never-synced";
   readonly reason: string;
@@ -36,7 +38,9 @@ const WINDOWS_FORBIDDEN = /[\\<>:"|?*]/;
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)/i;
 const SHORT_NAME = /~[0-9]/;
 
-/** What belongs to one machine or holds secrets. Tested on the folded segment; wins over everything. */
+/**
+ * What belongs to one machine or holds secrets. Tested on the folded segment; wins over everything.
+ */
 const NEVER_SYNCED: readonly RegExp[] = [
   /^\.credentials/,
   /^settings.*\.json/,

@@ -12,7 +12,9 @@ const HEADER = /^\s*\[\s*([A-Za-z0-9.-]+)\s*(?:"((?:[^"\\]|\\.)*)")?\s*\]/;
 const SETTING = /^\s*([A-Za-z][A-Za-z0-9-]*)\s*(?:=(.*))?$/s;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", b: "\b" };
 
-/** All settings in file order. Lines that make no sense are passed over; includes are not followed. */
+/**
+ * All settings in file order. Lines that make no sense are passed over; includes are not followed.
+ */
 export function parseGitConfig(text: string): GitConfigEntry[] {
   const entries: GitConfigEntry[] = [];
   let section = "";

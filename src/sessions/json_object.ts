@@ -7,8 +7,8 @@ const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: false });
 
 /**
  * Parses UTF-8 bytes as one JSON object. Null for anything else, and for one that is nested too
- * deeply. The object inherits nothing, so that a missing field reads as undefined whatever its name;
- * objects inside it are ordinary ones. Invalid UTF-8 reads as U+FFFD.
+ * deeply. The object inherits nothing, so that a missing field reads as undefined whatever its
+ * name; objects inside it are ordinary ones. Invalid UTF-8 reads as U+FFFD.
  */
 export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> | null {
   return parseObjectText(decoder.decode(bytes));

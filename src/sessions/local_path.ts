@@ -17,7 +17,10 @@ export function pathRules(os: Host["os"]): PathRules {
   return os === "windows" ? win32 : posix;
 }
 
-/** `path` as an absolute, normalised path without a trailing separator; relative ones hang on `base`. */
+/**
+ * `path` as an absolute, normalised path without a trailing separator; relative ones hang on
+ * `base`.
+ */
 export function absolutePath(os: Host["os"], base: string, path: string): string {
   const rules = pathRules(os);
   const whole = rules.normalize(rules.isAbsolute(path) ? path : rules.join(base, path));

@@ -25,8 +25,8 @@ const CLAUDE_JSON_BYTES_MAX = 64 * 1024 * 1024;
 const FOLDERS_MAX = 20_000;
 
 /**
- * The existing folders that local transcripts and `.claude.json` speak of, most recently used first.
- * Transcripts that cannot be read and a `.claude.json` that does not parse are passed over.
+ * The existing folders that local transcripts and `.claude.json` speak of, most recently used
+ * first. Transcripts that cannot be read and a `.claude.json` that does not parse are passed over.
  */
 export function knownFolders(
   fs: FileSystem,
@@ -65,8 +65,8 @@ function transcriptFolders(
 }
 
 /**
- * Working folders that the slug's transcripts name. A transcript that came from another machine names
- * that machine's folder first, so the search goes on until a folder has this very slug.
+ * Working folders that the slug's transcripts name. A transcript that came from another machine
+ * names that machine's folder first, so the search goes on until a folder has this very slug.
  */
 function foldersOfSlug(
   fs: FileSystem,
@@ -84,6 +84,26 @@ function foldersOfSlug(
     }
   }
   return folders;
+}
+
+/**
+ * The folder here that a session belongs to, for finding out its project: of the first and last
+ * working folder in its transcript the one whose slug it stands in, else the first that exists,
+ * else the first as it is written (its folder is gone, or it came from another machine). Null
+ * without one.
+ */
+export function sessionFolder(fs: FileSystem, host: Host, session: LocalSession): string | null {
+  const transcript = session.files.find((file) => file.name === TRANSCRIPT);
+  if (transcript === undefined) return null;
+  let first: string | null = null;
+  let existing: string | null = null;
+  for (const cwd of workingFolders(fs, transcript.path)) {
+    const dir = existingDir(fs, host, cwd);
+    if (slugOf(dir ?? cwd) === session.slug) return dir ?? cwd;
+    first ??= cwd;
+    existing ??= dir;
+  }
+  return existing ?? first;
 }
 
 function* workingFolders(fs: FileSystem, path: string): Generator<string> {
@@ -158,10 +178,10 @@ export function placeProject(identity: ProjectIdentity, facts: PlacementFacts): 
 
 /**
  * Where `pull --all` puts a project without a folder here. The folder need not exist. A path under
- * the other home becomes the same path under this one; another absolute path stays (a path that this
- * system cannot have goes under home, without its drive). A Git project goes where `originalCwd`, its
- * transcript's first working folder, would be under this home, else to `<home>/<name>/<sub>`.
- * Null when no safe path can be made.
+ * the other home becomes the same path under this one; another absolute path stays (a path that
+ * this system cannot have goes under home, without its drive). A Git project goes where
+ * `originalCwd`, its transcript's first working folder, would be under this home, else to
+ * `<home>/<name>/<sub>`. Null when no safe path can be made.
  */
 export function translatedDir(
   identity: ProjectIdentity,

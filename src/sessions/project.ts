@@ -64,8 +64,8 @@ function pathIdentity(fs: FileSystem, host: Host, dir: string): ProjectIdentity 
 }
 
 /**
- * One line of text that is equal for equal identities and different for others. Stable: it is kept in
- * config files and in the vault.
+ * One line of text that is equal for equal identities and different for others. Stable: it is kept
+ * in config files and in the vault.
  */
 export function projectKey(identity: ProjectIdentity): string {
   switch (identity.kind) {

@@ -31,9 +31,10 @@ const SCP_LIKE = /^(?:[^@/\\:\s]+@)?(\[[^\]/]+\]|[^:/\\@\s]+):(?!\/\/)(.+)$/;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\s]/u;
 
 /**
- * `host/path` without scheme, user, port, `.git` and outer slashes, the same for SSH and HTTPS; e.g.
- * `github.com/acme/app`. Null for local paths, `file:` URLs, helpers (`ext::`) and what makes no
- * sense. Passwords and user names are never part of it. Aliases from `~/.ssh/config` stay as they are.
+ * `host/path` without scheme, user, port, `.git` and outer slashes, the same for SSH and HTTPS;
+ * e.g. `github.com/acme/app`. Null for local paths, `file:` URLs, helpers (`ext::`) and what makes
+ * no sense. Passwords and user names are never part of it. Aliases from `~/.ssh/config` stay as
+ * they are.
  */
 export function normaliseRemote(url: string): string | null {
   const text = url.trim();

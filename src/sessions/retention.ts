@@ -10,8 +10,9 @@ const SETTINGS_BYTES_MAX = 4 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 
 /**
- * The user settings' `cleanupPeriodDays`. Anything but a number of at least 1, or a file that cannot
- * be understood, gives the default: then a pull brings back too little, never what is deleted again.
+ * The user settings' `cleanupPeriodDays`. Anything but a number of at least 1, or a file that
+ * cannot be understood, gives the default: then a pull brings back too little, never what is
+ * deleted again.
  */
 export function cleanupPeriodDays(fs: FileSystem, root: ClaudeRoot): number {
   const path = pathRules(root.os).join(root.configDir, "settings.json");
@@ -20,7 +21,9 @@ export function cleanupPeriodDays(fs: FileSystem, root: ClaudeRoot): number {
   return typeof days === "number" && days >= 1 ? days : CLEANUP_PERIOD_DAYS_DEFAULT;
 }
 
-/** Whether the client would delete a file of this modification time. Unknown activity is not past. */
+/**
+ * Whether the client would delete a file of this modification time. Unknown activity is not past.
+ */
 export function isPastRetention(
   lastActivityMs: number | null,
   days: number,

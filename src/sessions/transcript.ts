@@ -1,6 +1,7 @@
 /**
- * Transcripts are JSONL that an open set of client versions writes and that may end in mid-line. All
- * of this is lossless: bytes are looked at, never changed, and what is not understood is opaque.
+ * Transcripts are JSONL that an open set of client versions writes and that may end in mid-line.
+ * All of this is lossless: bytes are looked at, never changed, and what is not understood is
+ * opaque.
  */
 import { parseJsonObject } from "./json_object.ts";
 
@@ -31,8 +32,9 @@ export class RecordLine {
   }
 
   /**
-   * The record, or null for garbage, for what is no object, and for lines past the limits. Parsed at
-   * first use. Fields are unknown, and nothing is inherited; never copy the fields into other objects.
+   * The record, or null for garbage, for what is no object, and for lines past the limits. Parsed
+   * at first use. Fields are unknown, and nothing is inherited; never copy the fields into other
+   * objects.
    */
   get parsed(): Record<string, unknown> | null {
     if (this.#parsed === undefined) {

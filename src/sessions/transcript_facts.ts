@@ -1,4 +1,6 @@
-/** What people and plans want to know of a transcript, gathered in one pass that can be continued. */
+/**
+ * What people and plans want to know of a transcript, gathered in one pass that can be continued.
+ */
 import { isObject } from "./json_object.ts";
 import { records, recordsFromEnd, recordTimeMs } from "./transcript.ts";
 import type { RecordLine } from "./transcript.ts";
@@ -108,12 +110,15 @@ function addAnswer(draft: Draft, record: Readonly<Record<string, unknown>>): voi
 }
 
 /** Beginnings of `user` text that the client writes by itself. */
-const CLIENT_TEXT =
-  /^\s*(<(command-(name|message|args)|local-command-[a-z]+|bash-(input|stdout|stderr)|system-reminder|task-notification|user-memory-input)>|Caveat: The messages below were generated|\[Request interrupted by user)/;
+const CLIENT_TEXT = new RegExp(
+  "^\\s*(<(command-(name|message|args)|local-command-[a-z]+|bash-(input|stdout|stderr)" +
+    "|system-reminder|task-notification|user-memory-input)>" +
+    "|Caveat: The messages below were generated|\\[Request interrupted by user)",
+);
 
 /**
- * What a person typed in a `user` record, or null: for tool results, notes and echoes of the client,
- * compaction summaries and subagents' prompts.
+ * What a person typed in a `user` record, or null: for tool results, notes and echoes of the
+ * client, compaction summaries and subagents' prompts.
  */
 export function promptOf(record: Readonly<Record<string, unknown>>): string | null {
   const isAside = record["isMeta"] === true || record["isSidechain"] === true ||
@@ -192,7 +197,10 @@ export interface TranscriptTail {
   readonly gitBranch: string | null;
 }
 
-/** Records with a time that the tail compares; the latest is among the last few, not always the last. */
+/**
+ * Records with a time that the tail compares; the latest is among the last few, not always the
+ * last.
+ */
 const TAIL_TIMES = 64;
 
 /**

@@ -18,7 +18,9 @@ export type WriteOutcome = "written" | "changed-meanwhile";
 /** Age from which a temporary file of ours is one that a crash left behind. */
 export const TEMP_STALE_MS = 60 * 60_000;
 
-/** Whether a file name is one of our temporary files. No transcript or sidecar can have such a name. */
+/**
+ * Whether a file name is one of our temporary files. No transcript or sidecar can have such a name.
+ */
 export function isTempName(name: string): boolean {
   return TEMPORARY_NAME.test(name);
 }
@@ -32,43 +34,67 @@ export function isSameFile(actual: FileStat | null, expected: FileStat | null): 
 }
 
 /**
- * Gives `path` the content that `writeContent` writes, and `mtimeMs` as its time, mode 0600. Missing
- * folders are made. The content is on the disk before it gets the name, so that a crash leaves the old
- * or the new file; and the name is only taken when the file there is still the `expected` one (null:
- * when there is none). `path` lies below the configuration folder; folders on the way to it that are
- * links leading out of it throw `unsafe-file`. Throws `local-io` or `no-space`; then nothing changed.
- * An error of `writeContent` passes through.
+ * New content that is on the disk beside its file. The first `commit` or `discard` ends it; later
+ * calls do nothing.
  */
-export function replaceSessionFile(
+export interface PreparedFile {
+  /**
+   * Publishes the content with this modification time, unless the file is not the expected one any
+   * more. Throws as `prepareSessionFile` does; then the file has its old or its new content.
+   */
+  commit(mtimeMs: number): WriteOutcome;
+  /** Removes it. */
+  discard(): void;
+}
+
+/**
+ * Writes new content for `path` into a temporary file beside it, 0600 and flushed, without touching
+ * the file itself. Missing folders are made. `path` lies below the configuration folder; folders on
+ * the way to it that are links leading out of it throw `unsafe-file`. Throws `local-io` or
+ * `no-space`; then nothing changed. An error of `writeContent` passes through.
+ */
+export async function prepareSessionFile(
   deps: WriteBackDeps,
   path: string,
   expected: FileStat | null,
-  writeContent: (handle: WriteHandle) => void,
-  mtimeMs: number,
-): WriteOutcome {
+  writeContent: (handle: WriteHandle) => Promise<void> | void,
+): Promise<PreparedFile> {
   const { fs, random, root } = deps;
   const dir = pathRules(root.os).dirname(path);
-  if (!isSameFile(fs.lstat(path), expected)) return "changed-meanwhile";
   makeSafeDir(fs, root, dir);
   const temp = temporaryPathBeside(random, path);
   const handle = fs.createFile(temp);
-  let isPublished = false;
   try {
     try {
-      writeContent(handle);
+      await writeContent(handle);
       handle.sync();
     } finally {
       handle.close();
     }
-    fs.setMtime(temp, mtimeMs);
-    makeSafeDir(fs, root, dir);
-    isPublished = publish(fs, temp, path, expected);
-  } finally {
-    if (!isPublished) removeQuietly(fs, temp);
+  } catch (error) {
+    removeQuietly(fs, temp);
+    throw error;
   }
-  if (!isPublished) return "changed-meanwhile";
-  fs.syncDir(dir);
-  return "written";
+  let outcome: WriteOutcome | null = null;
+  return {
+    commit(mtimeMs) {
+      if (outcome !== null) return outcome;
+      outcome = "changed-meanwhile";
+      try {
+        fs.setMtime(temp, mtimeMs);
+        makeSafeDir(fs, root, dir);
+        if (publish(fs, temp, path, expected)) outcome = "written";
+      } finally {
+        if (outcome !== "written") removeQuietly(fs, temp);
+      }
+      if (outcome === "written") fs.syncDir(dir);
+      return outcome;
+    },
+    discard() {
+      if (outcome === null) removeQuietly(fs, temp);
+      outcome ??= "changed-meanwhile";
+    },
+  };
 }
 
 function publish(
@@ -89,8 +115,8 @@ function publish(
 }
 
 /**
- * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder may
- * be a link; a folder below it only if it leads to another place inside.
+ * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder
+ * may be a link; a folder below it only if it leads to another place inside.
  */
 function makeSafeDir(fs: FileSystem, root: ClaudeRoot, dir: string): void {
   const { join } = pathRules(root.os);

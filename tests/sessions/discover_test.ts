@@ -59,7 +59,7 @@ Deno.test("discoverSessions finds all of a session's files, wherever the client 
   }
 });
 
-Deno.test("discoverSessions takes an empty transcript for none but keeps what stands beside it", () => {
+Deno.test("discoverSessions takes an empty transcript for none, not what is beside it", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "");
   put(fs, `${PROJECTS}/-a/${TWO}.jsonl`, "");
@@ -71,7 +71,7 @@ Deno.test("discoverSessions takes an empty transcript for none but keeps what st
   assert.deepEqual(found.skipped, []);
 });
 
-Deno.test("discoverSessions gives one id in two project folders twice, with the shared files", () => {
+Deno.test("discoverSessions gives one id in two folders twice, with the shared files", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-b/${ONE}.jsonl`, "{}\n");
   put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "{}\n");

@@ -36,7 +36,7 @@ Deno.test("liveSessions takes a start time that is written as a number", () => {
   assert(!live("501"));
 });
 
-Deno.test("liveSessions takes a half-written entry by the id it shows, while the process lives", () => {
+Deno.test("liveSessions takes a half-written entry by its id while the process lives", () => {
   const fs = new MemoryFs();
   put(fs, `${SESSIONS}/10.json`, entry(10, ONE, "500").slice(0, 90));
   put(fs, `${SESSIONS}/11.json`, entry(11, TWO, "500").slice(0, 90));

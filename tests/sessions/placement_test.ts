@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { discoverSessions } from "../../src/sessions/discover.ts";
-import { knownFolders, placeProject, translatedDir } from "../../src/sessions/placement.ts";
+import {
+  knownFolders,
+  placeProject,
+  sessionFolder,
+  translatedDir,
+} from "../../src/sessions/placement.ts";
 import type { ProjectIdentity } from "../../src/sessions/project.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
 import { fakeHost, idOf, put } from "./disk.ts";
@@ -19,7 +24,7 @@ function clone(fs: MemoryFs, dir: string): void {
 
 const known = (fs: MemoryFs) => knownFolders(fs, HOST, ROOT, discoverSessions(fs, ROOT).sessions);
 
-Deno.test("knownFolders names the existing folders that transcripts and .claude.json speak of", () => {
+Deno.test("knownFolders names the existing folders that Claude Code has seen", () => {
   const fs = new MemoryFs();
   clone(fs, "/home/bob/src/app");
   fs.makeDir("/home/bob/notes");
@@ -44,7 +49,7 @@ Deno.test("knownFolders names the existing folders that transcripts and .claude.
   ]);
 });
 
-Deno.test("knownFolders finds the own folder behind a transcript that came from another machine", () => {
+Deno.test("knownFolders finds the own folder behind another machine's transcript", () => {
   const fs = new MemoryFs();
   clone(fs, "/home/bob/src/app");
   const slug = `${PROJECTS}/-home-bob-src-app`;
@@ -57,6 +62,29 @@ Deno.test("knownFolders finds the own folder behind a transcript that came from 
   assert.deepEqual(known(fs).map(({ dir }) => dir), ["/home/bob/src/app"]);
 });
 
+Deno.test("sessionFolder goes by the slug, then by what exists, then by the text", () => {
+  const fs = new MemoryFs();
+  for (const dir of ["/home/bob/repo/wt", "/home/bob/notes"]) fs.makeDir(dir);
+  const cases: readonly (readonly [string, readonly string[], string | null])[] = [
+    ["-home-bob-repo-wt", ["/home/bob/repo", "/home/bob/repo/wt"], "/home/bob/repo/wt"],
+    ["-home-bob-repo", ["/home/bob/repo", "/home/bob/repo/wt"], "/home/bob/repo"],
+    ["-home-bob-notes", ["/home/alice/notes", "/home/bob/notes"], "/home/bob/notes"],
+    ["pinned-name", ["/gone", "/home/bob/notes"], "/home/bob/notes"],
+    ["-home-bob-gone", ["/home/bob/gone", "/home/bob/notes"], "/home/bob/gone"],
+    ["-x", ["/home/alice/notes", "/home/alice/other"], "/home/alice/notes"],
+    ["-x", [], null],
+  ];
+  for (const [slug, cwds, folder] of cases) {
+    const lines = cwds.map(record).join("") || "{}\n";
+    const path = `${PROJECTS}/${slug}/${idOf(1)}.jsonl`;
+    put(fs, path, lines);
+    const session = discoverSessions(fs, ROOT).sessions.find((found) => found.slug === slug);
+    assert(session !== undefined);
+    assert.equal(sessionFolder(fs, HOST, session), folder, slug);
+    fs.removeFile(path);
+  }
+});
+
 Deno.test("knownFolders survives a broken .claude.json", () => {
   for (const text of ["", "{", "[]", '{"projects":7}', '{"projects":["/home"]}', "\0"]) {
     const fs = new MemoryFs();
@@ -65,7 +93,7 @@ Deno.test("knownFolders survives a broken .claude.json", () => {
   }
 });
 
-Deno.test("placeProject tries the hook's folder, the map, known folders, then the same path", () => {
+Deno.test("placeProject tries hook, map, known folders, then the same path", () => {
   const fs = new MemoryFs();
   for (const dir of ["hook", "mapped", "seen"]) clone(fs, `/home/bob/${dir}`);
   fs.makeDir("/home/bob/notes");

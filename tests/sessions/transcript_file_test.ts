@@ -50,7 +50,7 @@ Deno.test("readTranscriptFacts passes over a line that is too long and goes on a
   assert.equal(facts?.lastCwd, "/w/2");
 });
 
-Deno.test("readTranscriptHead and readTranscriptTail look further when the nearest bytes tell nothing", () => {
+Deno.test("readTranscriptHead and -Tail look further when the nearest bytes tell nothing", () => {
   const fs = new MemoryFs();
   const blank = utf8(`{"type":"attachment","x":"${"y".repeat(2 * MIB)}"}\n`);
   put(fs, "/t.jsonl", concat(blank, record(1), record(2), blank));
@@ -60,7 +60,7 @@ Deno.test("readTranscriptHead and readTranscriptTail look further when the neare
   assert.equal(tail?.lastActivityMs, 1_700_000_002_000);
 });
 
-Deno.test("the readers of transcripts give null for an absent file and nulls for an empty one", () => {
+Deno.test("readTranscript… give null for an absent file and nulls for an empty one", () => {
   const fs = new MemoryFs();
   put(fs, "/empty.jsonl", "");
   assert.equal(readTranscriptFacts(fs, "/none.jsonl"), null);

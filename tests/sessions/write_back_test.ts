@@ -4,11 +4,12 @@ import { ClaudeSyncError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
 import {
   isTempName,
+  prepareSessionFile,
   replaceSessionFile,
   sweepTemps,
   TEMP_STALE_MS,
 } from "../../src/sessions/write_back.ts";
-import { faultyFs, MemoryFs, thrownCode } from "../support/memory_fs.ts";
+import { faultyFs, MemoryFs } from "../support/memory_fs.ts";
 import { put, textAt } from "./disk.ts";
 
 const ROOT = { os: "linux", configDir: "/h/.claude", claudeJsonPath: "" } as const;
@@ -28,46 +29,57 @@ function replace(fs: FileSystem, expected = fs.lstat(FILE), path = FILE, onWrite
   }, 1_234_000);
 }
 
+/** The code of the error that `run` rejects with, or null when it does not. */
+async function rejectedCode(run: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await run();
+    return null;
+  } catch (error) {
+    if (error instanceof ClaudeSyncError) return error.code;
+    throw error;
+  }
+}
+
 const names = (fs: FileSystem, dir = DIR) => fs.readDir(dir)?.map(({ name }) => name);
 
-Deno.test("replaceSessionFile makes folders and file with the given time, for the user only", () => {
+Deno.test("replaceSessionFile makes folders and file with the given time, mode 0600", async () => {
   const fs = new MemoryFs();
-  assert.equal(replace(fs, null), "written");
+  assert.equal(await replace(fs, null), "written");
   assert.equal(textAt(fs, FILE), "new");
   assert.deepEqual([fs.lstat(FILE)?.mtimeMs, fs.lstat(FILE)?.mode], [1_234_000, 0o600]);
   assert.equal(fs.lstat(DIR)?.mode, 0o700);
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile replaces the file that was expected", () => {
+Deno.test("replaceSessionFile replaces the file that was expected", async () => {
   const fs = new MemoryFs();
   put(fs, FILE, "old");
   fs.setMode(FILE, 0o644);
-  assert.equal(replace(fs), "written");
+  assert.equal(await replace(fs), "written");
   assert.equal(textAt(fs, FILE), "new");
   assert.equal(fs.lstat(FILE)?.mode, 0o600);
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile writes nothing when the file is not the expected one", () => {
+Deno.test("replaceSessionFile writes nothing when the file is not the expected one", async () => {
   const fs = new MemoryFs();
   put(fs, FILE, "old");
   const seen = fs.lstat(FILE);
-  assert.equal(replace(fs, null), "changed-meanwhile");
+  assert.equal(await replace(fs, null), "changed-meanwhile");
   put(fs, FILE, "old, grown");
-  assert.equal(replace(fs, seen), "changed-meanwhile");
+  assert.equal(await replace(fs, seen), "changed-meanwhile");
   assert.equal(textAt(fs, FILE), "old, grown");
   fs.removeFile(FILE);
-  assert.equal(replace(fs, seen), "changed-meanwhile");
+  assert.equal(await replace(fs, seen), "changed-meanwhile");
   assert.deepEqual(names(fs), []);
 });
 
-Deno.test("replaceSessionFile notices a change in the last moment", () => {
+Deno.test("replaceSessionFile notices a change in the last moment", async () => {
   for (const hardLinks of [true, false]) {
     for (const existed of [true, false]) {
       const fs = new MemoryFs({ hardLinks });
       if (existed) put(fs, FILE, "old");
-      const outcome = replace(fs, fs.lstat(FILE), FILE, () => put(fs, FILE, "by the client"));
+      const outcome = await replace(fs, fs.lstat(FILE), FILE, () => put(fs, FILE, "by the client"));
       assert.equal(outcome, "changed-meanwhile");
       assert.equal(textAt(fs, FILE), "by the client");
       assert.equal(names(fs)?.length, 1, "no temporary file is left");
@@ -75,42 +87,42 @@ Deno.test("replaceSessionFile notices a change in the last moment", () => {
   }
 });
 
-Deno.test("replaceSessionFile creates files on a disk without hard links", () => {
+Deno.test("replaceSessionFile creates files on a disk without hard links", async () => {
   const fs = new MemoryFs({ hardLinks: false });
-  assert.equal(replace(fs, null), "written");
+  assert.equal(await replace(fs, null), "written");
   assert.equal(textAt(fs, FILE), "new");
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile never writes through a link", () => {
+Deno.test("replaceSessionFile never writes through a link", async () => {
   const fs = new MemoryFs();
   put(fs, "/secret/file", "untouched");
   fs.makeDir(DIR);
   fs.symlink("/secret/file", FILE);
-  assert.equal(replace(fs), "changed-meanwhile");
-  assert.equal(replace(fs, null), "changed-meanwhile");
+  assert.equal(await replace(fs), "changed-meanwhile");
+  assert.equal(await replace(fs, null), "changed-meanwhile");
   assert.equal(textAt(fs, "/secret/file"), "untouched");
 });
 
-Deno.test("replaceSessionFile refuses a folder that leads out of the configuration folder", () => {
+Deno.test("replaceSessionFile refuses a folder that leads out of the configuration folder", async () => {
   for (const target of ["/secret", "/", "/h", "/nowhere", "/h/.claude/projects/-file"]) {
     const fs = new MemoryFs();
     fs.makeDir("/secret");
     put(fs, "/h/.claude/projects/-file", "x");
     fs.symlink(target, DIR);
     const before = fs.files();
-    assert.equal(thrownCode(() => replace(fs, null)), "unsafe-file", target);
+    assert.equal(await rejectedCode(() => replace(fs, null)), "unsafe-file", target);
     assert.deepEqual(fs.files(), before);
   }
   const fs = new MemoryFs();
   put(fs, DIR, "a file where the folder should be");
-  assert.equal(thrownCode(() => replace(fs, null)), "unsafe-file");
+  assert.equal(await rejectedCode(() => replace(fs, null)), "unsafe-file");
 });
 
-Deno.test("replaceSessionFile notices a folder that becomes a link while it writes", () => {
+Deno.test("replaceSessionFile notices a folder that becomes a link while it writes", async () => {
   const fs = new MemoryFs();
   fs.makeDir("/secret");
-  const code = thrownCode(() =>
+  const code = await rejectedCode(() =>
     replace(fs, null, FILE, () => {
       fs.rename(DIR, `${DIR}-moved`);
       fs.symlink("/secret", DIR);
@@ -120,17 +132,17 @@ Deno.test("replaceSessionFile notices a folder that becomes a link while it writ
   assert.deepEqual(fs.readDir("/secret"), []);
 });
 
-Deno.test("replaceSessionFile follows a linked configuration folder and links inside it", () => {
+Deno.test("replaceSessionFile follows a linked configuration folder and links inside it", async () => {
   const fs = new MemoryFs();
   fs.makeDir("/data/claude/projects/-b");
   fs.makeDir("/h");
   fs.symlink("/data/claude", "/h/.claude");
   fs.symlink("-b", "/data/claude/projects/-a");
-  assert.equal(replace(fs, null), "written");
+  assert.equal(await replace(fs, null), "written");
   assert.equal(names(fs, "/data/claude/projects/-b")?.length, 1);
 });
 
-Deno.test("replaceSessionFile refuses a path outside the configuration folder", () => {
+Deno.test("replaceSessionFile refuses a path outside the configuration folder", async () => {
   const fs = new MemoryFs();
   for (
     const path of [
@@ -140,23 +152,23 @@ Deno.test("replaceSessionFile refuses a path outside the configuration folder", 
       "/h/.claude/projects/../../x",
     ]
   ) {
-    assert.equal(thrownCode(() => replace(fs, null, path)), "bug", path);
+    assert.equal(await rejectedCode(() => replace(fs, null, path)), "bug", path);
   }
   assert.equal(fs.files().size, 0);
 });
 
-Deno.test("replaceSessionFile leaves the old file when the content cannot be had", () => {
+Deno.test("replaceSessionFile leaves the old file when the content cannot be had", async () => {
   const fs = new MemoryFs();
   put(fs, FILE, "old");
   const fails = () => {
     throw new ClaudeSyncError("damaged", "Cannot open the pack");
   };
-  assert.equal(thrownCode(() => replace(fs, fs.lstat(FILE), FILE, fails)), "damaged");
+  assert.equal(await rejectedCode(() => replace(fs, fs.lstat(FILE), FILE, fails)), "damaged");
   assert.equal(textAt(fs, FILE), "old");
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile leaves the old or the new file whichever call fails", () => {
+Deno.test("replaceSessionFile leaves the old or the new file whichever call fails", async () => {
   for (const existed of [true, false]) {
     for (const effect of ["before", "after"] as const) {
       for (const from of ["once", "then-on"] as const) {
@@ -165,7 +177,7 @@ Deno.test("replaceSessionFile leaves the old or the new file whichever call fail
           if (existed) put(fs, FILE, "old");
           const expected = fs.lstat(FILE);
           const faulty = faultyFs(fs, { failNth, effect, from });
-          const code = thrownCode(() => replace(faulty, expected));
+          const code = await rejectedCode(() => replace(faulty, expected));
           const text = textAt(fs, FILE);
           assert([existed ? "old" : null, "new"].includes(text), `${failNth}: ${text}`);
           if (code === null) assert.equal(text, "new");
@@ -175,6 +187,25 @@ Deno.test("replaceSessionFile leaves the old or the new file whichever call fail
       }
     }
   }
+});
+
+Deno.test("prepareSessionFile touches nothing until commit, and ends once", async () => {
+  const fs = new MemoryFs();
+  put(fs, FILE, "old");
+  const deps = { fs, random, root: ROOT };
+  const prepare = (text: string) =>
+    prepareSessionFile(deps, FILE, fs.lstat(FILE), (handle) => handle.write(utf8(text)));
+  const [first, second, third] = [await prepare("one"), await prepare("two"), await prepare("3")];
+  assert.equal(textAt(fs, FILE), "old");
+  first.discard();
+  assert.equal(first.commit(1_000), "changed-meanwhile");
+  assert.equal(textAt(fs, FILE), "old");
+  assert.equal(second.commit(1_000), "written");
+  assert.equal(second.commit(2_000), "written");
+  second.discard();
+  assert.equal(third.commit(1_000), "changed-meanwhile");
+  assert.deepEqual([textAt(fs, FILE), fs.lstat(FILE)?.mtimeMs], ["two", 1_000]);
+  assert.equal(names(fs)?.length, 1);
 });
 
 Deno.test("sweepTemps removes our temporary files once they are an hour old", () => {
