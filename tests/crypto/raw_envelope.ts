@@ -1,6 +1,6 @@
 /**
- * Section 5 of FORMAT.md once more, written apart from `src` and on node:crypto instead of WebCrypto. It encrypts any frame, so
- * that tests can make what the program itself refuses to make.
+ * Section 5 of FORMAT.md once more, written apart from `src` and on node:crypto instead of
+ * WebCrypto. It encrypts any frame, so that tests can make what the program itself refuses to make.
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createHash, hkdfSync } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * One object that AES-GCM accepts under two keys. Its tag is a polynomial over the ciphertext's blocks, so whoever knows
- * both keys can solve for one block that gives the same tag under both.
+ * One object that AES-GCM accepts under two keys. Its tag is a polynomial over the ciphertext's
+ * blocks, so whoever knows both keys can solve for one block that gives the same tag under both.
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv } from "node:crypto";
@@ -21,7 +21,9 @@ export interface Salamander {
   readonly payload: Bytes;
 }
 
-/** An object that is right in every respect under `first`, and whose tag holds under `second` too. */
+/**
+ * An object that is right in every respect under `first`, and whose tag holds under `second` too.
+ */
 export function salamander(first: RawKeys, second: RawKeys, iv: Uint8Array): Salamander {
   const frame = Buffer.alloc(FRAME_BYTES);
   first.commit.copy(frame);

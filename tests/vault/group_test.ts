@@ -116,7 +116,7 @@ Deno.test("zstdCompress makes one frame also where the runtime makes two", () =>
   }
 });
 
-Deno.test("zstdFrameLength gives null for random bytes behind the magic or fits within them", () => {
+Deno.test("zstdFrameLength never points past the bytes it was given", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
     const length = zstdFrameLength(concat(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd), bytes));
     assert(length === null || length <= bytes.length + 4);

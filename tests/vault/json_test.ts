@@ -17,7 +17,7 @@ Deno.test("parseJsonStrict reads what JSON.parse reads", () => {
   }));
 });
 
-Deno.test("parseJsonStrict refuses members that could reach a prototype, anywhere and escaped", () => {
+Deno.test("parseJsonStrict refuses members that could reach a prototype", () => {
   for (
     const name of ["__proto__", "constructor", "prototype", "\\u005f_proto__", "\\u0063onstructor"]
   ) {

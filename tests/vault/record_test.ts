@@ -110,7 +110,8 @@ Deno.test("decodeRecord refuses a record with any one byte changed", async () =>
     for (let at = 0; at < payload.length; at++) {
       const changed = payload.slice();
       changed[at]! ^= 1 << (at % 8);
-      // A byte that the compressor does not need may change: the body and its signature are the same then.
+      // A byte that the compressor does not need may change: the body and its signature are the
+      // same then.
       const failure = await decodeRecord(changed, vaultId, expectedFor(entryHash, key)).then(
         (record) => assert.deepEqual(record.body, sample),
         (error: unknown) => error,

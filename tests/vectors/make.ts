@@ -1,6 +1,6 @@
 /**
- * Writes the vectors beside it: `deno run -A tests/vectors/make.ts`. Run once a format version; a vector that changes
- * afterwards is a broken format. `README.md` says what the files mean.
+ * Writes the vectors beside it: `deno run -A tests/vectors/make.ts`. Run once a format version; a
+ * vector that changes afterwards is a broken format. `README.md` says what the files mean.
  */
 import { writeFileSync } from "node:fs";
 import { envelopeVectors, padmeVectors } from "./make_envelope.ts";
