@@ -28,8 +28,9 @@ export function temporaryPathBeside(random: Random, path: string): string {
 
 /**
  * Replaces or creates the file at `path`: afterwards it holds `bytes`, and at every instant before
- * it held the old ones. The folder must be there. Errors: `local-io`, `no-space`; then nothing
- * changed.
+ * it held the old ones. The folder must be there. A symbolic link at `path` is itself replaced.
+ * Errors: `local-io`, `no-space`; then the file is the old one, or the new one when only flushing
+ * the folder failed.
  */
 export function writeFileAtomic(
   fs: FileSystem,

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { Bytes } from "../base/bytes.ts";
 import { nodeFileSystem } from "./node_fs.ts";
 import { nodeHost } from "./node_host.ts";

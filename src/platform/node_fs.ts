@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import type { Bytes } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
@@ -91,14 +91,16 @@ function readDir(path: string): DirEntry[] | null {
   );
   if (entries === null) return null;
   return entries
-    .map((entry): DirEntry => ({ name: entry.name, kind: kindOf(entry) }))
+    .map((entry): DirEntry => ({ name: entry.name, kind: kindOf(path, entry) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function kindOf(entry: fs.Dirent): DirEntry["kind"] {
+function kindOf(folder: string, entry: fs.Dirent): DirEntry["kind"] {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "directory";
-  return entry.isSymbolicLink() ? "symlink" : "other";
+  if (entry.isSymbolicLink()) return "symlink";
+  // Some network mounts do not tell kinds while listing.
+  return lstat(join(folder, entry.name))?.kind ?? "other";
 }
 
 function readFile(path: string, maxBytes: number): Bytes | null {

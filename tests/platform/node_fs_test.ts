@@ -58,6 +58,7 @@ Deno.test("readFile neither hangs on a pipe nor reads a device", async () => {
   try {
     await nodeProcesses().run(["mkfifo", `${dir}/pipe`]);
     assert.equal(thrownCode(() => nodeFileSystem().readFile(`${dir}/pipe`, 10)), "local-io");
+    assert.deepEqual(nodeFileSystem().readDir(dir), [{ name: "pipe", kind: "other" }]);
     assert.equal(thrownCode(() => nodeFileSystem().readFile("/dev/zero", 10)), "local-io");
   } finally {
     nodeFs.rmSync(dir, { recursive: true });

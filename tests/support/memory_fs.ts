@@ -1,4 +1,4 @@
-/** A disk in memory with the strictest reading of the `FileSystem` contract, and a faulty one. */
+/** A disk in memory with the strictest reading of the `FileSystem` contract. */
 import { dirname } from "node:path/posix";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
@@ -10,6 +10,9 @@ import type {
   ReadHandle,
   WriteHandle,
 } from "../../src/platform/types.ts";
+import { systemError } from "./faulty_fs.ts";
+
+export { type FaultPlan, type FaultyFs, faultyFs } from "./faulty_fs.ts";
 
 interface FileNode {
   kind: "file";
@@ -67,7 +70,7 @@ export class MemoryFs implements FileSystem {
   /** Makes a symbolic link, which the contract itself cannot. */
   symlink(target: string, path: string): void {
     const { parent, name } = this.#parentOf(path, "link");
-    if (parent.names.has(name)) throw system("EEXIST", "link", path);
+    if (parent.names.has(name)) throw systemError("EEXIST", "link", path);
     parent.names.set(name, {
       kind: "symlink",
       target,
@@ -133,7 +136,7 @@ export class MemoryFs implements FileSystem {
     const there = this.#walk(path, true, "create the folder")?.node;
     if (there?.kind === "directory") return;
     if (there !== undefined || this.#find(path, "create the folder") !== null) {
-      throw system("EEXIST", "create the folder", path);
+      throw systemError("EEXIST", "create the folder", path);
     }
     if (dirname(path) !== path) this.makeDir(dirname(path));
     const { parent, name } = this.#parentOf(path, "create the folder");
@@ -143,7 +146,7 @@ export class MemoryFs implements FileSystem {
 
   createFile(path: string): WriteHandle {
     const { parent, name } = this.#parentOf(path, "create");
-    if (parent.names.has(name)) throw system("EEXIST", "create", path);
+    if (parent.names.has(name)) throw systemError("EEXIST", "create", path);
     const file: FileNode = {
       kind: "file",
       bytes: new Uint8Array(0),
@@ -169,13 +172,13 @@ export class MemoryFs implements FileSystem {
   rename(from: string, to: string): void {
     const source = this.#parentOf(from, "rename to");
     const node = source.parent.names.get(source.name);
-    if (node === undefined) throw system("ENOENT", "rename to", to);
+    if (node === undefined) throw systemError("ENOENT", "rename to", to);
     const target = this.#parentOf(to, "rename to");
     const replaced = target.parent.names.get(target.name);
     if (replaced === node) return;
-    if (replaced?.kind === "directory") throw system("EISDIR", "rename to", to);
+    if (replaced?.kind === "directory") throw systemError("EISDIR", "rename to", to);
     if (replaced !== undefined && node.kind === "directory") {
-      throw system("ENOTDIR", "rename to", to);
+      throw systemError("ENOTDIR", "rename to", to);
     }
     if (replaced?.kind === "file") replaced.nlink--;
     source.parent.names.delete(source.name);
@@ -184,7 +187,7 @@ export class MemoryFs implements FileSystem {
 
   link(from: string, to: string): boolean | null {
     const source = this.#find(from, "link to");
-    if (source === null) throw system("ENOENT", "link to", to);
+    if (source === null) throw systemError("ENOENT", "link to", to);
     if (source.kind !== "file" || !this.#hardLinks) return null;
     const { parent, name } = this.#parentOf(to, "link to");
     if (parent.names.has(name)) return false;
@@ -196,7 +199,7 @@ export class MemoryFs implements FileSystem {
   removeFile(path: string): boolean {
     const node = this.#find(path, "remove");
     if (node === null) return false;
-    if (node.kind === "directory") throw system("EISDIR", "remove", path);
+    if (node.kind === "directory") throw systemError("EISDIR", "remove", path);
     const { parent, name } = this.#parentOf(path, "remove");
     parent.names.delete(name);
     if (node.kind === "file") node.nlink--;
@@ -206,7 +209,7 @@ export class MemoryFs implements FileSystem {
   removeDir(path: string): boolean {
     const node = this.#find(path, "remove the folder");
     if (node === null) return false;
-    if (node.kind !== "directory") throw system("ENOTDIR", "remove the folder", path);
+    if (node.kind !== "directory") throw systemError("ENOTDIR", "remove the folder", path);
     if (node.names.size > 0) return false;
     const { parent, name } = this.#parentOf(path, "remove the folder");
     parent.names.delete(name);
@@ -215,18 +218,18 @@ export class MemoryFs implements FileSystem {
 
   syncDir(path: string): void {
     const node = this.#walk(path, true, "flush the folder")?.node;
-    if (node?.kind !== "directory") throw system("ENOENT", "flush the folder", path);
+    if (node?.kind !== "directory") throw systemError("ENOENT", "flush the folder", path);
   }
 
   setMtime(path: string, mtimeMs: number): void {
     const node = this.#find(path, "set the time of");
-    if (node === null) throw system("ENOENT", "set the time of", path);
+    if (node === null) throw systemError("ENOENT", "set the time of", path);
     node.mtimeMs = Math.floor(mtimeMs);
   }
 
   setMode(path: string, mode: number): void {
     const node = this.#find(path, "set the permissions of");
-    if (node === null) throw system("ENOENT", "set the permissions of", path);
+    if (node === null) throw systemError("ENOENT", "set the permissions of", path);
     if (node.kind === "symlink") throw linkError(path);
     node.mode = mode;
   }
@@ -250,26 +253,26 @@ export class MemoryFs implements FileSystem {
   }
 
   #parentOf(path: string, action: string): { parent: DirNode; name: string } {
-    if (path.includes("\0")) throw system("EINVAL", action, path);
+    if (path.includes("\0")) throw systemError("EINVAL", action, path);
     const parent = this.#walk(dirname(path), true, action)?.node;
-    if (parent === undefined) throw system("ENOENT", action, path);
-    if (parent.kind !== "directory") throw system("ENOTDIR", action, path);
+    if (parent === undefined) throw systemError("ENOENT", action, path);
+    if (parent.kind !== "directory") throw systemError("ENOTDIR", action, path);
     return { parent, name: path.slice(path.lastIndexOf("/") + 1) };
   }
 
   #walk(path: string, followLast: boolean, action: string): { node: Node; path: string } | null {
-    if (!path.startsWith("/") || path.includes("\0")) throw system("EINVAL", action, path);
+    if (!path.startsWith("/") || path.includes("\0")) throw systemError("EINVAL", action, path);
     let parts = path.split("/").filter((part) => part !== "" && part !== ".");
     const done: string[] = [];
     let node: Node = this.#root;
     for (let links = 0; parts.length > 0;) {
       const [part, ...rest] = parts as [string, ...string[]];
-      if (part === "..") throw system("EINVAL", action, path);
+      if (part === "..") throw systemError("EINVAL", action, path);
       if (node.kind !== "directory") return null;
       const child: Node | undefined = node.names.get(part);
       if (child === undefined) return null;
       if (child.kind === "symlink" && (rest.length > 0 || followLast)) {
-        if (++links > LINKS_FOLLOWED_MAX) throw system("ELOOP", action, path);
+        if (++links > LINKS_FOLLOWED_MAX) throw systemError("ELOOP", action, path);
         const target = child.target.startsWith("/")
           ? child.target
           : `/${done.join("/")}/${child.target}`;
@@ -326,86 +329,6 @@ function statOf(node: Node): FileStat {
     mode: node.kind === "symlink" ? 0o777 : node.mode,
     uid: 1000,
   };
-}
-
-function system(errno: string, action: string, path: string): ClaudeSyncError {
-  return localError(action, path, Object.assign(new Error(errno), { code: errno }));
-}
-
-/** What a faulty disk does. */
-export interface FaultPlan {
-  /** The first call to fail, counted from 1. */
-  readonly failNth: number;
-  /** Only that call (the default), or that one and all after it. */
-  readonly from?: "once" | "then-on";
-  /** Whether the call's effect happens although it fails. Default: it does not. */
-  readonly effect?: "before" | "after";
-  /** The system's error name; ENOSPC gives `no-space`. Default EIO. */
-  readonly errno?: string;
-  /**
-   * Limits counting to these calls, e.g. `["rename"]`. A handle's are `write`, `sync`, `readAt`.
-   */
-  readonly calls?: readonly string[];
-}
-
-/** A disk some of whose calls fail; `calls` tells how many it counted, `failed` how many failed. */
-export type FaultyFs = FileSystem & { readonly calls: number; readonly failed: number };
-
-/** Wraps `fs` so that it fails by `plan`. `close` never fails, so that handles do not leak. */
-export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
-  let calls = 0;
-  let failed = 0;
-  const guard = <T>(name: string, path: string, run: () => T): T => {
-    if (plan.calls !== undefined && !plan.calls.includes(name)) return run();
-    calls++;
-    const fails = calls === plan.failNth || (plan.from === "then-on" && calls > plan.failNth);
-    if (!fails) return run();
-    failed++;
-    if (plan.effect === "after") closeHandle(run());
-    throw system(plan.errno ?? "EIO", name, path);
-  };
-  const read = (handle: ReadHandle, path: string): ReadHandle => ({
-    stat: () => guard("stat", path, () => handle.stat()),
-    readAt: (into, offset) => guard("readAt", path, () => handle.readAt(into, offset)),
-    close: () => handle.close(),
-  });
-  const write = (handle: WriteHandle, path: string): WriteHandle => ({
-    write: (bytes) => guard("write", path, () => handle.write(bytes)),
-    sync: () => guard("sync", path, () => handle.sync()),
-    close: () => handle.close(),
-  });
-  return {
-    get calls() {
-      return calls;
-    },
-    get failed() {
-      return failed;
-    },
-    lstat: (path) => guard("lstat", path, () => fs.lstat(path)),
-    realpath: (path) => guard("realpath", path, () => fs.realpath(path)),
-    readDir: (path) => guard("readDir", path, () => fs.readDir(path)),
-    readFile: (path, maxBytes) => guard("readFile", path, () => fs.readFile(path, maxBytes)),
-    openRead: (path) =>
-      guard("openRead", path, () => {
-        const handle = fs.openRead(path);
-        return handle === null ? null : read(handle, path);
-      }),
-    makeDir: (path) => guard("makeDir", path, () => fs.makeDir(path)),
-    createFile: (path) => guard("createFile", path, () => write(fs.createFile(path), path)),
-    rename: (from, to) => guard("rename", to, () => fs.rename(from, to)),
-    link: (from, to) => guard("link", to, () => fs.link(from, to)),
-    removeFile: (path) => guard("removeFile", path, () => fs.removeFile(path)),
-    removeDir: (path) => guard("removeDir", path, () => fs.removeDir(path)),
-    syncDir: (path) => guard("syncDir", path, () => fs.syncDir(path)),
-    setMtime: (path, mtimeMs) => guard("setMtime", path, () => fs.setMtime(path, mtimeMs)),
-    setMode: (path, mode) => guard("setMode", path, () => fs.setMode(path, mode)),
-  };
-}
-
-function closeHandle(result: unknown): void {
-  if (typeof result === "object" && result !== null && "close" in result) {
-    (result as ReadHandle | WriteHandle).close();
-  }
 }
 
 /** The code of the error that `run` throws, or null when it throws none. */

@@ -94,9 +94,13 @@ Deno.test("a disk that goes while a list runs is no end of the list", async () =
   const fs = await vaultDisk();
   const store = open(fs);
   await store.put(objectName("log/n/1"), one);
-  await assert.rejects(async () => {
-    for await (const _first of store.list("")) remove(fs, "/vault");
-  }, has("store-unreachable"));
+  await store.put(objectName("log/m/2"), one);
+  for (const prefix of ["", "log/", "log/m/"]) {
+    await assert.rejects(async () => {
+      for await (const _first of store.list(prefix)) fs.rename("/vault", "/unplugged");
+    }, has("store-unreachable"));
+    fs.rename("/unplugged", "/vault");
+  }
 });
 
 Deno.test("an object deleted while a list runs only leaves the list", async () => {

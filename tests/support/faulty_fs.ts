@@ -1,0 +1,85 @@
+/** A disk some of whose calls fail, over any other disk. */
+import type { ClaudeSyncError } from "../../src/errors.ts";
+import { localError } from "../../src/platform/local_error.ts";
+import type { FileSystem, ReadHandle, WriteHandle } from "../../src/platform/types.ts";
+
+/** The error that a real disk gives for the system's error `errno`. */
+export function systemError(errno: string, action: string, path: string): ClaudeSyncError {
+  return localError(action, path, Object.assign(new Error(errno), { code: errno }));
+}
+
+/** What a faulty disk does. */
+export interface FaultPlan {
+  /** The first call to fail, counted from 1. */
+  readonly failNth: number;
+  /** Only that call (the default), or that one and all after it. */
+  readonly from?: "once" | "then-on";
+  /** Whether the call's effect happens although it fails. Default: it does not. */
+  readonly effect?: "before" | "after";
+  /** The system's error name; ENOSPC gives `no-space`. Default EIO. */
+  readonly errno?: string;
+  /**
+   * Limits counting to these calls, e.g. `["rename"]`. A handle's are `write`, `sync`, `readAt`.
+   */
+  readonly calls?: readonly string[];
+}
+
+/** A disk some of whose calls fail; `calls` tells how many it counted, `failed` how many failed. */
+export type FaultyFs = FileSystem & { readonly calls: number; readonly failed: number };
+
+/** Wraps `fs` so that it fails by `plan`. `close` never fails, so that handles do not leak. */
+export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
+  let calls = 0;
+  let failed = 0;
+  const guard = <T>(name: string, path: string, run: () => T): T => {
+    if (plan.calls !== undefined && !plan.calls.includes(name)) return run();
+    calls++;
+    const fails = calls === plan.failNth || (plan.from === "then-on" && calls > plan.failNth);
+    if (!fails) return run();
+    failed++;
+    if (plan.effect === "after") closeHandle(run());
+    throw systemError(plan.errno ?? "EIO", name, path);
+  };
+  const read = (handle: ReadHandle, path: string): ReadHandle => ({
+    stat: () => guard("stat", path, () => handle.stat()),
+    readAt: (into, offset) => guard("readAt", path, () => handle.readAt(into, offset)),
+    close: () => handle.close(),
+  });
+  const write = (handle: WriteHandle, path: string): WriteHandle => ({
+    write: (bytes) => guard("write", path, () => handle.write(bytes)),
+    sync: () => guard("sync", path, () => handle.sync()),
+    close: () => handle.close(),
+  });
+  return {
+    get calls() {
+      return calls;
+    },
+    get failed() {
+      return failed;
+    },
+    lstat: (path) => guard("lstat", path, () => fs.lstat(path)),
+    realpath: (path) => guard("realpath", path, () => fs.realpath(path)),
+    readDir: (path) => guard("readDir", path, () => fs.readDir(path)),
+    readFile: (path, maxBytes) => guard("readFile", path, () => fs.readFile(path, maxBytes)),
+    openRead: (path) =>
+      guard("openRead", path, () => {
+        const handle = fs.openRead(path);
+        return handle === null ? null : read(handle, path);
+      }),
+    makeDir: (path) => guard("makeDir", path, () => fs.makeDir(path)),
+    createFile: (path) => guard("createFile", path, () => write(fs.createFile(path), path)),
+    rename: (from, to) => guard("rename", to, () => fs.rename(from, to)),
+    link: (from, to) => guard("link", to, () => fs.link(from, to)),
+    removeFile: (path) => guard("removeFile", path, () => fs.removeFile(path)),
+    removeDir: (path) => guard("removeDir", path, () => fs.removeDir(path)),
+    syncDir: (path) => guard("syncDir", path, () => fs.syncDir(path)),
+    setMtime: (path, mtimeMs) => guard("setMtime", path, () => fs.setMtime(path, mtimeMs)),
+    setMode: (path, mode) => guard("setMode", path, () => fs.setMode(path, mode)),
+  };
+}
+
+function closeHandle(result: unknown): void {
+  if (typeof result === "object" && result !== null && "close" in result) {
+    (result as ReadHandle | WriteHandle).close();
+  }
+}
