@@ -204,32 +204,36 @@ export class PullPlanner {
       this.#draft.archived.push(session);
       return;
     }
-    const dir = this.#dirOf(session, project, isAsked);
-    if (dir === null) {
+    const slug = this.#slugOf(session, project, isAsked);
+    if (slug === null) {
       this.#draft.unplaced.push({ session, project });
       return;
     }
-    const slug = slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
     for (const target of session.files) {
       const path = pathOf(this.#vault.root, slug, session.id, target.name);
       const expected = this.#vault.context.platform.fs.lstat(path);
+      // What is there was not written by a session of this id that we know: it stays.
+      if (expected !== null && expected.sizeBytes > 0) continue;
       this.#draft.writes.push({ session, target, path, expected, base: null });
     }
   }
 
-  #dirOf(
+  /** The folder name for a session that is not here; a branch stands beside the session it came from. */
+  #slugOf(
     session: SessionTarget,
     project: ProjectIdentity | null,
     isAsked: boolean,
   ): string | null {
-    // A branch stands beside the session it came from.
     const root = session.root === session.id ? null : this.#here(session.root);
-    const beside = root === null ? null : this.#projects.ofSession(root);
-    const identity = project ?? beside;
-    if (identity === null) return null;
+    if (root !== null) return root.slug;
+    const dir = project === null ? null : this.#dirOf(project, isAsked);
+    return dir === null ? null : slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
+  }
+
+  #dirOf(project: ProjectIdentity, isAsked: boolean): string | null {
     const { fs, host } = this.#vault.context.platform;
     this.#known ??= knownFolders(fs, host, this.#vault.root, [...this.#local.values()].flat());
-    const placed = placeProject(identity, {
+    const placed = placeProject(project, {
       fs,
       host,
       maps: new Map(Object.entries(this.#vault.config.maps)),
@@ -237,7 +241,7 @@ export class PullPlanner {
       ...(this.#scope.hookCwd === null ? {} : { hookCwd: this.#scope.hookCwd }),
     });
     if (placed !== null) return placed.dir;
-    return isAsked ? translatedDir(identity, host) : null;
+    return isAsked ? translatedDir(project, host) : null;
   }
 }
 
