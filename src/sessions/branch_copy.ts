@@ -17,7 +17,7 @@
  * for every L whose records do not already name the branch as their session or the root session as
  * what they were forked from.
  */
-import { utf8 } from "../base/bytes.ts";
+import { equalBytes, utf8 } from "../base/bytes.ts";
 import { branchId, mayBeBranchId } from "./branch_id.ts";
 import { machineSuffix, suffixOf, titleAt } from "./branch_title.ts";
 import {
@@ -34,7 +34,10 @@ import {
   textOf,
 } from "./record_text.ts";
 import { parseSessionId, type SessionId } from "./session_id.ts";
-import { type SpokenRecord, spokenRecord, spokenRecords } from "./spoken_records.ts";
+import { spokenRecord } from "./spoken_records.ts";
+
+/** How the client, and `branchCopy`, begin a custom title. */
+const TITLE_START = utf8(`{"type":"custom-title","customTitle":"`);
 
 /** The machine that wrote the bytes from `start` on, up to the next writer's start. */
 export interface Writer {
@@ -80,7 +83,7 @@ export function branchCopy(leaf: Leaf, point: BranchPoint): Leaf {
  */
 export function rootForm(leaf: Leaf, id: SessionId, rootId: SessionId): Leaf {
   if (id === rootId) return leaf;
-  const inserted = insertedTitle(leaf.bytes, id, rootId, spokenRecords(leaf.bytes));
+  const inserted = insertedTitle(leaf.bytes, id, [rootId]);
   const rawSuffix = inserted === null ? null : utf8(JSON.stringify(inserted.suffix).slice(1, -1));
   return rewriteLines(leaf, (line, text) => {
     if (line.start === inserted?.line.start) return null;
@@ -95,11 +98,7 @@ export function rootForm(leaf: Leaf, id: SessionId, rootId: SessionId): Leaf {
  */
 export function rootSessionId(id: SessionId, bytes: Uint8Array): SessionId {
   if (!mayBeBranchId(id)) return id;
-  const spoken = spokenRecords(bytes);
-  for (const candidate of forkSources(bytes)) {
-    if (spoken.some((record) => branchId(candidate, record.hash) === id)) return candidate;
-  }
-  return id;
+  return insertedTitle(bytes, id, forkSources(bytes))?.rootId ?? id;
 }
 
 function copiedRecord(line: Uint8Array, point: BranchPoint, suffix: Uint8Array | null): Uint8Array {
@@ -182,42 +181,44 @@ function titleRecord(id: SessionId, title: string): Uint8Array {
   return utf8(JSON.stringify({ type: "custom-title", customTitle: title, sessionId: id }));
 }
 
-/** The title that `branchCopy` put in, and the suffix in it; null when there is none. */
+/**
+ * The title that `branchCopy` put in, the suffix in it, and that one of `rootIds` from which `id`
+ * derives with the record below the title. Null when there is none.
+ */
 function insertedTitle(
   bytes: Uint8Array,
   id: SessionId,
-  rootId: SessionId,
-  spoken: readonly SpokenRecord[],
-): { readonly line: Line; readonly suffix: string } | null {
-  for (const record of spoken) {
-    if (record.start < 2) continue;
-    const line = lineAt(bytes, bytes.lastIndexOf(0x0a, record.start - 2) + 1);
+  rootIds: readonly SessionId[],
+): { readonly line: Line; readonly suffix: string; readonly rootId: SessionId } | null {
+  for (const line of lines(bytes)) {
+    if (!startsWith(bytes, line.start, TITLE_START) || line.next === bytes.length) continue;
     const text = bytes.subarray(line.start, line.end);
-    const members = membersOf(text);
-    if (members === null || titleMember(text, members) === null) continue;
-    const title = parseRecord(text)?.["customTitle"];
+    const title = membersOf(text) === null ? null : parseRecord(text)?.["customTitle"];
     const suffix = typeof title === "string" ? suffixOf(title) : null;
     if (typeof title !== "string" || suffix === null) continue;
-    const ours = titleRecord(id, title);
-    if (ours.length !== text.length || !endsWith(text, text.length, ours)) continue;
-    if (branchId(rootId, record.hash) === id) return { line, suffix };
+    if (!equalBytes(text, titleRecord(id, title))) continue;
+    const first = spokenRecord(bytes, lineAt(bytes, line.next));
+    const rootId = first === null
+      ? undefined
+      : rootIds.find((rootId) => branchId(rootId, first.hash) === id);
+    if (rootId !== undefined) return { line, suffix, rootId };
   }
   return null;
 }
 
 /** Session ids that the transcript's records name as what they were forked from. */
-function forkSources(bytes: Uint8Array): Set<SessionId> {
+function forkSources(bytes: Uint8Array): SessionId[] {
   const sources = new Set<SessionId>();
   for (const line of lines(bytes)) {
     const text = bytes.subarray(line.start, line.end);
     const member = lastMember(membersOf(text) ?? [], "forkedFrom");
-    if (member === undefined || spokenRecord(bytes, line) === null) continue;
+    if (member === undefined) continue;
     const value = textOf(text, member.valueStart, member.valueEnd);
     const source = /^\{"sessionId":"([0-9a-f-]{36})",/.exec(value)?.[1];
     const id = source === undefined ? null : parseSessionId(source);
     if (id !== null) sources.add(id);
   }
-  return sources;
+  return [...sources];
 }
 
 /** The end of `line`; of the line before it when it has none; a newline when that has none either. */
@@ -228,9 +229,11 @@ function lineEndNear(bytes: Uint8Array, line: Line): Uint8Array {
 }
 
 function endsWith(line: Uint8Array, end: number, suffix: Uint8Array): boolean {
-  const start = end - suffix.length;
-  if (start < 0) return false;
-  for (let i = 0; i < suffix.length; i++) if (line[start + i] !== suffix[i]) return false;
+  return end >= suffix.length && startsWith(line, end - suffix.length, suffix);
+}
+
+function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
+  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
   return true;
 }
 
