@@ -5,7 +5,6 @@ import type { FileSystem } from "../../src/platform/types.ts";
 import {
   isTempName,
   prepareSessionFile,
-  replaceSessionFile,
   sweepTemps,
   TEMP_STALE_MS,
 } from "../../src/sessions/write_back.ts";
@@ -21,12 +20,20 @@ const random = {
 };
 
 /** Writes "new" over what the caller saw. */
-function replace(fs: FileSystem, expected = fs.lstat(FILE), path = FILE, onWrite = () => {}) {
-  return replaceSessionFile({ fs, random, root: ROOT }, path, expected, (handle) => {
+async function replace(
+  fs: FileSystem,
+  expected = fs.lstat(FILE),
+  path = FILE,
+  onWrite = () => {},
+) {
+  const deps = { fs, random, root: ROOT };
+  const prepared = await prepareSessionFile(deps, path, expected, async (handle) => {
     handle.write(utf8("ne"));
+    await Promise.resolve();
     onWrite();
     handle.write(utf8("w"));
-  }, 1_234_000);
+  });
+  return prepared.commit(1_234_000);
 }
 
 /** The code of the error that `run` rejects with, or null when it does not. */
@@ -42,7 +49,7 @@ async function rejectedCode(run: () => Promise<unknown>): Promise<string | null>
 
 const names = (fs: FileSystem, dir = DIR) => fs.readDir(dir)?.map(({ name }) => name);
 
-Deno.test("replaceSessionFile makes folders and file with the given time, mode 0600", async () => {
+Deno.test("prepareSessionFile makes folders and file with the given time, mode 0600", async () => {
   const fs = new MemoryFs();
   assert.equal(await replace(fs, null), "written");
   assert.equal(textAt(fs, FILE), "new");
@@ -51,7 +58,7 @@ Deno.test("replaceSessionFile makes folders and file with the given time, mode 0
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile replaces the file that was expected", async () => {
+Deno.test("prepareSessionFile replaces the file that was expected", async () => {
   const fs = new MemoryFs();
   put(fs, FILE, "old");
   fs.setMode(FILE, 0o644);
@@ -61,7 +68,7 @@ Deno.test("replaceSessionFile replaces the file that was expected", async () => 
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile writes nothing when the file is not the expected one", async () => {
+Deno.test("prepareSessionFile writes nothing when the file is not the expected one", async () => {
   const fs = new MemoryFs();
   put(fs, FILE, "old");
   const seen = fs.lstat(FILE);
@@ -74,7 +81,7 @@ Deno.test("replaceSessionFile writes nothing when the file is not the expected o
   assert.deepEqual(names(fs), []);
 });
 
-Deno.test("replaceSessionFile notices a change in the last moment", async () => {
+Deno.test("prepareSessionFile notices a change in the last moment", async () => {
   for (const hardLinks of [true, false]) {
     for (const existed of [true, false]) {
       const fs = new MemoryFs({ hardLinks });
@@ -87,14 +94,14 @@ Deno.test("replaceSessionFile notices a change in the last moment", async () => 
   }
 });
 
-Deno.test("replaceSessionFile creates files on a disk without hard links", async () => {
+Deno.test("prepareSessionFile creates files on a disk without hard links", async () => {
   const fs = new MemoryFs({ hardLinks: false });
   assert.equal(await replace(fs, null), "written");
   assert.equal(textAt(fs, FILE), "new");
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile never writes through a link", async () => {
+Deno.test("prepareSessionFile never writes through a link", async () => {
   const fs = new MemoryFs();
   put(fs, "/secret/file", "untouched");
   fs.makeDir(DIR);
@@ -104,7 +111,7 @@ Deno.test("replaceSessionFile never writes through a link", async () => {
   assert.equal(textAt(fs, "/secret/file"), "untouched");
 });
 
-Deno.test("replaceSessionFile refuses a folder that leads out of the configuration folder", async () => {
+Deno.test("prepareSessionFile refuses a folder that leads out of the config folder", async () => {
   for (const target of ["/secret", "/", "/h", "/nowhere", "/h/.claude/projects/-file"]) {
     const fs = new MemoryFs();
     fs.makeDir("/secret");
@@ -119,7 +126,7 @@ Deno.test("replaceSessionFile refuses a folder that leads out of the configurati
   assert.equal(await rejectedCode(() => replace(fs, null)), "unsafe-file");
 });
 
-Deno.test("replaceSessionFile notices a folder that becomes a link while it writes", async () => {
+Deno.test("prepareSessionFile notices a folder that becomes a link while it writes", async () => {
   const fs = new MemoryFs();
   fs.makeDir("/secret");
   const code = await rejectedCode(() =>
@@ -132,7 +139,7 @@ Deno.test("replaceSessionFile notices a folder that becomes a link while it writ
   assert.deepEqual(fs.readDir("/secret"), []);
 });
 
-Deno.test("replaceSessionFile follows a linked configuration folder and links inside it", async () => {
+Deno.test("prepareSessionFile follows a linked config folder and links inside it", async () => {
   const fs = new MemoryFs();
   fs.makeDir("/data/claude/projects/-b");
   fs.makeDir("/h");
@@ -142,7 +149,7 @@ Deno.test("replaceSessionFile follows a linked configuration folder and links in
   assert.equal(names(fs, "/data/claude/projects/-b")?.length, 1);
 });
 
-Deno.test("replaceSessionFile refuses a path outside the configuration folder", async () => {
+Deno.test("prepareSessionFile refuses a path outside the configuration folder", async () => {
   const fs = new MemoryFs();
   for (
     const path of [
@@ -157,7 +164,7 @@ Deno.test("replaceSessionFile refuses a path outside the configuration folder", 
   assert.equal(fs.files().size, 0);
 });
 
-Deno.test("replaceSessionFile leaves the old file when the content cannot be had", async () => {
+Deno.test("prepareSessionFile leaves the old file when the content cannot be had", async () => {
   const fs = new MemoryFs();
   put(fs, FILE, "old");
   const fails = () => {
@@ -168,7 +175,7 @@ Deno.test("replaceSessionFile leaves the old file when the content cannot be had
   assert.equal(names(fs)?.length, 1);
 });
 
-Deno.test("replaceSessionFile leaves the old or the new file whichever call fails", async () => {
+Deno.test("prepareSessionFile leaves the old or the new file whichever call fails", async () => {
   for (const existed of [true, false]) {
     for (const effect of ["before", "after"] as const) {
       for (const from of ["once", "then-on"] as const) {
