@@ -81,8 +81,8 @@ export async function prepareSessionFile(
       if (outcome !== null) return outcome;
       outcome = "changed-meanwhile";
       try {
-        fs.setMtime(temp, mtimeMs);
         makeSafeDir(fs, root, dir);
+        fs.setMtime(temp, mtimeMs);
         if (publish(fs, temp, path, expected)) outcome = "written";
       } finally {
         if (outcome !== "written") removeQuietly(fs, temp);

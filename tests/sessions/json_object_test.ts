@@ -17,6 +17,14 @@ Deno.test("parseJsonObject gives what JSON.parse gives for objects, and null oth
   fc.assert(fc.property(fc.string(), (text) => void parseObjectText(text)));
 });
 
+Deno.test("parseJsonObject gives an object that inherits nothing", () => {
+  for (const text of ["{}", '{"__proto__":{"constructor":1}}']) {
+    const parsed = parseObjectText(text);
+    assert.equal(parsed?.["constructor"], undefined);
+    assert.equal(parsed?.["toString"], undefined);
+  }
+});
+
 Deno.test("parseJsonObject holds its depth limit in arrays and objects alike", () => {
   const nested = (depth: number) => `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`;
   assert.notEqual(parseObjectText(nested(JSON_DEPTH_MAX)), null);

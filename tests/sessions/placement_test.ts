@@ -62,6 +62,15 @@ Deno.test("knownFolders finds the own folder behind another machine's transcript
   assert.deepEqual(known(fs).map(({ dir }) => dir), ["/home/bob/src/app"]);
 });
 
+Deno.test("knownFolders goes on from a folder that exists but is not the slug's own", () => {
+  const fs = new MemoryFs();
+  for (const dir of ["/home/bob/notes", "/home/bob/app"]) fs.makeDir(dir);
+  const slug = `${PROJECTS}/-home-bob-app`;
+  put(fs, `${slug}/${idOf(1)}.jsonl`, record("/home/bob/notes"), 9_000);
+  put(fs, `${slug}/${idOf(2)}.jsonl`, record("/home/bob/app"), 1_000);
+  assert.deepEqual(known(fs).map(({ dir }) => dir), ["/home/bob/notes", "/home/bob/app"]);
+});
+
 Deno.test("sessionFolder goes by the slug, then by what exists, then by the text", () => {
   const fs = new MemoryFs();
   for (const dir of ["/home/bob/repo/wt", "/home/bob/notes"]) fs.makeDir(dir);
