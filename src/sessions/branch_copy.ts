@@ -1,21 +1,21 @@
 /**
- * The file of a branch: a copy of one continuation of a session under an id of its own, in the shape
- * that the client's `/branch` gives it, and back.
+ * The file of a branch: a copy of one continuation of a session under an id of its own, in the
+ * shape that the client's `/branch` gives it, and back.
  *
  * In every line that parses as an object, and nowhere else:
  * - the top-level members `sessionId` and `session_id` whose value is the root session's id get the
  *   branch's id;
  * - a record with a `uuid` and no `forkedFrom` gets one as its last member, which names the root
  *   session and the record's uuid.
- * Before the branch's first own record a `custom-title` record is put in, `<title> (from <machine>)`,
- * and the suffix is appended to every later custom title, because the last one wins.
+ * Before the branch's first own record a `custom-title` record is put in, `<title> (from
+ * <machine>)`, and the suffix is appended to every later custom title, because the last one wins.
  * All other bytes stay: garbage, NULs, CRLF, a torn last line.
  *
  * Each line is copied by itself, and the title looks only at what stands before it. Therefore the
- * copy is *monotone*: when L is a prefix of L' that ends at a line end and has the first own record,
- * the copy of L is a prefix of the copy of L'. And it is *reversible*: `rootForm(branchCopy(L)) = L`
- * for every L whose records do not already name the branch as their session or the root session as
- * what they were forked from.
+ * copy is *monotone*: when L is a prefix of L' that ends at a line end and has the first own
+ * record, the copy of L is a prefix of the copy of L'. And it is *reversible*:
+ * `rootForm(branchCopy(L)) = L` for every L whose records do not already name the branch as their
+ * session or the root session as what they were forked from.
  */
 import { equalBytes, utf8 } from "../base/bytes.ts";
 import { branchId, mayBeBranchId } from "./branch_id.ts";
@@ -221,7 +221,9 @@ function forkSources(bytes: Uint8Array): SessionId[] {
   return [...sources];
 }
 
-/** The end of `line`; of the line before it when it has none; a newline when that has none either. */
+/**
+ * The end of `line`; of the line before it when it has none; a newline when that has none either.
+ */
 function lineEndNear(bytes: Uint8Array, line: Line): Uint8Array {
   if (line.next > line.end) return bytes.subarray(line.end, line.next);
   const isCrlf = line.start > 1 && bytes[line.start - 2] === 0x0d;

@@ -6,8 +6,8 @@ import { parseSessionId, type SessionId } from "./session_id.ts";
 const LABEL = "claude-sync branch id v1";
 
 /**
- * The id of the branch of session `rootId` that starts with the spoken record `firstHash`: a UUID of
- * version 8 from the first 16 bytes of `SHA-256(label || root id || record identity)`, each part
+ * The id of the branch of session `rootId` that starts with the spoken record `firstHash`: a UUID
+ * of version 8 from the first 16 bytes of `SHA-256(label || root id || record identity)`, each part
  * preceded by its length in four bytes. The same on every machine, and never one the client chooses
  * (it uses version 4). `rootId` is the session that the first machine began, never a branch: so the
  * id does not depend on which continuation was known first.

@@ -28,7 +28,9 @@ const UNSAFE: readonly (readonly [first: number, last: number])[] = [
 const JOINS_PREVIOUS = /^[\u0300-\u036f\u200d\u20e3\ufe0e\ufe0f\u{1f3fb}-\u{1f3ff}]$/u;
 const REGIONAL = /^[\u{1f1e6}-\u{1f1ff}]$/u;
 
-/** ` (from machine)`, in which nothing can reorder text, move a cursor or look like a second one. */
+/**
+ * ` (from machine)`, in which nothing can reorder text, move a cursor or look like a second one.
+ */
 export function machineSuffix(machine: string): string {
   const name = cut(oneLine(machine.replace(/[()]/g, " ")), MACHINE_CHARS_MAX);
   return ` (from ${name === "" ? "another machine" : name})`;

@@ -2,16 +2,16 @@
  * Which files a session becomes when machines continued it apart. Pure: a function of the SET of
  * known continuations (leaves), so every machine that knows the same set decides the same.
  *
- * 1. Every leaf is taken in the root session's form: one that is stored under a branch's id is turned
- *    back first (`rootForm`). The family of leaves are those of the root and of every id that derives
- *    from a record spoken in the family (`gatherFamily`).
+ * 1. Every leaf is taken in the root session's form: one that is stored under a branch's id is
+ *    turned back first (`rootForm`). The family of leaves are those of the root and of every id
+ *    that derives from a record spoken in the family (`gatherFamily`).
  * 2. A leaf that is a byte prefix of another is dropped.
  * 3. A leaf whose spoken records (`spoken_records.ts`) another one has, all of them, is covered and
- *    dropped. Among leaves that have the same ones the longest survives, then that with the smallest
- *    SHA-256.
+ *    dropped. Among leaves that have the same ones the longest survives, then that with the
+ *    smallest SHA-256.
  * 4. The keeper, which keeps the root's id: walk along the survivors' sequences of spoken records;
- *    where they differ, go on with those whose record is the oldest (no time counts as newest, equal
- *    times go by identity), until one is left.
+ *    where they differ, go on with those whose record is the oldest (no time counts as newest,
+ *    equal times go by identity), until one is left.
  * 5. Every other survivor starts with r, its first record that no kept survivor has; one that has
  *    none is covered by them together and dropped. Those with the same r form a branch, whose id
  *    derives from the root's id and r (`branchId`). Its keeper is found as in 4, and so on with the
@@ -25,8 +25,8 @@
  * Nothing is lost: a dropped leaf's spoken records are in the kept ones, and its bytes stay in the
  * vault. A branch keeps its id whatever arrives later, as long as transcripts are only appended to:
  * r is then the record after which the leaf left the others, and that does not move. Which
- * continuation stands under an id may change when an older one arrives; the one that stood there then
- * gets the id of the record at which these two part.
+ * continuation stands under an id may change when an older one arrives; the one that stood there
+ * then gets the id of the record at which these two part.
  */
 import { assert } from "../base/assert.ts";
 import { branchCopy, type Leaf, type Writer } from "./branch_copy.ts";

@@ -37,10 +37,10 @@ export type StoredLeaves = (id: SessionId) => readonly Leaf[];
 
 /**
  * Gathers the family: the root's leaves, and those of every session whose id derives from a record
- * spoken in the family. This set only grows with its input, so a branch that ever came about is found
- * again whatever else is known. `knownBranches` are ids that a caller knows to be this root's
- * (`rootSessionId`): needed only where the leaf that a branch came from is gone, as after a rewrite.
- * Ends because each record is looked up once and a branch's leaves are
+ * spoken in the family. This set only grows with its input, so a branch that ever came about is
+ * found again whatever else is known. `knownBranches` are ids that a caller knows to be this root's
+ * (`rootSessionId`): needed only where the leaf that a branch came from is gone, as after a
+ * rewrite. Ends because each record is looked up once and a branch's leaves are
  * finite; throws `too-large` beyond `FAMILY_LEAVES_MAX`.
  */
 export function gatherFamily(

@@ -1,7 +1,7 @@
 /**
- * One record of a transcript as text: where its members stand, and edits that leave every other byte
- * as it is. A record is never serialised again, because the client's exact bytes are what we promise
- * to keep.
+ * One record of a transcript as text: where its members stand, and edits that leave every other
+ * byte as it is. A record is never serialised again, because the client's exact bytes are what we
+ * promise to keep.
  */
 import { concat } from "../base/bytes.ts";
 import { JSON_DEPTH_MAX } from "./json_object.ts";
@@ -33,7 +33,9 @@ const COLON = 0x3a;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** Every line of `bytes` from `start` (the start of a line), incl. a torn last one. CRLF is an end. */
+/**
+ * Every line of `bytes` from `start` (the start of a line), incl. a torn last one. CRLF is an end.
+ */
 export function* lines(bytes: Uint8Array, start = 0): Generator<Line> {
   while (start < bytes.length) {
     const line = lineAt(bytes, start);
@@ -51,9 +53,9 @@ export function lineAt(bytes: Uint8Array, start: number): Line {
 }
 
 /**
- * The members of the object that `line` holds, in order, repeated keys too. Null when the line is no
- * object by its brackets and strings, is too long or too deep. Does not prove that the line parses.
- * Keys are compared as they are written: one that is spelt with escapes is not recognised.
+ * The members of the object that `line` holds, in order, repeated keys too. Null when the line is
+ * no object by its brackets and strings, is too long or too deep. Does not prove that the line
+ * parses. Keys are compared as they are written: one that is spelt with escapes is not recognised.
  */
 export function membersOf(line: Uint8Array): Member[] | null {
   if (line.length > RECORD_BYTES_MAX) return null;
@@ -109,7 +111,9 @@ export interface Edit {
   readonly bytes: Uint8Array;
 }
 
-/** Applies `edits`, which are in order and do not overlap. Gives `line` itself when there are none. */
+/**
+ * Applies `edits`, which are in order and do not overlap. Gives `line` itself when there are none.
+ */
 export function edited(line: Uint8Array, edits: readonly Edit[]): Uint8Array {
   if (edits.length === 0) return line;
   const parts: Uint8Array[] = [];

@@ -5,12 +5,13 @@
  * - type `assistant`, unless the client made it up (`message.model` is `<synthetic>`), or
  * - type `user`, unless it is `isMeta` or echoes a local command: its text starts with one of
  *   `ECHO_TAGS`, or is a list of nothing but such texts. A tool's result is spoken.
- * A line beyond `RECORD_BYTES_MAX` that starts with `{` is spoken without being read: an extra branch
- * is a smaller harm than a hidden one. A torn last line counts when it parses.
+ * A line beyond `RECORD_BYTES_MAX` that starts with `{` is spoken without being read: an extra
+ * branch is a smaller harm than a hidden one. A torn last line counts when it parses.
  *
- * Its *identity* is the SHA-256 of the line without its end, with the values of the top-level members
- * `sessionId` and `session_id` and the whole member `forkedFrom` (with the comma before it) left out.
- * So the copy of a record in a branch is the same record, whoever made it and in whatever order.
+ * Its *identity* is the SHA-256 of the line without its end, with the values of the top-level
+ * members `sessionId` and `session_id` and the whole member `forkedFrom` (with the comma before it)
+ * left out. So the copy of a record in a branch is the same record, whoever made it and in whatever
+ * order.
  */
 import { createHash } from "node:crypto";
 import { type Line, lines, type Member, membersOf, parseRecord } from "./record_text.ts";

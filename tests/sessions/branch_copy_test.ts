@@ -89,7 +89,7 @@ Deno.test("branchCopy keeps invalid UTF-8, CRLF and a torn last line", () => {
   assert.equal(rest, torn);
 });
 
-Deno.test("branchCopy names the branch after the last title before it, else the first prompt", () => {
+Deno.test("branchCopy names the branch after the title before it, else the prompt", () => {
   const prompt = `{"type":"user","message":{"content":"first\\n  prompt\\u0007"}}\n`;
   const custom = `{"type":"custom-title","customTitle":"Mine"}\n`;
   const generated = `{"type":"ai-title","aiTitle":"Its"}\n`;

@@ -19,7 +19,7 @@ export type Step =
   | { readonly does: "pull"; readonly on: number }
   | { readonly does: "open-branch"; readonly on: number; readonly which: number };
 
-/** Somebody sits down at a machine, perhaps pulls or opens another file, does things, and pushes. */
+/** Somebody sits down at a machine, pulls or opens another file, does things and pushes. */
 const sitting: fc.Arbitrary<Step[]> = fc.record({
   on: fc.nat(3),
   before: fc.constantFrom("nothing", "pull", "open-branch"),

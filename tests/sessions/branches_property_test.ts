@@ -72,7 +72,7 @@ Deno.test("resolveBranches gives the same files when those of parts are stored i
 
 // Compared in the root form: what was said in a branch and came under another id for a while is a
 // copy from then on (`forkedFrom`, title), when the branch's own leaf is not there any more.
-Deno.test("resolveBranches gives the same from the files of parts alone, grouped in any way", () => {
+Deno.test("resolveBranches gives the same from parts alone, grouped in any way", () => {
   check((stored, pick) => {
     const [a, b, c] = split(stored, pick);
     const whole = shown(contentsOf(stored));

@@ -54,7 +54,7 @@ function talk(leaves: readonly Leaf[], stored: (id: SessionId) => Leaf[] = NONE)
 const A = by("anna", sample("continued-on-a"));
 const B = by("bob", sample("continued-on-b"));
 
-Deno.test("resolveBranches keeps the id for who spoke first and branches the other, on real files", () => {
+Deno.test("resolveBranches keeps the id for who spoke first and branches the other", () => {
   const resolution = resolveBranches(ROOT, [B, A], NONE);
   assert.equal(fileOf(ROOT, resolution.main), A);
   const [branch, ...others] = resolution.branches;
@@ -149,7 +149,7 @@ Deno.test("resolveBranches takes the longest of those that say the same", () => 
   assert.deepEqual(dropped, [{ id: ROOT, leaf: short, why: "covered" }]);
 });
 
-Deno.test("resolveBranches takes a record without a time for the newest, and equal times by identity", () => {
+Deno.test("resolveBranches takes no time for the newest, and equal times by identity", () => {
   const timeless = by("a", BASE + said("one", null));
   const late = by("b", BASE + said("two", 9e8));
   assert.deepEqual(talk([timeless, late])[0], ["hello", "hi", "two"]);
@@ -157,7 +157,7 @@ Deno.test("resolveBranches takes a record without a time for the newest, and equ
   assert.deepEqual(talk(twins), talk(twins.toReversed()));
 });
 
-Deno.test("resolveBranches decides at the first record where continuations part, not by the newest", () => {
+Deno.test("resolveBranches decides where continuations part, not by what came last", () => {
   const early = BASE + said("early", 10) + said("very late", 1000);
   const inner = BASE + said("early", 10) + said("less late", 900);
   const late = BASE + said("late", 20);
@@ -169,13 +169,13 @@ Deno.test("resolveBranches decides at the first record where continuations part,
   );
 });
 
-Deno.test("resolveBranches gives no branch to a record that merely repeats, or was converted to CRLF", () => {
+Deno.test("resolveBranches makes no branch of repeated or CRLF records", () => {
   const doubled = by("a", BASE + BASE);
   const crlf = by("b", (BASE + STATE).replaceAll("\n", "\r\n"));
   assert.equal(talk([doubled, crlf]).length, 1);
 });
 
-Deno.test("resolveBranches gives no branch to a branch's file put in the place of its root's", () => {
+Deno.test("resolveBranches makes no branch of a copy put in the place of its root", () => {
   const copy = fileOf(ROOT, resolveBranches(ROOT, [A, B], NONE).branches[0]!);
   assert.equal(resolveBranches(ROOT, [A, B, copy], NONE).branches.length, 1);
 });
@@ -229,4 +229,26 @@ Deno.test("branchId gives a fixed UUID of version 8 for a root and a record", ()
   assert.equal(id, "9458ba6e-8155-8437-89b1-d0150744a57c");
   assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.notEqual(branchId(ROOT, "ac".repeat(32)), id);
+});
+
+Deno.test("resolveBranches decides between equally long leaves by hash, not order", () => {
+  const one = by("a", BASE + `{"type":"mode","mode":"1"}\n`);
+  const two = by("b", BASE + `{"type":"mode","mode":"2"}\n`);
+  const kept = (leaves: Leaf[]) => textOf(fileOf(ROOT, resolveBranches(ROOT, leaves, NONE).main));
+  assert.equal(kept([one, two]), kept([two, one]));
+});
+
+Deno.test("resolveBranches drops the shared beginning as a prefix of both continuations", () => {
+  const start = by("anna", BASE);
+  const leaves = [start, by("a", BASE + said("x", 3) + STATE), by("b", BASE + said("y", 4))];
+  const { dropped } = resolveBranches(ROOT, leaves, NONE);
+  assert.deepEqual(dropped, [{ id: ROOT, leaf: start, why: "prefix" }]);
+});
+
+Deno.test("resolveBranches names who wrote a record in the root, not who stored the branch", () => {
+  const branch = resolveBranches(ROOT, [A, B], NONE).branches[0]!;
+  const own = said("later", 2e9).replaceAll(ROOT, branch.id);
+  const stored = by("anna", textOf(fileOf(ROOT, branch)) + own);
+  const stands = (id: SessionId) => id === branch.id ? [stored] : [];
+  assert.equal(resolveBranches(ROOT, [A, B], stands).branches[0]?.machine, "bob");
 });

@@ -14,7 +14,7 @@ function hashes(text: string): string[] {
   return spokenRecords(utf8(text)).map(({ hash }) => hash);
 }
 
-Deno.test("spokenRecords gives a record one identity under any session id, fork and line end", () => {
+Deno.test("spokenRecords gives one identity under any session id, fork and line end", () => {
   const plain = `{"type":"user","sessionId":"a","uuid":"u","session_id":"b"}`;
   const [identity] = hashes(plain + "\n");
   const same = [
@@ -40,7 +40,7 @@ Deno.test("spokenRecords reads only times that the client can have written", () 
   }
 });
 
-Deno.test("spokenRecords reads a line at the limit, and takes a longer one as spoken unread", () => {
+Deno.test("spokenRecords reads a line at the limit and counts a longer one unread", () => {
   const head = `{"type":"mode","x":"`;
   const atLimit = head + "x".repeat(RECORD_BYTES_MAX - head.length - 2) + `"}`;
   assert.deepEqual(hashes(atLimit + "\n"), []);
