@@ -1,3 +1,59 @@
+/** The program: decides between the hooks' fast way and the whole command line. */
+import { basename } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
+import { ClaudeSyncError } from "./errors.ts";
+import { nodePlatform } from "./platform/node.ts";
 
-if (import.meta.main) console.log(manifest.version);
+/** What starts this program again: itself, or the runtime that runs it from its source. */
+function selfCommand(): [string, ...string[]] {
+  const isRuntime = /^(deno|bun|node)(\.exe)?$/i.test(basename(process.execPath));
+  if (!isRuntime) return [process.execPath];
+  return [process.execPath, "run", "-A", fileURLToPath(import.meta.url)];
+}
+
+/** Runs a hook without loading anything else; false when the arguments have another form. */
+async function runFastHook(args: readonly string[]): Promise<boolean> {
+  const { parseHookArgs, runHook } = await import("./cli/hook.ts");
+  const hook = parseHookArgs(args);
+  if (hook === null) return false;
+  const { readInputSync } = await import("./platform/node_stdio.ts");
+  await runHook(hook.event, hook.profile, {
+    platform: nodePlatform(),
+    self: selfCommand(),
+    envNames: Object.keys(process.env),
+    readInput: readInputSync,
+    out: console.log,
+  });
+  return true;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  process.umask(0o077);
+  if (args[0] === "hook" && args[1] !== "worker" && await runFastHook(args)) return;
+  const interrupted = new AbortController();
+  const onSignal = () => {
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new ClaudeSyncError("interrupted", "Interrupted"));
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  const { runCli } = await import("./cli/run.ts");
+  const { nodeStdio } = await import("./platform/node_stdio.ts");
+  process.exit(
+    await runCli(args, {
+      platform: nodePlatform(),
+      streams: { ...nodeStdio(), out: console.log, err: console.error },
+      service: async () => (await import("./sync/service.ts")).syncService,
+      signal: interrupted.signal,
+      releaseSignals: () => signals.forEach((signal) => process.off(signal, onSignal)),
+      self: selfCommand(),
+      envNames: Object.keys(process.env),
+      version: manifest.version,
+    }),
+  );
+}
+
+if (import.meta.main) await main(process.argv.slice(2));

@@ -1,0 +1,91 @@
+/** `init`. */
+import type { InitResult } from "../../sync/api.ts";
+import type { Answer, CommandDeps } from "../answer.ts";
+import type { InvocationOf } from "../command_line.ts";
+import { absolute } from "../home_folder.ts";
+import { bytesText, countText } from "../humanise.ts";
+import { shellWord } from "../shell_quote.ts";
+import { tableLines, terminalText } from "../terminal_text.ts";
+
+/** Makes a vault in a folder, or joins the one that is there. */
+export async function init(
+  deps: CommandDeps,
+  invocation: InvocationOf<"init">,
+): Promise<Answer> {
+  const { host } = deps.world.platform;
+  const result = await deps.service.init(deps.context, {
+    dir: absolute(host, invocation.dir),
+    machineName: invocation.machine ?? null,
+    dryRun: invocation.dryRun,
+  });
+  return {
+    json: { ...result, dryRun: invocation.dryRun },
+    result: invocation.dryRun
+      ? dryRunLines(result)
+      : initLines(result, (path) => shellWord(host.os, path)),
+  };
+}
+
+function dryRunLines(result: InitResult): string[] {
+  const store = terminalText(result.store);
+  const would = {
+    created: `Would make a new vault and a new key  ${store}`,
+    joined: `Would join the vault that is there; this machine's key opens it  ${store}`,
+    "needs-key": `Would join the vault that is there; its key is not here yet  ${store}`,
+    unchanged: `Nothing to do: this machine uses that vault already  ${store}`,
+  } as const;
+  return [`${would[result.outcome]}  (nothing was written)`];
+}
+
+function initLines(result: InitResult, quote: (path: string) => string): string[] {
+  const isNew = result.outcome === "created";
+  const keyFile = terminalText(result.keyFile);
+  const key = result.keyFingerprint === null
+    ? "not here yet"
+    : `${terminalText(result.keyFingerprint)}  ${isNew ? "new, kept in" : "in"} ${keyFile}`;
+  const facts = tableLines([
+    ["Vault", `${terminalText(result.store)}  ${isNew ? "(new)" : "(was there)"}`],
+    ["Machine", terminalText(result.machineName)],
+    ["Key", key],
+    ["Found", `${countText(result.localSessions, "session")}, ${bytesText(result.localBytes)}`],
+  ]);
+  switch (result.outcome) {
+    case "created":
+      return [...facts, "", ...backupLines(), "", ...nextLines(result)];
+    case "joined":
+      return [...facts, "", "This machine's key opens the vault.", "", ...nextLines(result)];
+    case "needs-key":
+      return [...facts, "", ...needsKeyLines(quote(keyFile))];
+    case "unchanged":
+      return [`Nothing to do: this machine uses that vault already.`, "", ...facts];
+  }
+}
+
+function backupLines(): string[] {
+  return [
+    "Back up the key now: without it nobody can read the vault, you included.",
+    "  claude-sync key export        prints it, for your password manager or on paper",
+  ];
+}
+
+function nextLines(result: InitResult): string[] {
+  const first = result.outcome === "created"
+    ? ["claude-sync push", "send the sessions of this machine"]
+    : ["claude-sync sync", "bring and send sessions"];
+  return [
+    "Next",
+    ...tableLines([
+      first,
+      ["claude-sync install --global", "let Claude Code sync by itself"],
+    ]).map((line) => `  ${line}`),
+  ];
+}
+
+function needsKeyLines(keyFile: string): string[] {
+  return [
+    "This machine is set up, but the vault's key is not here yet. Bring it in one of these ways:",
+    "  claude-sync key export | ssh THIS-MACHINE claude-sync key import    on a machine that works",
+    "  claude-sync key import                                              here, then paste it",
+    `  base64 -d > ${keyFile}    here, by hand`,
+  ];
+}

@@ -1,0 +1,59 @@
+/** `list`. */
+import type { SessionRow } from "../../sync/api.ts";
+import type { Answer, CommandDeps } from "../answer.ts";
+import { agoText, bytesText } from "../humanise.ts";
+import { tableLines, terminalText } from "../terminal_text.ts";
+import { shortId } from "./traffic.ts";
+
+const PLACES = {
+  here: "here, not pushed",
+  vault: "vault",
+  both: "both",
+  "here-newer": "both, newer here",
+  "vault-newer": "both, newer in the vault",
+} as const satisfies Record<SessionRow["where"], string>;
+
+const TITLE_COLUMN = 3;
+const TITLE_GRAPHEMES_MAX = 60;
+const PROJECT_GRAPHEMES_MAX = 30;
+
+/** All sessions, newest first. */
+export async function list(deps: CommandDeps): Promise<Answer> {
+  const rows = await deps.service.list(deps.context);
+  const { world } = deps;
+  const columns = await world.streams.isTerminal("stdout") ? world.streams.columns() : null;
+  const data = rows.length === 0
+    ? []
+    : listLines(rows, world.platform.clock.nowMs(), columns ?? Infinity);
+  return {
+    json: { sessions: rows },
+    data,
+    talk: rows.length === 0 ? ["No sessions yet, neither here nor in the vault."] : [],
+  };
+}
+
+/** The table with its heading. */
+export function listLines(
+  rows: readonly SessionRow[],
+  nowMs: number,
+  columns: number,
+): string[] {
+  const newestFirst = [...rows].sort((a, b) =>
+    (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
+  );
+  const heading = ["ID", "WHEN", "PROJECT", "TITLE", "SIZE", "WHERE"];
+  const body = newestFirst.map((row) => [
+    shortId(row.id),
+    row.lastActivityMs === null ? "-" : agoText(row.lastActivityMs, nowMs),
+    terminalText(row.project ?? "-", PROJECT_GRAPHEMES_MAX),
+    terminalText(row.title ?? "(no title)", TITLE_GRAPHEMES_MAX),
+    bytesText(row.sizeBytes),
+    placeText(row),
+  ]);
+  return tableLines([heading, ...body], TITLE_COLUMN, columns);
+}
+
+function placeText(row: SessionRow): string {
+  const archived = row.archived && row.where === "vault" ? "vault (archived)" : PLACES[row.where];
+  return row.live ? `${archived}  ● open` : archived;
+}

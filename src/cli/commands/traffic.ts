@@ -1,0 +1,148 @@
+/** Lines about transfers that push, pull and sync share. */
+import type { Failure, PullResult, PushResult } from "../../sync/api.ts";
+import { CONSEQUENCES, type ErrorReport } from "../error_report.ts";
+import { bytesText, countText, durationText } from "../humanise.ts";
+import { shellWord } from "../shell_quote.ts";
+import { terminalText } from "../terminal_text.ts";
+import type { Host } from "../../platform/types.ts";
+
+/** Failures that are listed one by one; the rest is counted. */
+const FAILURES_SHOWN_MAX = 10;
+const ID_CHARS = 8;
+
+/** The part of a session id that is shown to people. */
+export function shortId(id: string): string {
+  return terminalText(id.slice(0, ID_CHARS));
+}
+
+function cost(traffic: { readonly requests: number; readonly ms: number }): string {
+  return `(${countText(traffic.requests, "request")}, ${durationText(traffic.ms)})`;
+}
+
+/** What a push did. */
+export function pushLines(result: PushResult): string[] {
+  const { pushed, bytes, requests, ms } = result;
+  const lines: string[] = [];
+  if (result.dryRun) {
+    lines.push(
+      pushed === 0
+        ? "Would push nothing: the vault has everything."
+        : `Would push ${countText(pushed, "session")}  +${bytesText(bytes.plain)}  ` +
+          "(nothing was sent)",
+    );
+  } else if (pushed > 0) {
+    lines.push(
+      `Pushed ${countText(pushed, "session")}  +${bytesText(bytes.plain)} -> ` +
+        `${bytesText(bytes.sent)} in ${countText(requests, "request")}  (${durationText(ms)})`,
+    );
+  } else if (result.failed === 0) {
+    const all = result.sessions === 0
+      ? "there are no sessions here."
+      : result.sessions === 1
+      ? "the one session here is in the vault."
+      : `all ${countText(result.sessions, "session")} are in the vault.`;
+    lines.push(`Nothing to push: ${all}  ${cost(result)}`);
+  }
+  if (result.tornTails > 0) {
+    lines.push(
+      `${countText(result.tornTails, "half-written last line")} will follow when complete.`,
+    );
+  }
+  return lines;
+}
+
+/** What a pull did, and what it needs from the user. */
+export function pullLines(result: PullResult, os: Host["os"]): string[] {
+  const { pulled, bytes, requests, ms } = result;
+  const lines: string[] = [];
+  const from = result.from.length === 0 ? "" : ` from ${result.from.map(machine).join(", ")}`;
+  const projects = result.byProject.length === 0
+    ? ""
+    : `  (${result.byProject.map((p) => `${terminalText(p.name)} ${p.sessions}`).join(", ")})`;
+  if (result.dryRun) {
+    lines.push(
+      pulled === 0
+        ? "Would pull nothing."
+        : `Would pull ${countText(pulled, "session")}${from}${projects}  (nothing was written)`,
+    );
+  } else if (pulled > 0) {
+    lines.push(
+      `Pulled ${countText(pulled, "session")}${from}${projects}  ${bytesText(bytes.received)} -> ` +
+        `${bytesText(bytes.written)} in ${countText(requests, "request")}  (${durationText(ms)})`,
+    );
+  } else if (result.failures.length === 0) {
+    lines.push(`Nothing to pull: this machine is up to date.  ${cost(result)}`);
+  }
+  return [...lines, ...pullRemarks(result, os)];
+}
+
+function pullRemarks(result: PullResult, os: Host["os"]): string[] {
+  const lines: string[] = [];
+  const names = result.unplacedProjects.map((project) => project.name);
+  for (const project of result.unplacedProjects) {
+    const isUnique = names.filter((name) => name === project.name).length === 1;
+    const word = shellWord(os, terminalText(isUnique ? project.name : project.key));
+    const verb = project.sessions === 1 ? "needs" : "need";
+    lines.push(
+      `${countText(project.sessions, "session")} ${verb} a folder here: ` +
+        `"${terminalText(project.name)}"      claude-sync project map ${word} DIR`,
+    );
+  }
+  for (const branch of result.branchSessions) {
+    lines.push(
+      `1 was continued on both machines: "${terminalText(branch.title)}"      ` +
+        `both kept: ${shortId(branch.of)}, ${shortId(branch.id)}`,
+    );
+  }
+  if (result.waiting > 0) {
+    const ids = result.waitingIds.map(shortId).join(", ");
+    const what = result.waiting === 1 ? "session is open" : "sessions are open";
+    const when = result.waiting === 1 ? "it ends" : "they end";
+    lines.push(
+      `${result.waiting} ${what} in Claude Code; new turns arrive when ${when}: ${ids}`,
+    );
+  }
+  if (result.archived > 0) {
+    const verb = result.archived === 1 ? "stays" : "stay";
+    lines.push(
+      `${countText(result.archived, "old session")} ${verb} in the vault only      ` +
+        "claude-sync resume ID",
+    );
+  }
+  return lines;
+}
+
+function machine(name: string): string {
+  return terminalText(name);
+}
+
+/** One line a failure, for standard error. */
+export function failureLines(failures: readonly Failure[]): string[] {
+  const lines = failures.slice(0, FAILURES_SHOWN_MAX).map((failure) => {
+    const where = failure.sessionId === null
+      ? terminalText(failure.path ?? "")
+      : shortId(failure.sessionId);
+    const message = terminalText(failure.message);
+    return `failed: ${where === "" ? "" : `${where}  `}${message}   [${
+      terminalText(failure.code)
+    }]`;
+  });
+  const more = failures.length - lines.length;
+  return more > 0 ? [...lines, `failed: ${more} more`] : lines;
+}
+
+/** What makes an answer partial: empty when nothing failed. `failed` counts sessions. */
+export function partialFailure(failed: number): { readonly failure?: ErrorReport } {
+  if (failed === 0) return {};
+  return {
+    failure: {
+      code: "partial",
+      exit: CONSEQUENCES.partial.exit,
+      message: `${countText(failed, "session")} failed`,
+      facts: [],
+      why: [],
+      hint: CONSEQUENCES.partial.hint,
+      stack: null,
+    },
+  };
+}

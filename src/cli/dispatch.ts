@@ -1,0 +1,163 @@
+/** Which function does which command. */
+import { ClaudeSyncError } from "../errors.ts";
+import type { SyncContext, SyncService } from "../sync/api.ts";
+import type { Answer, CommandDeps } from "./answer.ts";
+import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
+import { init } from "./commands/init.ts";
+import { install, uninstall } from "./commands/install.ts";
+import { completionScript, completionWords, help, shellInit, version } from "./commands/itself.ts";
+import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
+import { list } from "./commands/list.ts";
+import { projectExclude, projectList, projectMap, projectUnmap } from "./commands/project.ts";
+import { resume } from "./commands/resume.ts";
+import { status } from "./commands/status.ts";
+import { pull, push, sync } from "./commands/transfer.ts";
+import { verify } from "./commands/verify.ts";
+import { terminalText } from "./terminal_text.ts";
+
+/** What commands work with, before the use cases are loaded. */
+export type BaseDeps = Omit<CommandDeps, "service" | "context">;
+
+type Internal = InvocationOf<
+  "hook session-start" | "hook session-end" | "hook stop" | "hook worker"
+>;
+
+/** Runs one command other than the hooks. */
+export async function dispatch(
+  base: BaseDeps,
+  context: SyncContext,
+  invocation: Exclude<Invocation, Internal>,
+): Promise<Answer> {
+  switch (invocation.command) {
+    case "version":
+      return version(base.world);
+    case "help":
+      return help(invocation.topic);
+    case "shell-init":
+      return shellInit(base.world, invocation.shell);
+    case "completions":
+      return await completions(base, context, invocation);
+    case "install":
+      return install(base, context, invocation);
+    case "uninstall":
+      return uninstall(base, context, invocation);
+    case "pull":
+      return await withDeadline(
+        base,
+        context,
+        invocation.withinSeconds,
+        async (bounded) => pull(await withService(base, bounded), invocation),
+      );
+  }
+  return await useCase(await withService(base, context), invocation);
+}
+
+async function useCase(
+  deps: CommandDeps,
+  invocation: Exclude<
+    Invocation,
+    | Internal
+    | InvocationOf<
+      "version" | "help" | "shell-init" | "completions" | "install" | "uninstall" | "pull"
+    >
+  >,
+): Promise<Answer> {
+  switch (invocation.command) {
+    case "init":
+      return await init(deps, invocation);
+    case "push":
+      return await push(deps, invocation);
+    case "sync":
+      return await sync(deps, invocation);
+    case "status":
+      return await status(deps);
+    case "list":
+      return await list(deps);
+    case "verify":
+      return await verify(deps, invocation);
+    case "resume":
+      return await resume(deps, invocation);
+    case "key export":
+      return await keyExport(deps);
+    case "key import":
+      return await keyImport(deps);
+    case "key fingerprint":
+      return await keyFingerprint(deps);
+    case "project list":
+      return await projectList(deps);
+    case "project map":
+      return await projectMap(deps, invocation);
+    case "project unmap":
+      return await projectUnmap(deps, invocation);
+    case "project exclude":
+    case "project include":
+      return await projectExclude(deps, invocation);
+  }
+}
+
+async function withService(base: BaseDeps, context: SyncContext): Promise<CommandDeps> {
+  return { ...base, service: await base.world.service(), context };
+}
+
+/** Runs `work` with a signal that is also aborted after `seconds`, and does not wait any longer. */
+async function withDeadline(
+  base: BaseDeps,
+  context: SyncContext,
+  seconds: number | undefined,
+  work: (context: SyncContext) => Promise<Answer>,
+): Promise<Answer> {
+  if (seconds === undefined) return await work(context);
+  const deadline = new AbortController();
+  const done = new AbortController();
+  const late = base.world.platform.clock.sleep(seconds * 1000, done.signal).then(() => {
+    const error = new ClaudeSyncError("store-unreachable", `Not done after ${seconds} s`);
+    deadline.abort(error);
+    throw error;
+  });
+  const signal = AbortSignal.any([context.signal, deadline.signal]);
+  try {
+    return await Promise.race([work({ ...context, signal }), late]);
+  } finally {
+    // Ends the timer; its rejection was either delivered above or has no reader any more.
+    late.catch(() => {});
+    done.abort();
+  }
+}
+
+async function completions(
+  base: BaseDeps,
+  context: SyncContext,
+  invocation: InvocationOf<"completions">,
+): Promise<Answer> {
+  const { shell, rest } = invocation;
+  if (rest === null) return completionScript(shell);
+  const candidates = await candidatesFor(rest, base.world.service, context);
+  const words = completionWords(shell, rest, candidates);
+  return { json: { shell, words }, data: words === "" ? [] : [words] };
+}
+
+/** Sessions and projects that may be meant; none when they cannot be found out. */
+async function candidatesFor(
+  typed: readonly string[],
+  loadService: () => Promise<SyncService>,
+  context: SyncContext,
+): Promise<Candidates> {
+  const wantsSessions = typed.includes("--session") || typed[0] === "resume";
+  const wantsProjects = typed[0] === "project" && typed.length > 2;
+  if (!wantsSessions && !wantsProjects) return { sessions: [], projects: [] };
+  try {
+    const service = await loadService();
+    const sessions = wantsSessions ? await service.list(context) : [];
+    const projects = wantsProjects ? await service.projectList(context) : [];
+    return {
+      sessions: sessions.map((row) => ({ text: row.id, about: terminalText(row.title ?? "", 60) })),
+      projects: projects.filter((row) => row.name === terminalText(row.name)).map((row) => ({
+        text: row.name,
+        about: terminalText(row.dir ?? "no folder here"),
+      })),
+    };
+  } catch (_notSetUp) {
+    // Completion has nobody to complain to; commands and flags are offered all the same.
+    return { sessions: [], projects: [] };
+  }
+}

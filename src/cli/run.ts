@@ -1,0 +1,216 @@
+/** The command line from `argv` to exit code. */
+import { ClaudeSyncError } from "../errors.ts";
+import type { SyncContext } from "../sync/api.ts";
+import type { Answer, CommandDeps } from "./answer.ts";
+import {
+  type CommandLine,
+  type GlobalFlags,
+  type Invocation,
+  parseCommandLine,
+} from "./command_line.ts";
+import { dispatch } from "./dispatch.ts";
+import { type ErrorReport, EXIT, reportOf } from "./error_report.ts";
+import { overviewLines } from "./help.ts";
+import { homeFolder } from "./home_folder.ts";
+import { help, version } from "./commands/itself.ts";
+import { hook, hookWorker } from "./commands/hooks.ts";
+import { hasColours, type OutputStyle, painter, printAnswer, printFailure } from "./output.ts";
+import { Progress } from "./progress.ts";
+import type { World } from "./world.ts";
+
+const DEFAULT_FLAGS: GlobalFlags = {
+  json: false,
+  quiet: false,
+  verbose: false,
+  dryRun: false,
+  yes: false,
+  noInput: false,
+  color: "auto",
+  profile: undefined,
+};
+
+/** Runs one command line and gives the exit code. Never throws. */
+export async function runCli(argv: readonly string[], world: World): Promise<number> {
+  const line = parseCommandLine(argv);
+  const flags = line.kind === "run" ? line.invocation : { ...DEFAULT_FLAGS, json: line.json };
+  const { streams } = world;
+  const hasErrColours = hasColours(
+    world.platform.host,
+    flags.color,
+    await streams.isTerminal("stderr"),
+  );
+  const style: OutputStyle = {
+    command: commandName(line),
+    json: flags.json,
+    quiet: flags.quiet,
+    verbose: flags.verbose,
+    paint: painter(hasErrColours),
+  };
+  try {
+    return await runLine(line, flags, style, world);
+  } catch (error) {
+    const cause = world.signal.aborted && !isOwnFailure(error) ? world.signal.reason : error;
+    return printFailure(streams, style, reportOf(cause));
+  }
+}
+
+function isOwnFailure(error: unknown): boolean {
+  return error instanceof ClaudeSyncError && error.code !== "interrupted";
+}
+
+function commandName(line: CommandLine): string {
+  switch (line.kind) {
+    case "run":
+      return line.invocation.command;
+    case "wrong":
+      return line.command;
+    case "nothing":
+      return "";
+    default:
+      return line.kind;
+  }
+}
+
+async function runLine(
+  line: CommandLine,
+  flags: GlobalFlags,
+  style: OutputStyle,
+  world: World,
+): Promise<number> {
+  const { streams } = world;
+  switch (line.kind) {
+    case "help":
+      return printAnswer(streams, style, help(line.topic));
+    case "version":
+      return printAnswer(streams, style, version(world));
+    case "wrong": {
+      const exit = printFailure(streams, style, wrongUsage(line));
+      // An exit code of 2 would stop the client from doing what it was about to do.
+      return /^hook\b/.test(line.command) ? EXIT.done : exit;
+    }
+    case "nothing":
+      return await runNothing(flags, style, world);
+    case "run":
+      return await runInvocation(line.invocation, style, world);
+  }
+}
+
+function wrongUsage(line: Extract<CommandLine, { kind: "wrong" }>): ErrorReport {
+  const topic = line.command === "" ? "" : ` ${line.command}`;
+  const hint = line.hint ?? `See: claude-sync help${/^ \w+ \w+ /.test(topic) ? "" : topic}`;
+  return reportOf(new ClaudeSyncError("usage", line.message, { hint }));
+}
+
+/** No command: on a terminal the status and the commonest commands, else how to use it. */
+async function runNothing(
+  flags: GlobalFlags,
+  style: OutputStyle,
+  world: World,
+): Promise<number> {
+  const { streams } = world;
+  if (style.json || !await streams.isTerminal("stdout")) {
+    if (!style.json) streams.err(overviewLines().join("\n"));
+    const usage = reportOf(new ClaudeSyncError("usage", "No command given"));
+    return style.json ? printFailure(streams, style, usage) : EXIT.usage;
+  }
+  const invocation: Invocation = { ...flags, command: "status", rest: null };
+  await runInvocation(invocation, { ...style, command: "status" }, world);
+  streams.out([
+    "",
+    "  claude-sync push              send new turns",
+    "  claude-sync pull              bring new turns",
+    "  claude-sync list              all sessions, here and in the vault",
+    "  claude-sync resume            continue a session here",
+    "  claude-sync help              all commands",
+  ].join("\n"));
+  return EXIT.done;
+}
+
+async function runInvocation(
+  invocation: Invocation,
+  style: OutputStyle,
+  world: World,
+): Promise<number> {
+  const { platform, streams } = world;
+  const progress = new Progress(
+    streams,
+    platform.clock,
+    await progressMode(invocation, style, world),
+    (message) => style.quiet ? undefined : streams.err(message),
+  );
+  const context: SyncContext = {
+    platform,
+    ...homeFolder(platform.host, invocation.profile ?? null),
+    openStore: async (location, options) => {
+      const { openStore } = await import("../storage/open.ts");
+      return await openStore(location, { platform, ...options });
+    },
+    signal: world.signal,
+    onProgress: (event) => progress.show(event),
+  };
+  switch (invocation.command) {
+    case "hook session-start":
+    case "hook session-end":
+    case "hook stop":
+      await hook(world, invocation);
+      return EXIT.done;
+    case "hook worker":
+      await hookWorker(world, world.service, context, invocation);
+      return EXIT.done;
+  }
+  const isOutTerminal = await streams.isTerminal("stdout");
+  const base = {
+    world,
+    flags: invocation,
+    paint: painter(hasColours(platform.host, invocation.color, isOutTerminal)),
+    confirm: (question: string, flag: string) => confirm(invocation, world, question, flag),
+  };
+  let answer: Answer;
+  try {
+    answer = await dispatch(base, context, invocation);
+  } catch (error) {
+    if (isExpectedAtStart(invocation, error)) return reportOf(error).exit;
+    throw error;
+  } finally {
+    progress.clear();
+  }
+  return printAnswer(streams, style, answer);
+}
+
+/** Before Claude Code starts, being offline, busy or not set up is nothing to talk about. */
+function isExpectedAtStart(invocation: Invocation, error: unknown): boolean {
+  if (invocation.command !== "pull" || invocation.withinSeconds === undefined) return false;
+  const quiet: readonly number[] = [EXIT.unreachable, EXIT.notSetUp, EXIT.busy];
+  return quiet.includes(reportOf(error).exit);
+}
+
+async function progressMode(
+  invocation: Invocation,
+  style: OutputStyle,
+  world: World,
+): Promise<"line" | "lines" | "none"> {
+  const isHook = invocation.command.startsWith("hook ");
+  if (style.quiet || style.json || isHook) return "none";
+  const { host } = world.platform;
+  const isDumb = host.env("TERM") === "dumb" || host.env("CI") !== undefined;
+  return await world.streams.isTerminal("stderr") && !isDumb ? "line" : "lines";
+}
+
+async function confirm(
+  flags: GlobalFlags,
+  world: World,
+  question: string,
+  flag: string,
+): ReturnType<CommandDeps["confirm"]> {
+  if (flags.yes) return true;
+  const isMute = flags.noInput || flags.json || world.platform.host.env("CI") !== undefined;
+  if (isMute || !await world.streams.isTerminal("stdin")) {
+    throw new ClaudeSyncError("usage", `Cannot ask "${question}" here`, {
+      hint: `Answer it with ${flag}`,
+    });
+  }
+  const prompts = await import("@clack/prompts");
+  const answer = await prompts.confirm({ message: question, initialValue: false });
+  if (prompts.isCancel(answer)) throw new ClaudeSyncError("interrupted", "Interrupted");
+  return answer;
+}

@@ -1,0 +1,110 @@
+/**
+ * Standard input and the terminal. `process.stdin`, `process.stdout` and `process.stderr` are slow to
+ * touch for the first time, so nothing here does before it has to.
+ */
+import * as fs from "node:fs";
+import process from "node:process";
+import { type Bytes, concat } from "../base/bytes.ts";
+import { errnoOf } from "../base/errno.ts";
+
+const READ_BYTES = 64 * 1024;
+
+/** A pipe whose writer is slow answers EAGAIN when it was made non-blocking. */
+const AGAIN_PAUSE_MS = 5;
+const AGAIN_ATTEMPTS = 400;
+
+/** A standard stream. */
+export type StandardStream = "stdin" | "stdout" | "stderr";
+
+const DESCRIPTORS: Readonly<Record<StandardStream, number>> = { stdin: 0, stdout: 1, stderr: 2 };
+
+/** What there is besides printing lines. */
+export interface NodeStdio {
+  /** Whether the stream is a terminal. */
+  isTerminal(stream: StandardStream): Promise<boolean>;
+  /** Width of the terminal at stderr, or null when it is none. */
+  columns(): number | null;
+  /** Writes to stderr without a newline; loses the text when it cannot be written. */
+  write(text: string): void;
+  /** All of standard input, or null when it is longer than `maxBytes`. Rejects when aborted. */
+  readInput(maxBytes: number, signal: AbortSignal): Promise<Bytes | null>;
+}
+
+/** The real streams. */
+export function nodeStdio(): NodeStdio {
+  return {
+    isTerminal: async (stream) => (await import("node:tty")).isatty(DESCRIPTORS[stream]),
+    columns: () => process.stderr.columns ?? null,
+    write,
+    readInput,
+  };
+}
+
+function write(text: string): void {
+  try {
+    fs.writeSync(2, text);
+  } catch (error) {
+    // Decoration only: a closed or full terminal is no reason to fail.
+    if (errnoOf(error) === null) throw error;
+  }
+}
+
+async function readInput(maxBytes: number, signal: AbortSignal): Promise<Bytes | null> {
+  signal.throwIfAborted();
+  const onAbort = () => void process.stdin.destroy();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const part of process.stdin) {
+      if (!(part instanceof Uint8Array)) continue;
+      sizeBytes += part.length;
+      if (sizeBytes > maxBytes) return null;
+      parts.push(part);
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    signal.throwIfAborted();
+  }
+  return concat(...parts);
+}
+
+/**
+ * All of standard input at once, for the hooks, where start-up time counts: empty when it is a
+ * terminal or `/dev/null`, null when it is longer than `maxBytes` or cannot be read. Blocks.
+ */
+export function readInputSync(maxBytes: number): Bytes | null {
+  try {
+    if (fs.fstatSync(0).isCharacterDevice()) return new Uint8Array(0);
+  } catch (error) {
+    // Closed: nothing to read.
+    if (errnoOf(error) === null) throw error;
+    return null;
+  }
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for (;;) {
+    const part = new Uint8Array(READ_BYTES);
+    const got = readPart(part);
+    if (got === null) return null;
+    if (got === 0) return concat(...parts);
+    sizeBytes += got;
+    if (sizeBytes > maxBytes) return null;
+    parts.push(part.subarray(0, got));
+  }
+}
+
+function readPart(into: Uint8Array): number | null {
+  for (let attempt = 0; attempt < AGAIN_ATTEMPTS; attempt++) {
+    try {
+      return fs.readSync(0, into);
+    } catch (error) {
+      const errno = errnoOf(error);
+      // Windows reports the end of a pipe as an error.
+      if (errno === "EOF") return 0;
+      if (errno !== "EAGAIN") return null;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
+    }
+  }
+  return null;
+}
