@@ -1,0 +1,86 @@
+/** The background half of the hooks. It is nobody's child any more: whatever happens is written down, never thrown. */
+import { join } from "node:path";
+import { isClaudeSyncError } from "../errors.ts";
+import { claudeRoot } from "../sessions/claude_root.ts";
+import { discoverSessions } from "../sessions/discover.ts";
+import { parseSessionId } from "../sessions/session_id.ts";
+import type { SyncContext } from "./api.ts";
+import { homePaths } from "./home.ts";
+import { type Caller, runPush, runSync } from "./run.ts";
+import { leaveNotice, withdrawNotice } from "./run_log.ts";
+
+/** The client writes within about 100 ms of its hook; a file that did not change for this long is complete. */
+const QUIET_MS = 300;
+/** A session that goes on being written is pushed as it is after this. */
+const QUIET_WAIT_MS_MAX = 5_000;
+
+/** See `SyncService.hookWorker`. */
+export async function runHookWorker(context: SyncContext, kind: "push" | "sync"): Promise<void> {
+  const caller: Caller = { by: "hook", hookCwd: context.platform.host.cwd() };
+  try {
+    const queued = queuedSessions(context);
+    await waitUntilQuiet(context, queued.map(({ session }) => session));
+    const request = { sessions: [], all: false, dryRun: false };
+    if (kind === "push") {
+      const result = await runPush(context, request, caller);
+      if (result.failed === 0) forget(context, queued);
+    } else {
+      const result = await runSync(context, request, caller);
+      if (result.push.failed === 0) forget(context, queued);
+    }
+    withdrawNotice(context);
+  } catch (error) {
+    notice(context, error);
+  }
+}
+
+function notice(context: SyncContext, error: unknown): void {
+  // Being offline is normal, and another run at work will do it: neither is worth a word.
+  if (isClaudeSyncError(error, "busy", "interrupted")) return;
+  const message = isClaudeSyncError(error) ? error.message : "unexpected failure";
+  try {
+    leaveNotice(context, `claude-sync could not sync: ${message}. See: claude-sync status`);
+  } catch (cause) {
+    // With the disk full or read-only there is no place left to say it; `runs.json` has the failure if it could.
+    if (!isClaudeSyncError(cause)) throw cause;
+  }
+}
+
+interface Queued {
+  readonly path: string;
+  readonly session: string;
+}
+
+/** Notes that the hooks left (`cli` writes them): one file per session, named by its id. */
+function queuedSessions(context: SyncContext): Queued[] {
+  const { queue } = homePaths(context.home);
+  const queued: Queued[] = [];
+  for (const { name, kind } of context.platform.fs.readDir(queue) ?? []) {
+    const session = parseSessionId(name.replace(/\.json$/, ""));
+    if (kind === "file" && session !== null) queued.push({ path: join(queue, name), session });
+  }
+  return queued;
+}
+
+function forget(context: SyncContext, queued: readonly Queued[]): void {
+  for (const { path } of queued) context.platform.fs.removeFile(path);
+}
+
+async function waitUntilQuiet(context: SyncContext, sessions: readonly string[]): Promise<void> {
+  if (sessions.length === 0) return;
+  const { fs, host, clock } = context.platform;
+  const root = claudeRoot(host);
+  const sizes = () =>
+    discoverSessions(fs, root).sessions
+      .filter(({ id }) => sessions.includes(id))
+      .flatMap(({ files }) => files.map(({ path, stat }) => `${path}:${stat.sizeBytes}`))
+      .join("\n");
+  const deadlineMs = clock.monotonicMs() + QUIET_WAIT_MS_MAX;
+  let before = sizes();
+  while (clock.monotonicMs() < deadlineMs) {
+    await clock.sleep(QUIET_MS, context.signal);
+    const now = sizes();
+    if (now === before) return;
+    before = now;
+  }
+}

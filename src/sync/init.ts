@@ -1,0 +1,233 @@
+/** Setting a machine up: a new vault, or joining the one that is there. */
+import { type Bytes, toHex } from "../base/bytes.ts";
+import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
+import type { Epoch, RootKey } from "../crypto/root_key.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import { discoverSessions } from "../sessions/discover.ts";
+import { claudeRoot } from "../sessions/claude_root.ts";
+import { folderLocationOf, formatStoreLocation } from "../storage/location.ts";
+import type { StoreLocation } from "../storage/location.ts";
+import type { MeteredStore } from "../storage/with_meter.ts";
+import { MACHINE_NAME_CHARACTERS_MAX } from "../vault/format.ts";
+import { encodeHeader, type Header } from "../vault/header.ts";
+import { groupByLog } from "../vault/log_plan.ts";
+import { readEntry } from "../vault/log_reader.ts";
+import { LOG_PREFIX } from "../vault/names.ts";
+import { VaultStore } from "../vault/sealed_store.ts";
+import type { InitRequest, InitResult, SyncContext } from "./api.ts";
+import { type Config, ensureHome, homePaths, readConfig, writeConfig } from "./home.ts";
+import { createSecretFile, readKeyFile } from "./key_file.ts";
+import { openMachine } from "./machine.ts";
+import { lockProfile, openMeteredStore, readHeader } from "./vault_access.ts";
+
+const VAULT_ID_BYTES = 16;
+
+/**
+ * Sets this machine up for the vault at `request.dir`. Nothing is written, here or there, before the key is known to fit. Errors: `already-set-up`, `wrong-key`,
+ * `no-vault` (the place holds something else), `newer-format`, the store's own.
+ */
+export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
+  const location = folderLocationOf(request.dir);
+  const paths = homePaths(context.home);
+  const existing = readConfig(context.platform, paths);
+  if (existing !== null && formatStoreLocation(existing.store) !== formatStoreLocation(location)) {
+    throw new ClaudeSyncError(
+      "already-set-up",
+      `This machine is set up for ${formatStoreLocation(existing.store)} already`,
+      { path: paths.config },
+    );
+  }
+  const key = readKeyFile(context.platform, context.keyFile);
+  if (request.dryRun && context.platform.fs.lstat(request.dir) === null) {
+    return await dryRun(context, request, location, null, key);
+  }
+  const store = await openMeteredStore(context, { store: location }, { create: !request.dryRun });
+  const header = await readHeader(store, context.signal);
+  const epoch = key === null ? null : await deriveEpoch(key);
+  if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
+  if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
+    throw new ClaudeSyncError("no-vault", `Another vault stands at ${store.label} now`, {
+      path: paths.config,
+    });
+  }
+  if (request.dryRun) return await dryRun(context, request, location, header, key);
+  ensureHome(context.platform, context.home);
+  const lock = await lockProfile(context);
+  try {
+    return header === null && existing === null
+      ? await createVault(context, request, location, store, key)
+      : await join(context, request, location, store, requireHeader(header, store), key, existing);
+  } finally {
+    lock.release();
+  }
+}
+
+function requireHeader(header: Header | null, store: MeteredStore): Header {
+  if (header !== null) return header;
+  throw new ClaudeSyncError("no-vault", `There is no vault at ${store.label} any more`, {
+    hint: "If the folder is on a network drive or a stick, connect it and try again",
+  });
+}
+
+async function createVault(
+  context: SyncContext,
+  request: InitRequest,
+  location: StoreLocation,
+  store: MeteredStore,
+  existingKey: RootKey | null,
+): Promise<InitResult> {
+  const { platform, signal } = context;
+  await refuseForeignLogs(store, signal);
+  const key = existingKey ?? generateRootKey(platform.random);
+  const epoch = await deriveEpoch(key);
+  if (existingKey === null) writeNewKey(context, key.secret.dangerouslyReveal());
+  const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
+  const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
+  if (outcome === "differs") {
+    // Another machine made a vault here in this very moment: join that one.
+    const theirs = requireHeader(await readHeader(store, signal), store);
+    return await join(context, request, location, store, theirs, key, null);
+  }
+  return await finish(context, request, location, header, epoch, "created");
+}
+
+/** Logs without a header belong to a vault whose header was lost: a new one in its place would hide it. */
+async function refuseForeignLogs(store: MeteredStore, signal: AbortSignal): Promise<void> {
+  for await (const { name } of store.list(LOG_PREFIX, { signal })) {
+    throw new ClaudeSyncError(
+      "no-vault",
+      `A vault stands at ${store.label}, but its header is gone`,
+      {
+        objectName: name,
+        hint: "Put claude-sync.json back from a backup or another copy of the folder",
+      },
+    );
+  }
+}
+
+function writeNewKey(context: SyncContext, bytes: Bytes): void {
+  if (createSecretFile(context.platform, context.keyFile, bytes)) return;
+  throw new ClaudeSyncError("busy", "Another claude-sync is writing this machine's key", {
+    path: context.keyFile,
+  });
+}
+
+async function join(
+  context: SyncContext,
+  request: InitRequest,
+  location: StoreLocation,
+  store: MeteredStore,
+  header: Header,
+  key: RootKey | null,
+  existing: Config | null,
+): Promise<InitResult> {
+  if (key === null) {
+    return await finish(context, request, location, header, null, "needs-key");
+  }
+  const epoch = await deriveEpoch(key);
+  // Checked before the lock too; here for a vault that another machine made in between.
+  await checkKey(context, store, header, epoch);
+  const outcome = existing === null ? "joined" : "unchanged";
+  return await finish(context, request, location, header, epoch, outcome);
+}
+
+/**
+ * Proves that the key is the vault's: by the header's key id, and by opening an entry when there is one, because the header is not authenticated. Errors: `wrong-key`,
+ * `damaged`.
+ */
+export async function checkKey(
+  context: SyncContext,
+  store: MeteredStore,
+  header: Header,
+  epoch: Epoch,
+): Promise<void> {
+  if (epoch.kidHex !== toHex(header.kid)) {
+    throw new ClaudeSyncError("wrong-key", `This key does not open the vault at ${store.label}`, {
+      path: context.keyFile,
+    });
+  }
+  const { signal } = context;
+  const opener = { store: new VaultStore(store), epoch, vaultId: header.vaultId, signal };
+  const listed = [];
+  for await (const info of store.list(LOG_PREFIX, { signal })) listed.push(info);
+  const [first] = [...groupByLog(listed).values()].flat().filter(({ seq }) => seq === 1);
+  if (first !== undefined) await readEntry(opener, first, null);
+}
+
+async function finish(
+  context: SyncContext,
+  request: InitRequest,
+  location: StoreLocation,
+  header: Header,
+  epoch: Epoch | null,
+  outcome: InitResult["outcome"],
+): Promise<InitResult> {
+  const paths = homePaths(context.home);
+  const before = readConfig(context.platform, paths);
+  const machineName = request.machineName ?? before?.machineName ?? defaultName(context);
+  const config: Config = {
+    version: 1,
+    vaultId: toHex(header.vaultId),
+    kid: toHex(header.kid),
+    store: location,
+    machineName: cleanName(machineName),
+    maps: before?.maps ?? {},
+    excluded: before?.excluded ?? [],
+  };
+  await openMachine(context.platform, paths);
+  writeConfig(context.platform, paths, config);
+  return resultOf(context, config, epoch, outcome);
+}
+
+async function dryRun(
+  context: SyncContext,
+  request: InitRequest,
+  location: StoreLocation,
+  header: Header | null,
+  key: RootKey | null,
+): Promise<InitResult> {
+  const epoch = key === null ? null : await deriveEpoch(key);
+  const config: Config = {
+    version: 1,
+    vaultId: header === null ? "" : toHex(header.vaultId),
+    kid: "",
+    store: location,
+    machineName: cleanName(request.machineName ?? defaultName(context)),
+    maps: {},
+    excluded: [],
+  };
+  const outcome = header === null ? "created" : epoch === null ? "needs-key" : "joined";
+  return resultOf(context, config, epoch, outcome);
+}
+
+function resultOf(
+  context: SyncContext,
+  config: Config,
+  epoch: Epoch | null,
+  outcome: InitResult["outcome"],
+): InitResult {
+  const { fs, host } = context.platform;
+  const { sessions } = discoverSessions(fs, claudeRoot(host));
+  const files = sessions.flatMap((session) => session.files);
+  return {
+    outcome,
+    store: formatStoreLocation(config.store),
+    vaultId: config.vaultId,
+    machineName: config.machineName,
+    keyFile: context.keyFile,
+    keyFingerprint: epoch === null ? null : keyFingerprint(epoch.kid),
+    localSessions: new Set(sessions.map(({ id }) => id)).size,
+    localBytes: files.reduce((sum, file) => sum + file.stat.sizeBytes, 0),
+  };
+}
+
+function defaultName(context: SyncContext): string {
+  return context.platform.host.hostname.split(".")[0] ?? "";
+}
+
+/** A machine's name goes into every other machine's terminal: printable, one line, bounded. */
+function cleanName(text: string): string {
+  const printable = text.normalize("NFC").replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").trim();
+  const cut = [...printable].slice(0, MACHINE_NAME_CHARACTERS_MAX).join("");
+  return cut === "" ? "machine" : cut;
+}

@@ -1,0 +1,126 @@
+/** Finds the session that the user wants to go on with, brings it here, and says where to start the client. */
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { discoverSessions } from "../sessions/discover.ts";
+import { knownFolders, placeProject } from "../sessions/placement.ts";
+import { projectKey } from "../sessions/project.ts";
+import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { slugOf } from "../sessions/slug.ts";
+import type { ResumeTarget, SessionRow, SyncContext } from "./api.ts";
+import { listSessions } from "./overview.ts";
+import { ProjectFinder } from "./projects.ts";
+import { runPull } from "./run.ts";
+import { ID_PREFIX_LENGTH_MIN, matchId } from "./session_query.ts";
+import { requireConfig, withLocalState } from "./vault_access.ts";
+
+/**
+ * See `SyncService.resume`. Without the store the session is resumed as it is here. Errors: `not-found`, `ambiguous`, and those of a pull when the session is not here.
+ */
+export async function resumeSession(
+  context: SyncContext,
+  query: string | null,
+): Promise<ResumeTarget> {
+  requireConfig(context);
+  await pullQuietly(context);
+  const rows = await listSessions(context);
+  const row = query === null ? await newestHere(context, rows) : chooseRow(rows, query);
+  if (row.where === "vault") {
+    await runPull(context, { sessions: [row.id], all: false, dryRun: false });
+  }
+  return await targetOf(context, row);
+}
+
+async function pullQuietly(context: SyncContext): Promise<void> {
+  try {
+    await runPull(context, { sessions: [], all: false, dryRun: false });
+  } catch (error) {
+    // Away from the store one still wants to go on with what is here.
+    if (!isClaudeSyncError(error, "store-unreachable", "busy")) throw error;
+    context.onProgress({ kind: "note", message: error.message });
+  }
+}
+
+function chooseRow(rows: readonly SessionRow[], query: string): SessionRow {
+  const isId = /^[0-9a-fA-F-]+$/.test(query) && query.length >= ID_PREFIX_LENGTH_MIN;
+  if (isId && rows.some(({ id }) => id.startsWith(query.toLowerCase()))) {
+    const id = matchId(query, new Set(rows.map((row) => row.id)));
+    return rows.find((row) => row.id === id)!;
+  }
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const matches = rows.filter(({ title }) =>
+    title !== null && words.every((word) => title.toLowerCase().includes(word))
+  );
+  const [only] = matches;
+  if (only === undefined) {
+    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, {
+      hint: "See the sessions with: claude-sync list",
+    });
+  }
+  if (matches.length > 1) {
+    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
+      hint: `Use an id: ${matches.slice(0, 5).map(({ id }) => id).join(", ")}`,
+    });
+  }
+  return only;
+}
+
+async function newestHere(
+  context: SyncContext,
+  rows: readonly SessionRow[],
+): Promise<SessionRow> {
+  const { fs, host } = context.platform;
+  const cwd = host.cwd();
+  const slug = slugOf(fs.realpath(cwd) ?? cwd);
+  const ids = await withLocalState(context, "reader", (local) => {
+    const { sessions } = discoverSessions(fs, local.root);
+    return Promise.resolve(
+      new Set<string>(
+        sessions.filter((session) => session.slug === slug).map(({ id }) => id),
+      ),
+    );
+  });
+  const row = rows.find(({ id }) => ids.has(id));
+  if (row !== undefined) return row;
+  throw new ClaudeSyncError("not-found", "This folder has no session yet", { path: cwd });
+}
+
+/** The folder must have the slug that the transcript stands under, or the client's own list would not show it there. */
+async function targetOf(context: SyncContext, row: SessionRow): Promise<ResumeTarget> {
+  const { fs, host } = context.platform;
+  const config = requireConfig(context);
+  return await withLocalState(context, "reader", (local) => {
+    const { sessions } = discoverSessions(fs, local.root);
+    const here = sessions.find((session) => session.id === row.id);
+    const transcript = here?.files.find((file) => file.name === TRANSCRIPT);
+    if (here === undefined || transcript === undefined) {
+      throw new ClaudeSyncError("not-found", `Session ${row.id} could not be brought here`, {
+        sessionId: row.id,
+        hint: "Say where its project is: claude-sync project map PROJECT DIR",
+      });
+    }
+    const facts = readTranscriptFacts(fs, transcript.path);
+    const projects = new ProjectFinder(context.platform, local.index);
+    const project = projects.ofSession(here);
+    const known = knownFolders(fs, host, local.root, sessions);
+    const placed = project === null ? null : placeProject(project, {
+      fs,
+      host,
+      maps: new Map(Object.entries(config.maps)),
+      known,
+    });
+    const candidates = [
+      host.cwd(),
+      placed?.dir,
+      facts?.firstCwd,
+      ...known
+        .filter((folder) => project !== null && folder.key === projectKey(project))
+        .map((folder) => folder.dir),
+    ];
+    const dir = candidates.find((each) =>
+      each !== undefined && each !== null && fs.realpath(each) !== null &&
+      slugOf(fs.realpath(each)!) === here.slug
+    );
+    const title = facts?.title ?? null;
+    return Promise.resolve({ id: row.id, title, dir: dir ?? placed?.dir ?? host.cwd() });
+  });
+}

@@ -1,0 +1,191 @@
+/** Push, pull and sync as a user or a hook runs them. */
+import { claudeRoot } from "../sessions/claude_root.ts";
+import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
+import { openMachine } from "./machine.ts";
+import { ProjectFinder } from "./projects.ts";
+import { pullSessions } from "./pull.ts";
+import { pushSessions } from "./push.ts";
+import { Sender } from "./push_send.ts";
+import { refresh } from "./refresh.ts";
+import { recorded } from "./run_log.ts";
+import { matchIds } from "./session_query.ts";
+import { type OpenVault, withVault } from "./vault_access.ts";
+
+/** Who runs it, and for a hook in which folder. */
+export interface Caller {
+  readonly by: RunRecord["by"];
+  readonly hookCwd: string | null;
+}
+
+/** Called by a person in no particular folder. */
+export const BY_USER: Caller = { by: "user", hookCwd: null };
+
+/** See `SyncService.push`. */
+export function runPush(
+  context: SyncContext,
+  request: SyncRequest,
+  caller: Caller = BY_USER,
+): Promise<PushResult> {
+  return recorded(
+    context,
+    "push",
+    caller.by,
+    () => withFreshVault(context, request.dryRun, (run) => push(run, request)),
+    failureOfPush,
+  );
+}
+
+/** See `SyncService.pull`. */
+export function runPull(
+  context: SyncContext,
+  request: SyncRequest,
+  caller: Caller = BY_USER,
+): Promise<PullResult> {
+  return recorded(
+    context,
+    "pull",
+    caller.by,
+    () => withFreshVault(context, request.dryRun, (run) => pull(run, request, caller)),
+    failureOfPull,
+  );
+}
+
+/** See `SyncService.sync`. One look at the store serves both. */
+export function runSync(
+  context: SyncContext,
+  request: SyncRequest,
+  caller: Caller = BY_USER,
+): Promise<{ pull: PullResult; push: PushResult }> {
+  const both = (run: Run) =>
+    pull(run, request, caller).then(async (pulled) => ({
+      pull: pulled,
+      push: await push(run, request),
+    }));
+  return recorded(
+    context,
+    "sync",
+    caller.by,
+    () => withFreshVault(context, request.dryRun, both),
+    (result) => failureOfPull(result.pull) ?? failureOfPush(result.push),
+  );
+}
+
+interface Run {
+  readonly vault: OpenVault;
+  readonly sender: Sender;
+  /** Traffic and time that were reported already. */
+  readonly meter: Meter;
+}
+
+async function withFreshVault<Result>(
+  context: SyncContext,
+  dryRun: boolean,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result> {
+  return await withVault(context, async (vault) => {
+    const meter = new Meter(vault);
+    const { machine, made } = await openMachine(context.platform, vault.paths);
+    if (made === "copied-home") {
+      const message = "This home was copied from another computer: it gets an identity of its own";
+      context.onProgress({ kind: "note", message });
+    }
+    const sender = new Sender(vault, machine);
+    context.onProgress({ kind: "phase", phase: "reading" });
+    const { logs } = await refresh(vault);
+    if (!dryRun && await sender.resume(logs)) await refresh(vault);
+    return await work({ vault, sender, meter });
+  });
+}
+
+async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
+  const { fs } = vault.context.platform;
+  const { sessions } = discoverSessions(fs, vault.root);
+  const chosen = chooseLocal(sessions, request.sessions);
+  const projects = new ProjectFinder(vault.context.platform, vault.index);
+  const { all, dryRun } = request;
+  const scope = { sessions: chosen, all, dryRun, tearNow: false };
+  const totals = await pushSessions(vault, sender, projects, scope);
+  const { requests, sentBytes, ms } = meter.sinceLast();
+  return {
+    pushed: totals.pushedSessions.length,
+    failed: new Set(totals.failures.map(({ sessionId, path }) => sessionId ?? path)).size,
+    bytes: { plain: totals.plainBytes, sent: sentBytes },
+    sessions: new Set(chosen.map(({ id }) => id)).size,
+    tornTails: totals.tornTails,
+    failures: totals.failures,
+    dryRun,
+    requests,
+    ms,
+  };
+}
+
+function chooseLocal(
+  sessions: readonly LocalSession[],
+  queries: readonly string[],
+): readonly LocalSession[] {
+  if (queries.length === 0) return sessions;
+  const ids = matchIds(queries, new Set(sessions.map(({ id }) => id)));
+  return sessions.filter(({ id }) => ids.has(id));
+}
+
+async function pull(run: Run, request: SyncRequest, caller: Caller): Promise<PullResult> {
+  const { vault, sender, meter } = run;
+  const { all, dryRun } = request;
+  const ids = request.sessions.length === 0 ? null : matchIds(request.sessions, knownIds(vault));
+  const { hookCwd } = caller;
+  const totals = await pullSessions(vault, sender, { ids, all, dryRun, hookCwd });
+  const { requests, receivedBytes, ms } = meter.sinceLast();
+  const { writtenBytes, ...counts } = totals;
+  const bytes = { received: receivedBytes, written: writtenBytes };
+  return { ...counts, bytes, requests, ms, dryRun };
+}
+
+function knownIds(vault: OpenVault): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const { session } of vault.index.allLeaves()) ids.add(session);
+  const { fs, host } = vault.context.platform;
+  for (const { id } of discoverSessions(fs, claudeRoot(host)).sessions) ids.add(id);
+  return ids;
+}
+
+/** Counts what was used since the last report. */
+class Meter {
+  readonly #vault: OpenVault;
+  #requests = 0;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  #atMs: number;
+
+  constructor(vault: OpenVault) {
+    this.#vault = vault;
+    this.#atMs = vault.context.platform.clock.monotonicMs();
+  }
+
+  sinceLast(): { requests: number; sentBytes: number; receivedBytes: number; ms: number } {
+    const { requests: kinds, sentBytes, receivedBytes } = this.#vault.store.traffic();
+    const requests = kinds.get + kinds.put + kinds.list + kinds.delete;
+    const nowMs = this.#vault.context.platform.clock.monotonicMs();
+    const since = {
+      requests: requests - this.#requests,
+      sentBytes: sentBytes - this.#sentBytes,
+      receivedBytes: receivedBytes - this.#receivedBytes,
+      ms: Math.round(nowMs - this.#atMs),
+    };
+    this.#requests = requests;
+    this.#sentBytes = sentBytes;
+    this.#receivedBytes = receivedBytes;
+    this.#atMs = nowMs;
+    return since;
+  }
+}
+
+function failureOfPush(result: PushResult): { code: string; message: string } | null {
+  const [first] = result.failures;
+  return first === undefined ? null : { code: "partial", message: first.message };
+}
+
+function failureOfPull(result: PullResult): { code: string; message: string } | null {
+  const [first] = result.failures;
+  return first === undefined ? null : { code: "partial", message: first.message };
+}

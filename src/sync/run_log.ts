@@ -1,0 +1,82 @@
+/** Remembers how the last push and pull ended, for `status` and for the notice at the next session's start. */
+import { utf8 } from "../base/bytes.ts";
+import { isClaudeSyncError } from "../errors.ts";
+import { writeFileAtomic } from "../platform/atomic_file.ts";
+import type { RunRecord, SyncContext } from "./api.ts";
+import { homePaths, readRuns, type Runs, writeRuns } from "./home.ts";
+
+/** Runs `work` and records its outcome under `kind`; passes its result or error on. */
+export async function recorded<Result>(
+  context: SyncContext,
+  kind: RunRecord["kind"],
+  by: RunRecord["by"],
+  work: () => Promise<Result>,
+  failureIn: (result: Result) => { code: string; message: string } | null,
+): Promise<Result> {
+  try {
+    const result = await work();
+    record(context, kind, by, failureIn(result));
+    return result;
+  } catch (error) {
+    const known = isClaudeSyncError(error);
+    const isInterrupted = context.signal.aborted;
+    if (!isInterrupted) {
+      const failure = known
+        ? { code: error.code, message: error.message }
+        : { code: "bug", message: "Unexpected failure" };
+      recordQuietly(context, kind, by, failure);
+    }
+    throw error;
+  }
+}
+
+function record(
+  context: SyncContext,
+  kind: RunRecord["kind"],
+  by: RunRecord["by"],
+  failure: { code: string; message: string } | null,
+): void {
+  const { platform } = context;
+  const paths = homePaths(context.home);
+  const run: RunRecord = {
+    kind,
+    by,
+    atMs: platform.clock.nowMs(),
+    ok: failure === null,
+    code: failure?.code ?? null,
+    message: failure?.message ?? null,
+  };
+  const before = readRuns(platform, paths);
+  const after: Runs = {
+    ...before,
+    ...(kind === "pull" ? {} : { lastPush: run }),
+    ...(kind === "push" ? {} : { lastPull: run }),
+  };
+  writeRuns(platform, paths, after);
+}
+
+function recordQuietly(
+  context: SyncContext,
+  kind: RunRecord["kind"],
+  by: RunRecord["by"],
+  failure: { code: string; message: string },
+): void {
+  try {
+    record(context, kind, by, failure);
+  } catch (error) {
+    // The failure that is being recorded matters more than that it cannot be.
+    if (!isClaudeSyncError(error)) throw error;
+  }
+}
+
+/** Leaves a message for the user that the next session's start shows once. */
+export function leaveNotice(context: SyncContext, message: string): void {
+  const { fs, random } = context.platform;
+  const { notice } = homePaths(context.home);
+  writeFileAtomic(fs, random, notice, utf8(JSON.stringify({ message })));
+}
+
+/** Takes the message back: what it said is no longer so. */
+export function withdrawNotice(context: SyncContext): void {
+  context.platform.fs.removeFile(homePaths(context.home).notice);
+}

@@ -1,0 +1,29 @@
+import type { SyncService } from "./api.ts";
+import { runHookWorker } from "./hook_worker.ts";
+import { initVault } from "./init.ts";
+import { exportKey, fingerprint, importKey } from "./keys.ts";
+import { listSessions, statusOf } from "./overview.ts";
+import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
+import { resumeSession } from "./resume.ts";
+import { runPull, runPush, runSync } from "./run.ts";
+import { verifyVault } from "./verify.ts";
+
+/** The use cases, for `cli`. */
+export const syncService: SyncService = {
+  init: initVault,
+  push: runPush,
+  pull: runPull,
+  sync: runSync,
+  status: statusOf,
+  list: listSessions,
+  verify: verifyVault,
+  keyExport: exportKey,
+  keyImport: importKey,
+  keyFingerprint: fingerprint,
+  projectList: listProjects,
+  projectMap: mapProject,
+  projectUnmap: unmapProject,
+  projectExclude: excludeProject,
+  resume: resumeSession,
+  hookWorker: runHookWorker,
+};

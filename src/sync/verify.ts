@@ -1,0 +1,101 @@
+/** Checks the vault: logs and names (`vault/verify.ts`), then that every file can be put together, and with `readData` that its bytes are right. */
+import { Sha256 } from "../crypto/hash.ts";
+import { isClaudeSyncError } from "../errors.ts";
+import type { KnownLog } from "../vault/log_plan.ts";
+import { SegmentReader } from "../vault/segment_reader.ts";
+import { checkLogs, type Problem } from "../vault/verify.ts";
+import type { SyncContext, VerifyReport } from "./api.ts";
+import { readTrust } from "./home.ts";
+import { SegmentIndex } from "./segment_index.ts";
+import { openStateDb } from "./state_db.ts";
+import { type OpenVault, withVault } from "./vault_access.ts";
+
+/** See `SyncService.verify`. Nothing is believed that an earlier run has found out, except the high-water marks. */
+export async function verifyVault(
+  context: SyncContext,
+  request: { readonly readData: boolean },
+): Promise<VerifyReport> {
+  return await withVault(context, async (vault) => {
+    const startMs = context.platform.clock.monotonicMs();
+    const checked = await checkLogs(vault.opener, marksOf(vault), vault.config.vaultId);
+    const database = openStateDb(context.platform.fs, ":memory:", "reader");
+    try {
+      const index = new SegmentIndex(database);
+      index.apply(checked.entries);
+      const files = await checkFiles(vault, index, request.readData);
+      const { requests, receivedBytes } = vault.store.traffic();
+      return {
+        machines: index.machines().length,
+        entries: checked.entries.length,
+        packs: checked.packs.length,
+        sessions: index.sessionCount(),
+        files: files.count,
+        bytes: { stored: checked.storedBytes, read: receivedBytes },
+        readData: request.readData,
+        unreferenced: checked.unreferenced,
+        problems: [...checked.problems, ...files.problems],
+        requests: requests.get + requests.put + requests.list + requests.delete,
+        ms: Math.round(context.platform.clock.monotonicMs() - startMs),
+      };
+    } finally {
+      database.close();
+    }
+  });
+}
+
+function marksOf(vault: OpenVault): Map<string, KnownLog> {
+  const trust = readTrust(vault.context.platform, vault.paths);
+  const marks = new Map<string, KnownLog>();
+  for (const [tag, mark] of Object.entries(trust?.logs ?? {})) {
+    marks.set(tag, { mark, cursor: null });
+  }
+  return marks;
+}
+
+async function checkFiles(
+  vault: OpenVault,
+  index: SegmentIndex,
+  readData: boolean,
+): Promise<{ count: number; problems: Problem[] }> {
+  const problems: Problem[] = [];
+  const signKeyOf = (tag: string) => index.machines().find((one) => one.tag === tag)?.sign ?? null;
+  const reader = new SegmentReader(vault.opener, signKeyOf);
+  const files = new Set<string>();
+  for (const leaf of index.allLeaves()) {
+    vault.context.signal.throwIfAborted();
+    files.add(`${leaf.session}/${leaf.file}`);
+    const chain = index.chain(leaf.session, leaf.file, leaf);
+    if (chain === null) {
+      const message = `A file of session ${leaf.session} has no beginning`;
+      problems.push({ objectName: null, code: "incomplete", message });
+      continue;
+    }
+    if (!readData) continue;
+    const hash = new Sha256();
+    for (const segment of chain) {
+      const problem = await checkSegment(reader, segment, hash);
+      if (problem === null) continue;
+      problems.push(problem);
+      break;
+    }
+  }
+  return { count: files.size, problems };
+}
+
+async function checkSegment(
+  reader: SegmentReader,
+  segment: Parameters<SegmentReader["read"]>[0] & { readonly hash: string },
+  hash: Sha256,
+): Promise<Problem | null> {
+  const { objectName } = segment;
+  try {
+    hash.update(await reader.read(segment));
+  } catch (error) {
+    if (!isClaudeSyncError(error, "damaged", "incomplete", "too-large", "store-invalid")) {
+      throw error;
+    }
+    return { objectName, code: error.code, message: error.message };
+  }
+  if (hash.digestHex() === segment.hash) return null;
+  return { objectName, code: "damaged", message: "A segment's bytes are not what the log says" };
+}

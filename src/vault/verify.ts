@@ -1,0 +1,175 @@
+/**
+ * Checks a whole vault against FORMAT.md: everything listed, every entry opened and verified, every claim met, every named pack present. Reports what is wrong instead of stopping at the
+ * first thing, and is the oracle of the tests.
+ */
+import { type Bytes, fromHex } from "../base/bytes.ts";
+import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import type { ObjectInfo } from "../storage/object_store.ts";
+import { decodeHeader } from "./header.ts";
+import { groupByLog, type KnownLog, type ListedEntry, planLogRead } from "./log_plan.ts";
+import type { EntryOpener, VerifiedEntry } from "./log_reader.ts";
+import { readEntry, unmetClaims } from "./log_reader.ts";
+import { HEADER_NAME, parsePackName } from "./names.ts";
+
+/** Something that is wrong with a vault. */
+export interface Problem {
+  readonly objectName: string | null;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What the check of logs and names found. */
+export interface CheckedLogs {
+  readonly problems: readonly Problem[];
+  /** Entries that are good by themselves, each log's in order. */
+  readonly entries: readonly VerifiedEntry[];
+  readonly storedBytes: number;
+  readonly readBytes: number;
+  /** Names of packs that entries name and that are there with the right size. */
+  readonly packs: readonly string[];
+  /** Well-named objects that no entry names. */
+  readonly unreferenced: number;
+}
+
+/** Checks header, names, logs and the presence of packs. `marks`: what this machine has seen, by log tag. Errors: the store's own. */
+export async function checkLogs(
+  opener: EntryOpener,
+  marks: ReadonlyMap<string, KnownLog>,
+  expectedVaultId: string,
+): Promise<CheckedLogs> {
+  const problems: Problem[] = [];
+  const sizes = new Map<string, number>();
+  const listed: ObjectInfo[] = [];
+  for await (const info of opener.store.list("", { signal: opener.signal })) {
+    listed.push(info);
+    sizes.set(info.name, info.sizeBytes);
+  }
+  await checkHeader(opener, expectedVaultId, problems);
+  const logs = groupByLog(listed);
+  for (const [tag, entries] of logs) {
+    collect(problems, () => planLogRead(new Map([[tag, entries]]), only(marks, tag)));
+  }
+  for (const tag of marks.keys()) {
+    if (!logs.has(tag)) collect(problems, () => planLogRead(new Map(), only(marks, tag)));
+  }
+  const entries: VerifiedEntry[] = [];
+  let readBytes = 0;
+  for (const log of logs.values()) {
+    for (const entry of await checkLog(opener, log, problems)) {
+      entries.push(entry);
+      readBytes += entry.sizeBytes;
+    }
+  }
+  const hashes = new Map(entries.map((e) => [`${e.body.machine}/${e.body.seq}`, e.hash]));
+  for (const claim of unmetClaims(entries, (id, seq) => hashes.get(`${id}/${seq}`) ?? null)) {
+    const message = `It speaks of entry ${claim.seq} of another machine, which is not there`;
+    problems.push({ objectName: claim.claimedIn, code: "incomplete", message });
+  }
+  const packs = checkPacks(entries, sizes, problems);
+  const referenced = new Set([...packs, ...entries.map((e) => e.objectName)]);
+  const unreferenced =
+    listed.filter(({ name }) => parsePackName(name) !== null && !referenced.has(name)).length;
+  const storedBytes = listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return { problems, entries, storedBytes, readBytes, packs, unreferenced };
+}
+
+function only(marks: ReadonlyMap<string, KnownLog>, tag: string): Map<string, KnownLog> {
+  const log = marks.get(tag);
+  return new Map(log === undefined ? [] : [[tag, { mark: log.mark, cursor: null }]]);
+}
+
+async function checkHeader(
+  opener: EntryOpener,
+  expectedVaultId: string,
+  problems: Problem[],
+): Promise<void> {
+  const wrong = (code: string, message: string) =>
+    problems.push({ objectName: HEADER_NAME, code, message });
+  const bytes = await opener.store.get(HEADER_NAME, { signal: opener.signal });
+  if (bytes === null) return void wrong("incomplete", "The vault's header is missing");
+  try {
+    const { vaultId } = decodeHeader(bytes);
+    const same = vaultId.every((byte, i) => byte === fromHex(expectedVaultId)?.[i]);
+    if (!same) wrong("damaged", "The header is another vault's");
+  } catch (error) {
+    if (!isClaudeSyncError(error)) throw error;
+    wrong("damaged", error.message);
+  }
+}
+
+async function checkLog(
+  opener: EntryOpener,
+  log: readonly ListedEntry[],
+  problems: Problem[],
+): Promise<VerifiedEntry[]> {
+  const verified: VerifiedEntry[] = [];
+  let signPublic: Bytes | null = null;
+  let previous: VerifiedEntry | null = null;
+  for (const listed of log) {
+    opener.signal.throwIfAborted();
+    let entry: VerifiedEntry;
+    try {
+      // Without the first entry's key nothing after it can be verified, and it says so itself.
+      if (listed.seq > 1 && signPublic === null) break;
+      const { body, hash, sizeBytes } = await readEntry(opener, listed, signPublic);
+      entry = { objectName: listed.name, body, hash, sizeBytes };
+    } catch (error) {
+      if (!isProblem(error)) throw error;
+      problems.push({ objectName: listed.name, code: error.code, message: error.message });
+      previous = null;
+      continue;
+    }
+    const expectedPrev: string | null = listed.seq === 1 ? "0".repeat(64) : previous?.hash ?? null;
+    if (expectedPrev !== null && entry.body.prev !== expectedPrev) {
+      const message = "The entry does not continue its log";
+      problems.push({ objectName: listed.name, code: "damaged", message });
+    }
+    const [first] = entry.body.ops;
+    if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
+    verified.push(entry);
+    previous = entry;
+  }
+  return verified;
+}
+
+function checkPacks(
+  entries: readonly VerifiedEntry[],
+  sizes: ReadonlyMap<string, number>,
+  problems: Problem[],
+): string[] {
+  const packs: string[] = [];
+  for (const { name, size } of entries.flatMap(({ body }) => body.packs)) {
+    const actual = sizes.get(name);
+    if (actual === size) packs.push(name);
+    else if (actual === undefined) {
+      problems.push({ objectName: name, code: "incomplete", message: "The pack is missing" });
+    } else {
+      const message = `The pack has ${actual} bytes instead of ${size}`;
+      problems.push({ objectName: name, code: "damaged", message });
+    }
+  }
+  return packs;
+}
+
+function collect(problems: Problem[], check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+    const { code, message } = error;
+    problems.push({ objectName: error.objectName ?? null, code, message });
+  }
+}
+
+function isProblem(error: unknown): error is ClaudeSyncError {
+  return isClaudeSyncError(
+    error,
+    "damaged",
+    "rolled-back",
+    "forked",
+    "incomplete",
+    "newer-format",
+    "too-large",
+    "store-invalid",
+  );
+}
