@@ -174,7 +174,7 @@ function fetchTarball(packageName: string, version: string): string {
   if (fs.existsSync(kept) && isIntact(kept, integrity)) return kept;
   return withTemporaryFolder(cache, (folder) => {
     const isWindows = process.platform === "win32";
-    const npm = spawnSync("npm", ["pack", "--silent", `${packageName}@${version}`], {
+    const npm = spawnSync("npm", ["pack", "--loglevel=error", `${packageName}@${version}`], {
       cwd: folder,
       // npm is a script there, which only a shell starts; the arguments hold nothing to quote.
       shell: isWindows,
