@@ -14,13 +14,16 @@ const STORE_INTERFACE = ["src/storage/object_store.ts", "src/storage/object_name
 /** Plain hashing is a leaf: no key, no random numbers, no world. */
 const HASHING = ["node:crypto#createHash", "node:crypto#Hash"];
 
+const PURE_PATHS = ["join", "dirname", "basename", "isAbsolute", "delimiter", "sep"];
+
 const RULES: HouseRules = {
   // main -> cli -> sync -> { sessions, vault }; vault -> crypto and the store's interface.
   layers: [
     {
+      // It builds the world and hands it down.
       at: "src/main.ts",
-      mayImport: ["src/cli/", "src/platform/", "deno.json"],
-      modules: ["node:process"],
+      mayImport: ["src/cli/", "src/sync/service.ts", "src/platform/", "deno.json"],
+      modules: ["node:process", "node:url"],
     },
     {
       at: "src/cli/",
@@ -84,9 +87,7 @@ const RULES: HouseRules = {
     // for the current folder.
     modules: [
       "zod/mini",
-      ...["posix", "win32", "join", "dirname", "basename", "isAbsolute"].map((n) =>
-        `node:path#${n}`
-      ),
+      ...["posix", "win32", ...PURE_PATHS].map((n) => `node:path#${n}`),
     ],
   },
   bans: [
