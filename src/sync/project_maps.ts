@@ -109,7 +109,8 @@ async function change(
 function choose(rows: readonly ProjectRow[], project: string): ProjectRow {
   const exact = rows.find((row) => row.key === project);
   if (exact !== undefined) return exact;
-  const named = rows.filter((row) => row.name === project);
+  const lastPart = (name: string) => name.slice(name.lastIndexOf("/") + 1);
+  const named = rows.filter(({ name }) => name === project || lastPart(name) === project);
   const [only] = named;
   if (only === undefined) {
     throw new ClaudeSyncError("not-found", `No project "${project}"`, {

@@ -1,10 +1,9 @@
 /** Which project a session belongs to, here and in the vault. */
 import type { FileSystem, Host } from "../platform/types.ts";
 import type { LocalSession } from "../sessions/discover.ts";
-import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { identifyProject, parseProjectIdentity } from "../sessions/project.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
-import { readTranscriptHead } from "../sessions/transcript_file.ts";
+import { sessionFolder } from "../sessions/placement.ts";
 import type { Config } from "./home.ts";
 import type { SegmentIndex } from "./segment_index.ts";
 
@@ -22,15 +21,14 @@ export class ProjectFinder {
   }
 
   /**
-   * The project of a local session: what the vault says of it, else that of the first folder in its transcript. Null when neither tells.
+   * The project of a local session: what the vault says of it, else that of the folder it was begun in.
+   * Null when neither tells.
    */
   ofSession(session: LocalSession): ProjectIdentity | null {
     const claimed = this.ofVaultSession(session.id);
     if (claimed !== null) return claimed;
-    const transcript = session.files.find((file) => file.name === TRANSCRIPT);
-    if (transcript === undefined) return null;
-    const cwd = readTranscriptHead(this.#fs, transcript.path)?.firstCwd ?? null;
-    return cwd === null ? null : this.ofDir(cwd);
+    const dir = sessionFolder(this.#fs, this.#host, session);
+    return dir === null ? null : this.ofDir(dir);
   }
 
   /** The project that the vault's log names for a session; null when it names none. */

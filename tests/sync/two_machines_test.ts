@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { appendFileSync, rmSync, statSync } from "node:fs";
+import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+
+const ID = "11111111-1111-4111-8111-111111111111";
+const T0 = Date.now() - 86_400_000;
+
+async function pair(dir: string): Promise<[SyncMachine, SyncMachine]> {
+  const a = new SyncMachine({ name: "anna", dir });
+  const b = new SyncMachine({ name: "bert", dir });
+  await a.init();
+  await b.join(a);
+  return [a, b];
+}
+
+function turn(machine: SyncMachine, text: string, atMs: number): string {
+  const facts = { session: ID, cwd: machine.project, atMs };
+  return said("user", text, facts) +
+    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
+}
+
+Deno.test("what one machine pushes another pulls, byte for byte, with the time of the last activity", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "hello", T0));
+    assert.equal((await a.push()).pushed, 1);
+    const pulled = await b.pull();
+    assert.equal(pulled.pulled, 1);
+    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
+    assert.equal(statSync(b.transcriptPath(ID)).mtimeMs, T0 + 1);
+    assert.deepEqual((await b.verify()).problems, []);
+  }));
+
+Deno.test("a second push and pull do nothing and make one request each", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "hello", T0));
+    await a.push();
+    await b.pull();
+    const push = await a.push();
+    assert.deepEqual([push.pushed, push.requests, push.bytes.sent], [0, 1, 0]);
+    const pull = await b.pull();
+    assert.deepEqual([pull.pulled, pull.requests, pull.bytes.received], [0, 1, 0]);
+    assert.equal((await b.push()).pushed, 0);
+  }));
+
+Deno.test("a file that is a prefix of the vault's is extended in place", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "one", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(a.transcriptPath(ID), turn(a, "two", T0 + 5000));
+    await a.push();
+    const pulled = await b.pull();
+    assert.deepEqual([pulled.pulled, pulled.branches], [1, 0]);
+    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
+  }));
+
+Deno.test("two continuations of one session become two sessions, equal on both machines", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "base", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
+    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
+    await a.push();
+    await b.push();
+    assert.equal((await b.pull()).branches, 1);
+    assert.equal((await a.pull()).branches, 1);
+    const files = a.files();
+    const transcripts = (all: Record<string, string>) => Object.values(all).sort();
+    assert.deepEqual(transcripts(b.files()), transcripts(files));
+    assert.equal(Object.keys(files).length, 2);
+    assert.match(a.readTranscript(ID), /from anna/);
+    assert.doesNotMatch(a.readTranscript(ID), /from bert/);
+    assert.match(Object.values(files).join(""), /from bert/);
+    assert.deepEqual((await a.push()).pushed, 0);
+    assert.deepEqual((await b.pull()).pulled, 0);
+    assert.deepEqual((await a.verify()).problems, []);
+  }));
+
+Deno.test("a pull pushes what only this machine has before it replaces the file", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "base", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
+    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
+    await a.push();
+    assert.equal((await b.pull()).branches, 1);
+    await a.pull();
+    assert.deepEqual(Object.values(b.files()).sort(), Object.values(a.files()).sort());
+  }));
+
+Deno.test("deleting the local state loses nothing, and the next sync repairs it", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "one", T0));
+    await a.push();
+    await b.pull();
+    for (const suffix of ["", "-wal", "-shm"]) {
+      rmSync(`${b.home}/.claude-sync/state.db${suffix}`, { force: true });
+    }
+    appendFileSync(a.transcriptPath(ID), turn(a, "two", T0 + 5000));
+    await a.push();
+    await b.sync();
+    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
+    assert.equal((await b.push()).pushed, 0);
+  }));
