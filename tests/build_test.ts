@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -23,17 +23,21 @@ function withFolder(work: (folder: string) => void): void {
   }
 }
 
-/** A copy whose files share their content with the original: the packages are hundreds of MB. */
-function linkTree(from: string, to: string): void {
-  fs.mkdirSync(to, { recursive: true });
-  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
-    const source = join(from, entry.name);
-    const target = join(to, entry.name);
+/**
+ * A copy whose files share their content with the original: the packages are hundreds of MB. Links
+ * inside the tree lead to the copy (Windows has them with absolute targets).
+ */
+function linkTree(from: string, to: string, at = "."): void {
+  fs.mkdirSync(join(to, at), { recursive: true });
+  for (const entry of fs.readdirSync(join(from, at), { withFileTypes: true })) {
+    const path = join(at, entry.name);
     if (entry.isDirectory()) {
-      if (entry.name !== ".cache") linkTree(source, target);
+      if (entry.name !== ".cache") linkTree(from, to, path);
     } else if (entry.isSymbolicLink()) {
-      fs.symlinkSync(fs.readlinkSync(source), target, "junction");
-    } else fs.linkSync(source, target);
+      const target = fs.readlinkSync(join(from, path));
+      const moved = isAbsolute(target) ? join(to, relative(from, target)) : target;
+      fs.symlinkSync(moved, join(to, path), "junction");
+    } else fs.linkSync(join(from, path), join(to, path));
   }
 }
 

@@ -6,7 +6,8 @@
  *     deno task test:client          the tests with the real client
  */
 import { spawn, spawnSync } from "node:child_process";
-import { dirname } from "node:path";
+import fs from "node:fs";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -66,15 +67,16 @@ function runTests(args: readonly string[]): Promise<{ exitCode: number; tail: st
     process.stdout.write(text);
     tail = (tail + text).slice(-TAIL_CHARACTERS);
   });
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => resolve({ exitCode: code ?? 1, tail }));
+    child.on("close", (code) => done({ exitCode: code ?? 1, tail }));
   });
 }
 
 async function main(args: readonly string[]): Promise<number> {
   const isBuilt = buildProgram();
-  const hasPath = args.some((arg) => !arg.startsWith("-"));
+  // Not every argument without a dash is a path: `--filter pack` has a word after it.
+  const hasPath = args.some((arg) => fs.existsSync(resolve(ROOT, arg)));
   const selection = hasPath ? [] : ["--ignore=tests/client", "tests/"];
   const { exitCode, tail } = await runTests([...args, ...selection]);
   const { passed, failed } = finalTotals(isBuilt, exitCode, parseSummary(tail));
