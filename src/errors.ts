@@ -13,7 +13,9 @@ export type ErrorCode =
   | "not-set-up"
   /** Nothing that looks like a vault at the given place. */
   | "no-vault"
-  /** `init` on a place that holds something else, or when this machine is set up for another vault. */
+  /**
+   * `init` on a place that holds something else, or when this machine is set up for another vault.
+   */
   | "already-set-up"
   /** No key file on this machine. */
   | "key-missing"

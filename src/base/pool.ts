@@ -1,6 +1,7 @@
 /**
- * Runs `work` on every item with at most `limit` at a time; results are in the order of the items. The first failure rejects, after the
- * running ones have settled, so that nothing goes on behind the caller's back.
+ * Runs `work` on every item with at most `limit` at a time; results are in the order of the items.
+ * The first failure rejects, after the running ones have settled, so that nothing goes on behind
+ * the caller's back.
  */
 export async function mapConcurrently<Item, Result>(
   items: readonly Item[],

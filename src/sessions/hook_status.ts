@@ -2,7 +2,7 @@ import { fromUtf8 } from "../base/bytes.ts";
 import type { FileSystem, Host } from "../platform/types.ts";
 import { isOwnCommand, SETTINGS_BYTES_MAX, settingsPath } from "./settings.ts";
 
-/** Where our hooks stand: in the user's settings, in those of the current folder's project, or nowhere. */
+/** Where our hooks stand: in the user's settings, in the current folder's project, or nowhere. */
 export function hooksInstalled(fs: FileSystem, host: Host): "global" | "project" | "none" {
   if (holdsOwnHook(fs, settingsPath(host, "user"))) return "global";
   return holdsOwnHook(fs, settingsPath(host, "project")) ? "project" : "none";

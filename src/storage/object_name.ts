@@ -11,8 +11,9 @@ export const OBJECT_NAME_BYTES_MAX = 200;
 const SEGMENT = /^[a-z0-9_][a-z0-9._-]*$/;
 
 /**
- * Gives `text` as a name, or null. Segments of `[a-z0-9._-]` joined by `/`, lower case (some backends fold case), no
- * segment starting with `.` or `-`, none ending in `.` (Windows), no empty segment, at most 200 bytes.
+ * Gives `text` as a name, or null. Segments of `[a-z0-9._-]` joined by `/`, lower case (some
+ * backends fold case), no segment starting with `.` or `-`, none ending in `.` (Windows), no empty
+ * segment, at most 200 bytes.
  */
 export function parseObjectName(text: string): ObjectName | null {
   if (text.length === 0 || text.length > OBJECT_NAME_BYTES_MAX) return null;

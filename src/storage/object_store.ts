@@ -1,15 +1,15 @@
 /**
- * The one thing every backend must do. A store holds opaque bytes under names; it knows no vault and
- * no crypto. Whole objects only, at most `OBJECT_BYTES_MAX`.
+ * The one thing every backend must do. A store holds opaque bytes under names; it knows no vault
+ * and no crypto. Whole objects only, at most `OBJECT_BYTES_MAX`.
  *
  * The portable contract (nothing more may be relied on):
  * 1. `put` is atomic: readers see the whole object or none.
  * 2. After `put` resolved, `get` of that name gives those bytes.
- * 3. `list` shows an object eventually and never shows anything that was not put (drivers hide temporary files
- *    and everything whose name is not a valid object name).
+ * 3. `list` shows an object eventually and never shows anything that was not put (drivers hide
+ *    temporary files and everything whose name is not a valid object name).
  * 4. A name is written once, with bytes that never change; a retry sends the same bytes.
- * 5. `delete` is idempotent.
- * NOT promised: conditional writes, overwrites, several objects at once, times, "absent from a list" meaning "deleted".
+ * 5. `delete` is idempotent. NOT promised: conditional writes, overwrites, several objects at once,
+ *    times, "absent from a list" meaning "deleted".
  */
 import type { Bytes } from "../base/bytes.ts";
 import type { ObjectName } from "./object_name.ts";
@@ -36,13 +36,17 @@ export interface ObjectInfo {
 }
 
 /**
- * What became of a `put`. `created`: the object is there now. `exists`: an object with this name and these very bytes
- * was there already (a retry). `differs`: another object has the name; nothing was changed. A driver that cannot tell
- * without a second request may answer `created` after overwriting with identical bytes.
+ * What became of a `put`. `created`: the object is there now. `exists`: an object with this name
+ * and these very bytes was there already (a retry). `differs`: another object has the name; nothing
+ * was changed. A driver that cannot tell without a second request may answer `created` after
+ * overwriting with identical bytes.
  */
 export type PutOutcome = "created" | "exists" | "differs";
 
-/** See the file's comment. Errors: `store-refused`, `store-unreachable`, `store-invalid`, `no-space`, `too-large`. */
+/**
+ * See the file's comment. Errors: `store-refused`, `store-unreachable`, `store-invalid`,
+ * `no-space`, `too-large`.
+ */
 export interface ObjectStore {
   /** For messages, e.g. `/mnt/nas/vault`. Holds no secret. */
   readonly label: string;

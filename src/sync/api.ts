@@ -1,5 +1,6 @@
 /**
- * What the use cases take and give. `cli` renders these and knows nothing below them; everything here is plain data.
+ * What the use cases take and give. `cli` renders these and knows nothing below them; everything
+ * here is plain data.
  */
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
@@ -8,7 +9,10 @@ import type { ObjectStore } from "../storage/object_store.ts";
 /** A program's surroundings, built once by `cli` and passed to every use case. */
 export interface SyncContext {
   readonly platform: Platform;
-  /** Folder of this profile's key, config and state: `~/.claude-sync` or `CLAUDE_SYNC_HOME`, or `profiles/NAME` in it. */
+  /**
+   * Folder of this profile's key, config and state: `~/.claude-sync` or `CLAUDE_SYNC_HOME`, or
+   * `profiles/NAME` in it.
+   */
   readonly home: string;
   /** `CLAUDE_SYNC_KEY_FILE`, or `<home>/key`. */
   readonly keyFile: string;
@@ -32,7 +36,10 @@ export type ProgressEvent =
     readonly doneSessions: number;
     readonly totalSessions: number;
   }
-  /** A sentence for stderr that is worth saying even without a terminal (e.g. a session that was skipped and why). */
+  /**
+   * A sentence for stderr that is worth saying even without a terminal (e.g. a session that was
+   * skipped and why).
+   */
   | { readonly kind: "note"; readonly message: string };
 
 /** Something that did not work for one session or file while the rest went on. */
@@ -53,8 +60,11 @@ export interface InitRequest {
 
 /** What `init` found and did. */
 export interface InitResult {
-  /** `created`: new vault and key. `joined`: a vault was there and this machine's key opens it. `needs-key`: a vault was there and this machine
-   * has no key; everything else is set up and `key import` or writing the key file finishes it. `unchanged`: was set up for this vault already. */
+  /**
+   * `created`: new vault and key. `joined`: a vault was there and this machine's key opens it.
+   * `needs-key`: a vault was there and this machine has no key; everything else is set up, and
+   * `key import` or writing the key file finishes it. `unchanged`: was set up for this vault already.
+   */
   readonly outcome: "created" | "joined" | "needs-key" | "unchanged";
   readonly store: string;
   readonly vaultId: string;
@@ -139,7 +149,10 @@ export interface RunRecord {
 
 /** What `status` tells. */
 export interface StatusReport {
-  /** `ok`: all is in the vault. `waiting`: some sessions have unsent bytes. `failing`: the last run failed. `not-set-up`, `needs-key`. */
+  /**
+   * `ok`: all is in the vault. `waiting`: some sessions have unsent bytes. `failing`: the last run
+   * failed. `not-set-up`, `needs-key`.
+   */
   readonly verdict: "ok" | "waiting" | "failing" | "not-set-up" | "needs-key";
   readonly store: string | null;
   readonly vaultId: string | null;
@@ -151,7 +164,9 @@ export interface StatusReport {
   readonly vaultBytesStored: number;
   /** Sessions with bytes that are not in the vault yet. */
   readonly unsent: number;
-  /** Sessions in the vault whose newer bytes are not here (known from the last look at the store). */
+  /**
+   * Sessions in the vault whose newer bytes are not here (known from the last look at the store).
+   */
   readonly unreceived: number;
   readonly archived: number;
   readonly unplaced: number;
@@ -233,7 +248,10 @@ export interface SyncService {
   verify(context: SyncContext, request: { readonly readData: boolean }): Promise<VerifyReport>;
   /** Base64 of the key and its fingerprint. */
   keyExport(context: SyncContext): Promise<{ keyText: string; fingerprint: string }>;
-  /** Checks the key against the vault (when one is configured) before writing it; never replaces another key. */
+  /**
+   * Checks the key against the vault (when one is configured) before writing it; never replaces
+   * another key.
+   */
   keyImport(
     context: SyncContext,
     keyText: string,
@@ -245,9 +263,15 @@ export interface SyncService {
   projectUnmap(context: SyncContext, project: string): Promise<ProjectRow>;
   /** Selective sync: an excluded project is neither pushed nor pulled on this machine. */
   projectExclude(context: SyncContext, project: string, excluded: boolean): Promise<ProjectRow>;
-  /** Brings the session here if needed (also from the archive) and says where to start the client. `query`: id, unique prefix, words of
-   * the title, or null for the newest one of the current folder's project. */
+  /**
+   * Brings the session here if needed (also from the archive) and says where to start the client.
+   * `query`: id, unique prefix, words of the title, or null for the newest one of the current folder's
+   * project.
+   */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
-  /** Background half of the hooks (`hook worker KIND`): waits for quiet files, pushes or syncs, records the outcome; never throws. */
+  /**
+   * Background half of the hooks (`hook worker KIND`): waits for quiet files, pushes or syncs,
+   * records the outcome; never throws.
+   */
   hookWorker(context: SyncContext, kind: "push" | "sync"): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /**
- * Which files a session that was continued apart becomes on every machine: asks `sessions/branches.ts` with the bytes of all leaves, and remembers the answer for as long as the
+ * Which files a session that was continued apart becomes on every machine: asks
+ * `sessions/branches.ts` with the bytes of all leaves, and remembers the answer for as long as the
  * leaves are the same.
  */
 import * as z from "zod/mini";
@@ -31,7 +32,10 @@ const Family = z.object({
   storedBranches: z.array(z.string()),
 });
 
-/** The state that a session's transcript is to have. `isDerived`: no machine has stored it; it is made from other leaves. */
+/**
+ * The state that a session's transcript is to have. `isDerived`: no machine has stored it; it is
+ * made from other leaves.
+ */
 export interface TranscriptTarget extends FileState {
   readonly session: string;
   /** Newest file time among the leaves it comes from. */
@@ -59,7 +63,9 @@ export class BranchTargets {
     this.#leavesOf = leavesOf;
   }
 
-  /** `transcripts`: transcript leaves by session. Reads each stored branch session once in its life. */
+  /**
+   * `transcripts`: transcript leaves by session. Reads each stored branch session once in its life.
+   */
   static async open(
     vault: OpenVault,
     transcripts: ReadonlyMap<string, readonly Leaf[]>,

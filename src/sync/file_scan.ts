@@ -14,7 +14,10 @@ export interface FileScan {
   /** Bytes that were read; the file may have grown since. */
   readonly sizeBytes: number;
   readonly hash: string;
-  /** All given states that the file begins with, shortest first. An empty file matches only states of an empty file. */
+  /**
+   * All given states that the file begins with, shortest first. An empty file matches only states
+   * of an empty file.
+   */
   readonly matches: readonly FileState[];
   /** Offset after the last line feed; 0 when there is none. */
   readonly lineEnd: number;
@@ -72,7 +75,10 @@ function scanHandle(handle: ReadHandle, states: readonly FileState[]): FileScan 
   return { stat, sizeBytes: read, hash: digest, matches, lineEnd, hasher };
 }
 
-/** The bytes `[from, to)` of an open file in windows of at most 4 MiB; ends early where the file does. */
+/**
+ * The bytes `[from, to)` of an open file in windows of at most 4 MiB; ends early where the file
+ * does.
+ */
 export function* windows(
   handle: ReadHandle,
   from: number,

@@ -1,6 +1,7 @@
 /**
- * The program's own folder: where each file is and how the small ones are read and written. Nothing here is rebuilt from the vault, so
- * these files live apart from `state*`, which may be deleted at any time.
+ * The program's own folder: where each file is and how the small ones are read and written. Nothing
+ * here is rebuilt from the vault, so these files live apart from `state*`, which may be deleted at
+ * any time.
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -35,7 +36,9 @@ export type Config = z.infer<typeof Config>;
 const Machine = z.object({
   version: z.literal(1),
   tag: z.string().check(z.regex(/^[0-9a-hjkmnp-tv-z]{16}$/)),
-  /** Hash of facts about this computer: another value means that the home was copied to another one. */
+  /**
+   * Hash of facts about this computer: another value means that the home was copied to another one.
+   */
   hostHash: z.string(),
 });
 
@@ -103,7 +106,10 @@ export function homePaths(dir: string): HomePaths {
   };
 }
 
-/** Makes the folder (0700). Errors: `unsafe-file` when something else has its name or others may read it, `local-io`. */
+/**
+ * Makes the folder (0700). Errors: `unsafe-file` when something else has its name or others may
+ * read it, `local-io`.
+ */
 export function ensureHome(platform: Platform, dir: string): void {
   platform.fs.makeDir(dir);
   const stat = platform.fs.lstat(platform.fs.realpath(dir) ?? dir);

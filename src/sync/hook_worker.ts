@@ -1,4 +1,7 @@
-/** The background half of the hooks. It is nobody's child any more: whatever happens is written down, never thrown. */
+/**
+ * The background half of the hooks. It is nobody's child any more: whatever happens is written
+ * down, never thrown.
+ */
 import { join } from "node:path";
 import { isClaudeSyncError } from "../errors.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
@@ -9,7 +12,10 @@ import { homePaths } from "./home.ts";
 import { type Caller, runPush, runSync } from "./run.ts";
 import { leaveNotice, withdrawNotice } from "./run_log.ts";
 
-/** The client writes within about 100 ms of its hook; a file that did not change for this long is complete. */
+/**
+ * The client writes within about 100 ms of its hook; a file that did not change for this long is
+ * complete.
+ */
 const QUIET_MS = 300;
 /** A session that goes on being written is pushed as it is after this. */
 const QUIET_WAIT_MS_MAX = 5_000;
@@ -41,7 +47,8 @@ function notice(context: SyncContext, error: unknown): void {
   try {
     leaveNotice(context, `claude-sync could not sync: ${message}. See: claude-sync status`);
   } catch (cause) {
-    // With the disk full or read-only there is no place left to say it; `runs.json` has the failure if it could.
+    // With the disk full or read-only there is no place left to say it; `runs.json` has the failure
+    // if it could.
     if (!isClaudeSyncError(cause)) throw cause;
   }
 }

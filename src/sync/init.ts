@@ -23,8 +23,9 @@ import { lockProfile, openMeteredStore, readHeader } from "./vault_access.ts";
 const VAULT_ID_BYTES = 16;
 
 /**
- * Sets this machine up for the vault at `request.dir`. Nothing is written, here or there, before the key is known to fit. Errors: `already-set-up`, `wrong-key`,
- * `no-vault` (the place holds something else), `newer-format`, the store's own.
+ * Sets this machine up for the vault at `request.dir`. Nothing is written, here or there, before
+ * the key is known to fit. Errors: `already-set-up`, `wrong-key`, `no-vault` (the place holds
+ * something else), `newer-format`, the store's own.
  */
 export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
   const location = folderLocationOf(request.dir);
@@ -91,7 +92,10 @@ async function createVault(
   return await finish(context, request, location, header, epoch, "created");
 }
 
-/** Logs without a header belong to a vault whose header was lost: a new one in its place would hide it. */
+/**
+ * Logs without a header belong to a vault whose header was lost: a new one in its place would hide
+ * it.
+ */
 async function refuseForeignLogs(store: MeteredStore, signal: AbortSignal): Promise<void> {
   for await (const { name } of store.list(LOG_PREFIX, { signal })) {
     throw new ClaudeSyncError(
@@ -132,8 +136,8 @@ async function join(
 }
 
 /**
- * Proves that the key is the vault's: by the header's key id, and by opening an entry when there is one, because the header is not authenticated. Errors: `wrong-key`,
- * `damaged`.
+ * Proves that the key is the vault's: by the header's key id, and by opening an entry when there is
+ * one, because the header is not authenticated. Errors: `wrong-key`, `damaged`.
  */
 export async function checkKey(
   context: SyncContext,

@@ -8,8 +8,8 @@ import { createFileExclusive } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
 
 /**
- * The key in `path`, or null when there is no such file. Errors: `unsafe-file` for a link, another owner, or a file that others may read or that has a second
- * name; `key-malformed`.
+ * The key in `path`, or null when there is no such file. Errors: `unsafe-file` for a link, another
+ * owner, or a file that others may read or that has a second name; `key-malformed`.
  */
 export function readKeyFile(platform: Platform, path: string): RootKey | null {
   const bytes = readSecretFile(platform, path);

@@ -25,8 +25,9 @@ export async function fingerprint(
 }
 
 /**
- * Writes the key, after it has proven to open the configured vault. A key that is there is never replaced. Errors: `key-malformed`, `wrong-key`, `already-set-up` (another key is
- * there), the store's own.
+ * Writes the key, after it has proven to open the configured vault. A key that is there is never
+ * replaced. Errors: `key-malformed`, `wrong-key`, `already-set-up` (another key is there), the
+ * store's own.
  */
 export async function importKey(
   context: SyncContext,

@@ -1,9 +1,13 @@
-/** What this machine knows of its session files: which state of the vault each one was last seen at. */
+/**
+ * What this machine knows of its session files: which state of the vault each one was last seen at.
+ */
 import type { DatabaseSync } from "node:sqlite";
 import type { FileStat } from "../platform/types.ts";
 import type { FileState } from "./segment_index.ts";
 
-/** One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`. */
+/**
+ * One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`.
+ */
 export interface LocalFileRow extends FileState {
   readonly path: string;
   readonly session: string;
@@ -11,7 +15,9 @@ export interface LocalFileRow extends FileState {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly ino: number;
-  /** The state is a branch's copy that the vault does not hold itself but every machine can derive. */
+  /**
+   * The state is a branch's copy that the vault does not hold itself but every machine can derive.
+   */
   readonly isDerived: boolean;
 }
 

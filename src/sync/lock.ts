@@ -1,6 +1,6 @@
 /**
- * One writer at a time per profile. The lock is an exclusive transaction on a small SQLite file: the only lock both runtimes have that a crash, kill -9 or
- * a closed laptop cannot leave behind.
+ * One writer at a time per profile. The lock is an exclusive transaction on a small SQLite file:
+ * the only lock both runtimes have that a crash, kill -9 or a closed laptop cannot leave behind.
  */
 import { DatabaseSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
@@ -16,7 +16,8 @@ const POLL_MS = 25;
 const SQLITE_BUSY = 5;
 
 /**
- * Takes the lock, waiting up to `waitMs`. Errors: `busy` when another process keeps it that long, `local-io`.
+ * Takes the lock, waiting up to `waitMs`. Errors: `busy` when another process keeps it that long,
+ * `local-io`.
  */
 export async function acquireLock(
   clock: Clock,

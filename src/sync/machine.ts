@@ -16,15 +16,19 @@ export interface Machine {
   readonly tag: string;
 }
 
-/** What `openMachine` found. `copied-home`: the identity belongs to another computer, so a new one was made. */
+/**
+ * What `openMachine` found. `copied-home`: the identity belongs to another computer, so a new one
+ * was made.
+ */
 export interface OpenedMachine {
   readonly machine: Machine;
   readonly made: "existing" | "new" | "copied-home";
 }
 
 /**
- * Opens this machine's identity, making one when there is none or when the home came from another computer: two computers must never continue one log. Errors: `unsafe-file`,
- * `malformed-file`, `local-io`.
+ * Opens this machine's identity, making one when there is none or when the home came from another
+ * computer: two computers must never continue one log. Errors: `unsafe-file`, `malformed-file`,
+ * `local-io`.
  */
 export async function openMachine(platform: Platform, paths: HomePaths): Promise<OpenedMachine> {
   const hostHash = hashOfHost(platform);
@@ -57,7 +61,10 @@ function setAside(platform: Platform, path: string): void {
   platform.fs.rename(path, `${path}.old`);
 }
 
-/** Facts that differ between computers and stay the same on one. They never leave it, and are hashed all the same. */
+/**
+ * Facts that differ between computers and stay the same on one. They never leave it, and are hashed
+ * all the same.
+ */
 function hashOfHost(platform: Platform): string {
   const { fs, host } = platform;
   const machineId = host.os === "linux" ? fs.readFile("/etc/machine-id", 4096) : null;

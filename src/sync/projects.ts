@@ -21,8 +21,8 @@ export class ProjectFinder {
   }
 
   /**
-   * The project of a local session: what the vault says of it, else that of the folder it was begun in.
-   * Null when neither tells.
+   * The project of a local session: what the vault says of it, else that of the folder it was begun
+   * in. Null when neither tells.
    */
   ofSession(session: LocalSession): ProjectIdentity | null {
     const claimed = this.ofVaultSession(session.id);

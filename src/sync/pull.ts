@@ -1,4 +1,7 @@
-/** The pull: makes local sessions what the vault says they are, without replacing a byte that the vault does not have. */
+/**
+ * The pull: makes local sessions what the vault says they are, without replacing a byte that the
+ * vault does not have.
+ */
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import type { PullResult } from "./api.ts";
@@ -19,7 +22,8 @@ export type PullTotals = Omit<PullResult, "requests" | "ms" | "dryRun" | "bytes"
 const ROUNDS_MAX = 3;
 
 /**
- * Pulls the sessions of `scope`. The index must be fresh. Bytes that only this machine has are pushed before their file is replaced, so the outcome depends on the vault's content alone.
+ * Pulls the sessions of `scope`. The index must be fresh. Bytes that only this machine has are
+ * pushed before their file is replaced, so the outcome depends on the vault's content alone.
  */
 export async function pullSessions(
   vault: OpenVault,

@@ -1,4 +1,7 @@
-/** Compares what every session should be with what is here, and says what is to be written. Writes nothing. */
+/**
+ * Compares what every session should be with what is here, and says what is to be written. Writes
+ * nothing.
+ */
 import { isClaudeSyncError } from "../errors.ts";
 import type { FileStat } from "../platform/types.ts";
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
@@ -218,7 +221,10 @@ export class PullPlanner {
     }
   }
 
-  /** The folder name for a session that is not here; a branch stands beside the session it came from. */
+  /**
+   * The folder name for a session that is not here; a branch stands beside the session it came
+   * from.
+   */
   #slugOf(
     session: SessionTarget,
     project: ProjectIdentity | null,

@@ -1,6 +1,7 @@
 /**
- * Carries out the writes of a pull in two steps: first every new content is fetched, checked and put beside its file, then all of them are published. So an alarm in the first step leaves every local file
- * as it was, and a crash at any instant leaves each file old or new.
+ * Carries out the writes of a pull in two steps: first every new content is fetched, checked and
+ * put beside its file, then all of them are published. So an alarm in the first step leaves every
+ * local file as it was, and a crash at any instant leaves each file old or new.
  */
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -39,7 +40,10 @@ interface Prepared {
   readonly newBytes: number;
 }
 
-/** Writes `operations`. Errors: alarms and errors of the store, with nothing published; failures of single files are reported. */
+/**
+ * Writes `operations`. Errors: alarms and errors of the store, with nothing published; failures of
+ * single files are reported.
+ */
 export async function writeAll(
   vault: OpenVault,
   branches: BranchTargets,
@@ -71,7 +75,8 @@ export async function writeAll(
   let writtenBytes = 0;
   for (const each of prepared) {
     const { id } = each.operation.session;
-    // A transcript without its bundle resumes; half of a session that failed stays out, to be whole next time.
+    // A transcript without its bundle resumes; half of a session that failed stays out, to be whole
+    // next time.
     if (failed.has(id)) {
       each.file.discard();
       continue;
@@ -198,8 +203,9 @@ class Tail {
 }
 
 /**
- * The client chooses what to continue and what to clean up by the file's time, so it is that of the last activity. What the client would delete at once, brought back because the user
- * asked for it, gets a time that keeps it for half of the client's period.
+ * The client chooses what to continue and what to clean up by the file's time, so it is that of the
+ * last activity. What the client would delete at once, brought back because the user asked for it,
+ * gets a time that keeps it for half of the client's period.
  */
 function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): number {
   const { clock, fs } = vault.context.platform;

@@ -1,4 +1,6 @@
-/** The push: looks at every local file, sends what the vault does not have, one log entry per batch. */
+/**
+ * The push: looks at every local file, sends what the vault does not have, one log entry per batch.
+ */
 import { isClaudeSyncError } from "../errors.ts";
 import { type LocalSession } from "../sessions/discover.ts";
 import { liveSessions } from "../sessions/live.ts";
@@ -12,7 +14,10 @@ import { lookAt, type PushItem } from "./push_files.ts";
 import { Sender } from "./push_send.ts";
 import type { OpenVault } from "./vault_access.ts";
 
-/** A batch is closed when it has more than this; a first push is several entries, so that an interruption keeps what was done. */
+/**
+ * A batch is closed when it has more than this; a first push is several entries, so that an
+ * interruption keeps what was done.
+ */
 const BATCH_PLAIN_BYTES_MAX = 256 * 1024 * 1024;
 const BATCH_SESSIONS_MAX = 1_000;
 const BATCH_SEGMENTS_MAX = 20_000;
@@ -36,8 +41,9 @@ export interface PushTotals {
 }
 
 /**
- * Pushes the sessions of `scope`. The index must be fresh (`refresh`). A file or session that fails is reported and the others go on; errors of the store end the push,
- * and what was sent before stays.
+ * Pushes the sessions of `scope`. The index must be fresh (`refresh`). A file or session that fails
+ * is reported and the others go on; errors of the store end the push, and what was sent before
+ * stays.
  */
 export async function pushSessions(
   vault: OpenVault,

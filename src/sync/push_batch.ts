@@ -1,17 +1,18 @@
-/** Turns push items into one log entry and its packs: cut, compressed per session, sealed and staged. */
+/**
+ * Turns push items into one log entry and its packs: cut, compressed per session, sealed and
+ * staged.
+ */
 import { assert } from "../base/assert.ts";
 import { type Bytes, concat } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/hash.ts";
-import { seal, type Sealed } from "../crypto/sealed.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
 import type { Segment } from "../vault/entry_body.ts";
 import { GROUP_RAW_BYTES_MAX, INLINE_BYTES_MAX } from "../vault/format.ts";
 import { encodeGroup } from "../vault/group.ts";
-import { logEntryName, packName } from "../vault/names.ts";
 import type { Outbox, StagedBatch } from "../vault/outbox.ts";
 import { PackBuilder } from "../vault/pack.ts";
-import { encodeRecord } from "../vault/record.ts";
+import { type SealedObject, sealEntry, sealPack } from "../vault/sealing.ts";
 import { windows } from "./file_scan.ts";
 import type { Machine } from "./machine.ts";
 import type { PushItem } from "./push_files.ts";
@@ -47,7 +48,7 @@ export class BatchBuilder {
   readonly #vault: OpenVault;
   readonly #outbox: Outbox;
   readonly #ops: AddOp[] = [];
-  readonly #packs: Sealed[] = [];
+  readonly #packs: SealedObject[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   #pack = new PackBuilder();
   /** Groups that still may travel inside the entry; null once there are too many bytes. */
@@ -72,7 +73,8 @@ export class BatchBuilder {
   }
 
   /**
-   * Adds one session's items. Errors: `local-io`; then the session is not in the batch, and what was read of it is unreferenced bytes in a pack.
+   * Adds one session's items. Errors: `local-io`; then the session is not in the batch, and what
+   * was read of it is unreferenced bytes in a pack.
    */
   async add(session: SessionItems): Promise<void> {
     const groups: Group[] = [];
@@ -139,16 +141,17 @@ export class BatchBuilder {
 
   async #closePack(): Promise<void> {
     if (this.#pack.groupCount === 0) return;
-    const { epoch, vaultId, context } = this.#vault;
-    const name = packName(context.platform.random);
-    const place = { type: "pack" as const, vaultId, name };
-    const sealed = await seal(epoch, place, this.#pack.payload(), context.platform.random);
+    const { random } = this.#vault.context.platform;
+    const sealed = await sealPack(this.#vault, this.#pack.payload(), random);
     this.#outbox.addPack(sealed);
     this.#packs.push(sealed);
     this.#pack = new PackBuilder();
   }
 
-  /** Signs, seals and stages everything. `previous` is this machine's newest entry, null for the first. */
+  /**
+   * Signs, seals and stages everything. `previous` is this machine's newest entry, null for the
+   * first.
+   */
   async finish(
     machine: Machine,
     previous: { readonly seq: number; readonly hash: string } | null,
@@ -156,7 +159,7 @@ export class BatchBuilder {
     heads: Heads,
   ): Promise<BuiltBatch> {
     await this.#closePack();
-    const { epoch, vaultId, context } = this.#vault;
+    const { epoch, context } = this.#vault;
     const { random, clock } = context.platform;
     const inline = concat(...(this.#inline ?? []).map(({ stored }) => stored));
     const body: EntryBody = {
@@ -172,17 +175,18 @@ export class BatchBuilder {
       packs: this.#packs.map(({ name, bytes, sha256 }) => ({ name, size: bytes.length, sha256 })),
       ops: enrol === null ? this.#ops : [enrol, ...this.#ops],
     };
-    const record = await encodeRecord(body, machine.identity, vaultId, inline);
-    const name = logEntryName(machine.tag, body.seq, record.entryHash);
-    const entry = await seal(epoch, { type: "log", vaultId, name }, record.payload, random);
+    const sealed = await sealEntry(this.#vault, body, machine.identity, inline, random);
+    const { entry, entryHash } = sealed;
     const staged = { entry, packs: this.#packs };
     this.#outbox.complete(staged);
-    const { entryHash } = record;
     return { ...staged, body, entryHash, plainBytes: this.#plainBytes, reached: this.#reached };
   }
 }
 
-/** Reads the item's bytes and cuts them: at most a group each, at the end of a line where there is one. */
+/**
+ * Reads the item's bytes and cuts them: at most a group each, at the end of a line where there is
+ * one.
+ */
 function* segmentsOf(
   vault: OpenVault,
   item: PushItem,

@@ -38,8 +38,9 @@ export interface LookedAt {
 }
 
 /**
- * Scans the file and decides. Remembers in the state database what it proved. `mayTear`: a torn last line may be pushed. Errors: `local-io`, and those of reading the
- * vault when contents must be compared.
+ * Scans the file and decides. Remembers in the state database what it proved. `mayTear`: a torn
+ * last line may be pushed. Errors: `local-io`, and those of reading the vault when contents must be
+ * compared.
  */
 export async function lookAt(
   vault: OpenVault,

@@ -16,7 +16,10 @@ export type FileRelation =
   /** The file no longer begins with the state this machine last had it at. */
   | { readonly kind: "changed"; readonly row: LocalFileRow; readonly from: FileState };
 
-/** What to do with one file. `from` is the state that the segment continues; `end` the offset it reaches. */
+/**
+ * What to do with one file. `from` is the state that the segment continues; `end` the offset it
+ * reaches.
+ */
 export type PushDecision =
   | { readonly kind: "nothing"; readonly state: FileState; readonly isTorn: boolean }
   | {
@@ -42,7 +45,10 @@ export function relate(
   return lostRow ? { kind: "changed", row, from } : { kind: "grown", from };
 }
 
-/** The longest matching state; of several generations the one this machine last saw, then the first by name. */
+/**
+ * The longest matching state; of several generations the one this machine last saw, then the first
+ * by name.
+ */
 function bestMatch(matches: readonly FileState[], row: LocalFileRow | undefined): FileState | null {
   let best: FileState | null = null;
   for (const state of matches) {
@@ -54,8 +60,9 @@ function bestMatch(matches: readonly FileState[], row: LocalFileRow | undefined)
 }
 
 /**
- * Decides for a file of lines. `mayTear`: a last line without an end may be sent (the file has been quiet). `isBehind`: all bytes beyond
- * `from` are in the vault as part of a longer segment. `isRewrite`: see `isRewriteOf` in `sessions/`.
+ * Decides for a file of lines. `mayTear`: a last line without an end may be sent (the file has been
+ * quiet). `isBehind`: all bytes beyond `from` are in the vault as part of a longer segment.
+ * `isRewrite`: see `isRewriteOf` in `sessions/`.
  */
 export function decideLines(
   scan: FileScan,
@@ -78,8 +85,8 @@ export function decideLines(
 }
 
 /**
- * Decides for a file that is rewritten as a whole: every content is a generation of its own. A content that the file had before counts as new again, unless it is what the
- * vault has now.
+ * Decides for a file that is rewritten as a whole: every content is a generation of its own. A
+ * content that the file had before counts as new again, unless it is what the vault has now.
  */
 export function decideWhole(
   scan: FileScan,

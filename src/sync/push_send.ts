@@ -1,4 +1,7 @@
-/** Puts finished batches into the store, in the order that FORMAT.md section 10 demands, and takes them into the index. */
+/**
+ * Puts finished batches into the store, in the order that FORMAT.md section 10 demands, and takes
+ * them into the index.
+ */
 import { toHex } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { EnrolOp, Heads } from "../vault/entry_body.ts";
@@ -23,8 +26,9 @@ export class Sender {
   }
 
   /**
-   * Finishes what a crash interrupted: sends the staged bytes again unless the log has them or has gone on. `logs` is what the last list showed. True when something was
-   * sent, and the index must be refreshed.
+   * Finishes what a crash interrupted: sends the staged bytes again unless the log has them or has
+   * gone on. `logs` is what the last list showed. True when something was sent, and the index must
+   * be refreshed.
    */
   async resume(logs: ReadonlyMap<string, readonly ListedEntry[]>): Promise<boolean> {
     const batch = await this.outbox.recover(this.#vault.epoch, this.#vault.vaultId);

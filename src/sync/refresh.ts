@@ -1,4 +1,7 @@
-/** Brings the local index up to the vault: lists the logs, reads what is new, and accepts it only when all of it holds together. */
+/**
+ * Brings the local index up to the vault: lists the logs, reads what is new, and accepts it only
+ * when all of it holds together.
+ */
 import { fromHex } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
@@ -9,7 +12,9 @@ import { LOG_PREFIX } from "../vault/names.ts";
 import { readTrust, type Trust, writeTrust } from "./home.ts";
 import type { OpenVault } from "./vault_access.ts";
 
-/** How often the logs are listed again when an entry speaks of another that the list did not show. */
+/**
+ * How often the logs are listed again when an entry speaks of another that the list did not show.
+ */
 const RELIST_MAX = 3;
 const RELIST_PAUSE_MS = 500;
 
@@ -21,8 +26,8 @@ export interface Refreshed {
 }
 
 /**
- * Reads everything new. On any alarm (`rolled-back`, `forked`, `incomplete`, `damaged`) nothing of it is accepted and the error passes: the caller must neither
- * write a local file nor push.
+ * Reads everything new. On any alarm (`rolled-back`, `forked`, `incomplete`, `damaged`) nothing of
+ * it is accepted and the error passes: the caller must neither write a local file nor push.
  */
 export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
@@ -91,7 +96,10 @@ function marksOf(vault: OpenVault): Trust {
   );
 }
 
-/** Takes verified entries into the index, then moves the high-water marks: a crash in between only re-reads. */
+/**
+ * Takes verified entries into the index, then moves the high-water marks: a crash in between only
+ * re-reads.
+ */
 export function accept(vault: OpenVault, entries: readonly VerifiedEntry[]): void {
   if (entries.length === 0) return;
   vault.index.apply(entries);

@@ -1,4 +1,7 @@
-/** Finds the session that the user wants to go on with, brings it here, and says where to start the client. */
+/**
+ * Finds the session that the user wants to go on with, brings it here, and says where to start the
+ * client.
+ */
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { discoverSessions } from "../sessions/discover.ts";
@@ -14,7 +17,8 @@ import { ID_PREFIX_LENGTH_MIN, matchId } from "./session_query.ts";
 import { requireConfig, withLocalState } from "./vault_access.ts";
 
 /**
- * See `SyncService.resume`. Without the store the session is resumed as it is here. Errors: `not-found`, `ambiguous`, and those of a pull when the session is not here.
+ * See `SyncService.resume`. Without the store the session is resumed as it is here. Errors:
+ * `not-found`, `ambiguous`, and those of a pull when the session is not here.
  */
 export async function resumeSession(
   context: SyncContext,
@@ -84,7 +88,10 @@ async function newestHere(
   throw new ClaudeSyncError("not-found", "This folder has no session yet", { path: cwd });
 }
 
-/** The folder must have the slug that the transcript stands under, or the client's own list would not show it there. */
+/**
+ * The folder must have the slug that the transcript stands under, or the client's own list would
+ * not show it there.
+ */
 async function targetOf(context: SyncContext, row: SessionRow): Promise<ResumeTarget> {
   const { fs, host } = context.platform;
   const config = requireConfig(context);

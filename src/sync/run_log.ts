@@ -1,4 +1,7 @@
-/** Remembers how the last push and pull ended, for `status` and for the notice at the next session's start. */
+/**
+ * Remembers how the last push and pull ended, for `status` and for the notice at the next session's
+ * start.
+ */
 import { utf8 } from "../base/bytes.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";

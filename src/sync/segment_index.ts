@@ -1,6 +1,7 @@
 /**
- * What the vault holds, as this machine has read it: for every file of every session the tree of its states (FORMAT.md section 8), where each segment's
- * bytes lie, and which states are leaves. A cache over the signed logs: applying the same entries in any order gives the same content.
+ * What the vault holds, as this machine has read it: for every file of every session the tree of
+ * its states (FORMAT.md section 8), where each segment's bytes lie, and which states are leaves. A
+ * cache over the signed logs: applying the same entries in any order gives the same content.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
@@ -70,7 +71,9 @@ export class SegmentIndex {
     return row?.hash ?? null;
   }
 
-  /** Applies verified entries, all or none. Each log's entries must follow what was applied before. */
+  /**
+   * Applies verified entries, all or none. Each log's entries must follow what was applied before.
+   */
   apply(entries: readonly VerifiedEntry[]): void {
     if (entries.length === 0) return;
     transaction(this.#database, () => {
@@ -122,7 +125,10 @@ export class SegmentIndex {
     }
   }
 
-  /** Of several claims about one session the one with the smallest rank holds, in whatever order they arrive. */
+  /**
+   * Of several claims about one session the one with the smallest rank holds, in whatever order
+   * they arrive.
+   */
   #applyClaim(body: EntryBody, op: AddOp): void {
     if (op.project === null) return;
     const rank = `${String(body.time).padStart(16, "0")}/${body.machine}/${body.seq}`;
@@ -148,7 +154,8 @@ export class SegmentIndex {
   ): void {
     this.#database.prepare(
       `INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET mtime = max(mtime, excluded.mtime), machine = min(machine, excluded.machine)`,
+       ON CONFLICT DO UPDATE
+       SET mtime = max(mtime, excluded.mtime), machine = min(machine, excluded.machine)`,
     ).run(
       session,
       segment.file,
@@ -215,8 +222,8 @@ export class SegmentIndex {
   }
 
   /**
-   * The segments that lead to `to`, from the start of its generation, or null when the vault does not have it. Where
-   * several cuts lead there, the longest segments are taken.
+   * The segments that lead to `to`, from the start of its generation, or null when the vault does
+   * not have it. Where several cuts lead there, the longest segments are taken.
    */
   chain(session: string, file: string, to: FileState): StoredSegment[] | null {
     const statement = this.#database.prepare(
@@ -233,7 +240,8 @@ export class SegmentIndex {
       const row = statement.get(session, file, to.gen, hash) as unknown as
         | StoredSegment
         | undefined;
-      // Lengths that do not add up come from a malformed entry; without this check they could form a circle.
+      // Lengths that do not add up come from a malformed entry; without this check they could form
+      // a circle.
       if (row === undefined || row.off + row.len !== len) return null;
       chain.push(row);
       if (row.off === 0) return chain.reverse();

@@ -4,7 +4,8 @@ import { ClaudeSyncError } from "../errors.ts";
 export const ID_PREFIX_LENGTH_MIN = 4;
 
 /**
- * The ids that `queries` (full ids or unique prefixes of at least four characters) mean among `known`. Errors: `not-found`, `ambiguous`.
+ * The ids that `queries` (full ids or unique prefixes of at least four characters) mean among
+ * `known`. Errors: `not-found`, `ambiguous`.
  */
 export function matchIds(
   queries: readonly string[],

@@ -1,12 +1,15 @@
 /**
- * The local database: what this machine has read from the vault (an index, rebuildable from it) and what it knows of the local files (a stat cache, rebuildable from
- * them). Deleting it loses nothing.
+ * The local database: what this machine has read from the vault (an index, rebuildable from it) and
+ * what it knows of the local files (a stat cache, rebuildable from them). Deleting it loses
+ * nothing.
  */
 import { DatabaseSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 
-/** Raised with every change of the tables; an older or unknown database is thrown away and rebuilt. */
+/**
+ * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
+ */
 const SCHEMA_VERSION = 1;
 
 const TABLES = `
@@ -40,19 +43,20 @@ CREATE TABLE leaf (
   PRIMARY KEY (session, file, gen, hash)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE claim (session TEXT PRIMARY KEY, project TEXT, rank TEXT NOT NULL) STRICT;
-CREATE TABLE resolution (session TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL) STRICT;
+CREATE TABLE resolution (
+  session TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL
+) STRICT;
 CREATE TABLE local (
   path TEXT PRIMARY KEY, session TEXT NOT NULL, file TEXT NOT NULL,
   size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
   gen TEXT NOT NULL, hash TEXT NOT NULL, len INTEGER NOT NULL, derived INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX local_session ON local (session, file);
-CREATE TABLE facts (session TEXT PRIMARY KEY, basis TEXT NOT NULL, facts TEXT NOT NULL) STRICT;
 `;
 
 /**
- * Opens the database. The writer, who holds the lock, makes or remakes it when it is absent, unreadable or of another version; a reader gets an empty one in memory then.
- * Errors: `local-io`.
+ * Opens the database. The writer, who holds the lock, makes or remakes it when it is absent,
+ * unreadable or of another version; a reader gets an empty one in memory then. Errors: `local-io`.
  */
 export function openStateDb(fs: FileSystem, path: string, as: "writer" | "reader"): DatabaseSync {
   const existing = as === "writer" || fs.lstat(path) !== null ? tryOpen(path) : null;

@@ -1,4 +1,6 @@
-/** What every session of the vault should look like on any machine: one state for each of its files. */
+/**
+ * What every session of the vault should look like on any machine: one state for each of its files.
+ */
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
@@ -94,7 +96,10 @@ function targetOf(
   return { id, root, files, machines };
 }
 
-/** Of several states of a file that has no branches the newest is shown; the others stay in the vault. */
+/**
+ * Of several states of a file that has no branches the newest is shown; the others stay in the
+ * vault.
+ */
 function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]>): FileTarget[] {
   const targets: FileTarget[] = [];
   const folded = new Set<string>();

@@ -54,8 +54,8 @@ export function requireConfig(context: SyncContext): Config {
 }
 
 /**
- * Runs `work` with the vault open and the profile's lock held, and closes everything afterwards. Errors: `not-set-up`, `key-missing`, `wrong-key`,
- * `busy`, and those of `work`.
+ * Runs `work` with the vault open and the profile's lock held, and closes everything afterwards.
+ * Errors: `not-set-up`, `key-missing`, `wrong-key`, `busy`, and those of `work`.
  */
 export async function withVault<Result>(
   context: SyncContext,
@@ -90,7 +90,9 @@ export function lockProfile(context: SyncContext): Promise<Lock> {
   return acquireLock(context.platform.clock, lock, LOCK_WAIT_MS, context.signal);
 }
 
-/** Runs `work` with the local database open; a `reader` needs no lock and may see a run in progress. */
+/**
+ * Runs `work` with the local database open; a `reader` needs no lock and may see a run in progress.
+ */
 export async function withLocalState<Result>(
   context: SyncContext,
   as: "writer" | "reader",
@@ -140,7 +142,10 @@ export async function openMeteredStore(
   return { ...retried, traffic: () => metered.traffic() };
 }
 
-/** The vault's header, or null when there is none. Errors: `newer-format`, `malformed-file`, the store's own. */
+/**
+ * The vault's header, or null when there is none. Errors: `newer-format`, `malformed-file`, the
+ * store's own.
+ */
 export async function readHeader(
   store: { get: MeteredStore["get"] },
   signal: AbortSignal,

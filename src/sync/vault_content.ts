@@ -1,4 +1,6 @@
-/** The bytes of a file's states, from the vault or from a local file that is proven to hold them. */
+/**
+ * The bytes of a file's states, from the vault or from a local file that is proven to hold them.
+ */
 import { type Bytes, concat } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -24,7 +26,8 @@ export function chainTo(
 }
 
 /**
- * The bytes of `chain` from `offset` on, a segment at a time. The last one comes only after the hash of all has been checked when `prefix` (hashed up to `offset`) is given.
+ * The bytes of `chain` from `offset` on, a segment at a time. The last one comes only after the
+ * hash of all has been checked when `prefix` (hashed up to `offset`) is given.
  */
 export async function* chainBytes(
   vault: OpenVault,
@@ -89,7 +92,8 @@ function readLocalState(
 }
 
 /**
- * Whether `tail`, what a local file holds from `from` on, is only the beginning of what the vault has there: then the file is behind and adds nothing.
+ * Whether `tail`, what a local file holds from `from` on, is only the beginning of what the vault
+ * has there: then the file is behind and adds nothing.
  */
 export async function isBehind(
   vault: OpenVault,

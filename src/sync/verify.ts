@@ -1,4 +1,7 @@
-/** Checks the vault: logs and names (`vault/verify.ts`), then that every file can be put together, and with `readData` that its bytes are right. */
+/**
+ * Checks the vault: logs and names (`vault/verify.ts`), then that every file can be put together,
+ * and with `readData` that its bytes are right.
+ */
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { KnownLog } from "../vault/log_plan.ts";
@@ -10,7 +13,10 @@ import { SegmentIndex } from "./segment_index.ts";
 import { openStateDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
 
-/** See `SyncService.verify`. Nothing is believed that an earlier run has found out, except the high-water marks. */
+/**
+ * See `SyncService.verify`. Nothing is believed that an earlier run has found out, except the
+ * high-water marks.
+ */
 export async function verifyVault(
   context: SyncContext,
   request: { readonly readData: boolean },

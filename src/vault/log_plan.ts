@@ -1,6 +1,7 @@
 /**
- * Decides from names alone what a look at `log/` means: which alarms it raises (FORMAT.md section 11) and which entries are to be read.
- * Pure: the same list, marks and cursors always give the same plan.
+ * Decides from names alone what a look at `log/` means: which alarms it raises (FORMAT.md section
+ * 11) and which entries are to be read. Pure: the same list, marks and cursors always give the same
+ * plan.
  */
 import { ClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
@@ -53,7 +54,8 @@ export function groupByLog(listed: Iterable<ObjectInfo>): Map<string, ListedEntr
 }
 
 /**
- * Plans reading. `known` is by tag. Throws `rolled-back`, `forked` or `incomplete`; nothing may be replaced or pushed then.
+ * Plans reading. `known` is by tag. Throws `rolled-back`, `forked` or `incomplete`; nothing may be
+ * replaced or pushed then.
  */
 export function planLogRead(
   logs: ReadonlyMap<string, readonly ListedEntry[]>,

@@ -1,4 +1,7 @@
-/** Reads what the log plan asks for and verifies it as a whole before anything of it is used (FORMAT.md sections 7, 10, 11). */
+/**
+ * Reads what the log plan asks for and verifies it as a whole before anything of it is used
+ * (FORMAT.md sections 7, 10, 11).
+ */
 import { mapConcurrently } from "../base/pool.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { fromHex } from "../base/bytes.ts";
@@ -58,7 +61,9 @@ export async function readEntry(
   }
   const context = { type: "log" as const, vaultId: opener.vaultId, name: listed.name };
   const payload = await open(opener.epoch, context, sealed);
-  const record = await decodeRecord(payload, opener.vaultId, { ...listed, signPublic });
+  const { tag, seq, hash8 } = listed;
+  const expected = { tag, seq, hash8, signPublic, kid: opener.epoch.kidHex };
+  const record = await decodeRecord(payload, opener.vaultId, expected);
   return {
     body: record.body,
     hash: record.entryHash,
@@ -68,8 +73,9 @@ export async function readEntry(
 }
 
 /**
- * Reads all planned entries. The result is in an order in which every log's entries follow each other; it is complete
- * and verified or an alarm is thrown, except for `heads` claims, which `unmetClaims` checks.
+ * Reads all planned entries. The result is in an order in which every log's entries follow each
+ * other; it is complete and verified or an alarm is thrown, except for `heads` claims, which
+ * `unmetClaims` checks.
  */
 export async function readPlanned(
   opener: EntryOpener,
@@ -105,7 +111,7 @@ async function readLog(
       if (known?.mark?.seq === listed.seq && known.mark.hash !== record.hash) {
         throw new ClaudeSyncError(
           "forked",
-          `Entry ${listed.seq} of the log ${listed.tag} is not the one this machine has read before`,
+          `Entry ${listed.seq} of the log ${listed.tag} is not the one read here before`,
           { objectName: listed.name },
         );
       }
@@ -144,7 +150,8 @@ export interface UnmetClaim {
 }
 
 /**
- * Checks every `heads` claim of `entries` against `hashAt`, which gives the accepted hash of a machine's entry (null when unknown).
+ * Checks every `heads` claim of `entries` against `hashAt`, which gives the accepted hash of a
+ * machine's entry (null when unknown).
  */
 export function unmetClaims(
   entries: readonly VerifiedEntry[],

@@ -1,6 +1,7 @@
 /**
- * What is on its way to the store: the sealed bytes of one entry and its packs, on this disk before the first put, so that a retry after a crash sends the same bytes
- * (FORMAT.md section 10). `batch.json` is written last: without it the folder holds a push that never began.
+ * What is on its way to the store: the sealed bytes of one entry and its packs, on this disk before
+ * the first put, so that a retry after a crash sends the same bytes (FORMAT.md section 10).
+ * `batch.json` is written last: without it the folder holds a push that never began.
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -60,8 +61,9 @@ export class Outbox {
   }
 
   /**
-   * The batch an earlier process left, opened and verified; null when there is none or it is unusable
-   * (another key, damaged): its content is then planned anew from the files, which still hold it.
+   * The batch an earlier process left, opened and verified; null when there is none or it is
+   * unusable (another key, damaged): its content is then planned anew from the files, which still
+   * hold it.
    */
   async recover(epoch: Epoch, vaultId: Bytes): Promise<StagedBatch | null> {
     const { fs } = this.#platform;

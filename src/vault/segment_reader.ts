@@ -1,4 +1,6 @@
-/** Fetches segments' bytes from packs and log entries, opening and checking each object on the way. */
+/**
+ * Fetches segments' bytes from packs and log entries, opening and checking each object on the way.
+ */
 import { type Bytes, fromHex } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/hash.ts";
 import { open } from "../crypto/envelope.ts";
@@ -22,7 +24,9 @@ export interface SegmentPlace {
   readonly len: number;
 }
 
-/** Opened objects kept for the next segment: a file's segments mostly follow each other in one pack. */
+/**
+ * Opened objects kept for the next segment: a file's segments mostly follow each other in one pack.
+ */
 const OBJECTS_KEPT = 3;
 /** Decompressed groups kept, each at most 4 MiB. */
 const GROUPS_KEPT = 4;
@@ -41,7 +45,8 @@ export class SegmentReader {
   }
 
   /**
-   * The segment's bytes. Errors: `incomplete` when the object is missing, `damaged` when anything about it is wrong, and the store's own.
+   * The segment's bytes. Errors: `incomplete` when the object is missing, `damaged` when anything
+   * about it is wrong, and the store's own.
    */
   async read(segment: SegmentPlace): Promise<Bytes> {
     const key = `${segment.objectName}@${segment.groupAt}`;
@@ -95,7 +100,10 @@ export class SegmentReader {
   }
 }
 
-/** Gives the value for `key`, made at most once while it is among the last `limit` used. Failures are not kept. */
+/**
+ * Gives the value for `key`, made at most once while it is among the last `limit` used. Failures
+ * are not kept.
+ */
 function kept<Value>(
   cache: Map<string, Promise<Value>>,
   limit: number,

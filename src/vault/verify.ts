@@ -1,6 +1,7 @@
 /**
- * Checks a whole vault against FORMAT.md: everything listed, every entry opened and verified, every claim met, every named pack present. Reports what is wrong instead of stopping at the
- * first thing, and is the oracle of the tests.
+ * Checks a whole vault against FORMAT.md: everything listed, every entry opened and verified, every
+ * claim met, every named pack present. Reports what is wrong instead of stopping at the first
+ * thing, and is the oracle of the tests.
  */
 import { type Bytes, fromHex } from "../base/bytes.ts";
 import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
@@ -31,7 +32,10 @@ export interface CheckedLogs {
   readonly unreferenced: number;
 }
 
-/** Checks header, names, logs and the presence of packs. `marks`: what this machine has seen, by log tag. Errors: the store's own. */
+/**
+ * Checks header, names, logs and the presence of packs. `marks`: what this machine has seen, by log
+ * tag. Errors: the store's own.
+ */
 export async function checkLogs(
   opener: EntryOpener,
   marks: ReadonlyMap<string, KnownLog>,

@@ -1,4 +1,7 @@
-/** A throw-away computer with its own home and Claude Code folder, running the real use cases on the real disk. */
+/**
+ * A throw-away computer with its own home and Claude Code folder, running the real use cases on the
+ * real disk.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -154,7 +157,10 @@ export class SyncMachine {
     return join(this.configDir, "projects", slugOf(project), `${session}.jsonl`);
   }
 
-  /** Writes a file below the Claude Code folder; `mtimeMs` defaults to an hour ago, so that it looks quiet. */
+  /**
+   * Writes a file below the Claude Code folder; `mtimeMs` defaults to an hour ago, so that it looks
+   * quiet.
+   */
   write(path: string, content: string | Uint8Array, mtimeMs?: number): void {
     const absolute = join(this.configDir, path);
     mkdirSync(dirname(absolute), { recursive: true });
@@ -172,7 +178,10 @@ export class SyncMachine {
     return readFileSync(this.transcriptPath(session), "utf8");
   }
 
-  /** Every file below the Claude Code folder, by relative path, with its bytes in latin1 so that nothing is lost. */
+  /**
+   * Every file below the Claude Code folder, by relative path, with its bytes in latin1 so that
+   * nothing is lost.
+   */
   files(): Record<string, string> {
     return filesBelow(this.configDir);
   }

@@ -1,0 +1,38 @@
+/** Makes the two kinds of objects that a push writes. */
+import type { Bytes } from "../base/bytes.ts";
+import type { MachineIdentity } from "../crypto/machine_identity.ts";
+import type { Epoch } from "../crypto/root_key.ts";
+import { seal, type Sealed } from "../crypto/sealed.ts";
+import type { Random } from "../platform/types.ts";
+import type { EntryBody } from "./entry_body.ts";
+import { logEntryName, packName } from "./names.ts";
+import { encodeRecord } from "./record.ts";
+
+/** What objects of one vault are sealed with. */
+export interface SealingKeys {
+  readonly epoch: Epoch;
+  readonly vaultId: Bytes;
+}
+
+/** An object that was verified after it was encrypted, ready for the store. */
+export type SealedObject = Sealed;
+
+/** Seals a pack under a new random name. */
+export function sealPack(keys: SealingKeys, payload: Bytes, random: Random): Promise<SealedObject> {
+  const name = packName(random);
+  return seal(keys.epoch, { type: "pack", vaultId: keys.vaultId, name }, payload, random);
+}
+
+/** Signs and seals a log entry. Throws `too-large` for a body over 16 MiB. */
+export async function sealEntry(
+  keys: SealingKeys,
+  body: EntryBody,
+  identity: MachineIdentity,
+  inline: Bytes,
+  random: Random,
+): Promise<{ entry: SealedObject; entryHash: string }> {
+  const { payload, entryHash } = await encodeRecord(body, identity, keys.vaultId, inline);
+  const name = logEntryName(body.tag, body.seq, entryHash);
+  const context = { type: "log" as const, vaultId: keys.vaultId, name };
+  return { entry: await seal(keys.epoch, context, payload, random), entryHash };
+}
