@@ -63,7 +63,7 @@ export interface InitResult {
   /**
    * `created`: new vault and key. `joined`: a vault was there and this machine's key opens it.
    * `needs-key`: a vault was there and this machine has no key; everything else is set up, and
-   * `key import` or writing the key file finishes it. `unchanged`: was set up for this vault already.
+   * `key import` or writing the key file finishes it. `unchanged`: was set up for it already.
    */
   readonly outcome: "created" | "joined" | "needs-key" | "unchanged";
   readonly store: string;
@@ -265,8 +265,8 @@ export interface SyncService {
   projectExclude(context: SyncContext, project: string, excluded: boolean): Promise<ProjectRow>;
   /**
    * Brings the session here if needed (also from the archive) and says where to start the client.
-   * `query`: id, unique prefix, words of the title, or null for the newest one of the current folder's
-   * project.
+   * `query`: id, unique prefix, words of the title, or null for the newest one of the current
+   * folder's project.
    */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
   /**
