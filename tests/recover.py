@@ -489,13 +489,13 @@ def collect_group(entry, packs, json_group, files, budget):
         files[file].into[gen][segment.hash, segment.off + segment.len].append(segment)
 
 
-def is_safe(session, file):
+def is_safe(file):
     """Whether a file's name from the vault may be used as a path, on any system."""
     kind, _, rest = file.partition("/")
     parts = file.split("/")
     if not (kind in ("side", "tasks") and rest
             or kind == "file-history" and len(parts) == 2
-            or kind == "todos" and len(parts) == 2 and rest.startswith(session)
+            or kind == "todos" and len(parts) == 2 and rest.startswith("@")
             or kind == "legacy" and re.fullmatch(r"agent-[^/]*\.jsonl", rest)):
         return file == "transcript"
     reserved = r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])( *\..*)?"
@@ -509,7 +509,9 @@ def is_safe(session, file):
 def place(vault, session, file, taken):
     """Where a file goes below OUT_DIR/<session>; one with a refused name is kept under a hash."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", file).casefold())
-    if is_safe(session, file) and taken.setdefault(folded, file) == file:
+    if is_safe(file) and taken.setdefault(folded, file) == file:
+        if file.startswith("todos/"):
+            return file.replace("@", session)
         return f"{session}.jsonl" if file == "transcript" else file
     safe = "refused/" + hashlib.sha256(file.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     vault.report(session, NameRefused(f"{file[:200]!a} is kept as {safe}"))

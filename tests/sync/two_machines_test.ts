@@ -19,7 +19,7 @@ function turn(machine: SyncMachine, text: string, atMs: number): string {
     said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
 }
 
-Deno.test("what one machine pushes another pulls, byte for byte, with the time of the last activity", () =>
+Deno.test("what one machine pushes another pulls, byte for byte and with its time", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
     a.writeTranscript(ID, turn(a, "hello", T0));

@@ -201,7 +201,7 @@ def make():
     laptop.add(forked, [("transcript", "", one, three)], home)
     laptop.add(plain, [("transcript", "", one, two + three)], git)
     draft, final = b"[1,2,3]", b"[1,2]"
-    todos = f"todos/{plain}-agent-{plain}.json"
+    todos, shown = "todos/@-agent-@.json", f"todos/{plain}-agent-{plain}.json"
     laptop.add(plain, [(todos, "", b"", draft)], git, comp="none")
     laptop.add(plain, [("file-history/0123456789abcdef@v1", "", b"", b"")], git, comp="none")
     laptop.commit()
@@ -220,8 +220,8 @@ def make():
     return writer, {
         f"{plain}/{plain}.jsonl": one + two + three,
         f"{plain}/side/subagents/agent-a1.jsonl": two,
-        f"{plain}/{todos}": final,
-        f"{plain}/{todos}.gen-{sha(draft).hex()[:8]}": draft,
+        f"{plain}/{shown}": final,
+        f"{plain}/{shown}.gen-{sha(draft).hex()[:8]}": draft,
         f"{plain}/file-history/0123456789abcdef@v1": b"",
         f"{plain}/tasks/ünïcode.json": "{\"täsk\":1}\n".encode(),
         f"{plain}/legacy/agent-0a1b2c3d.jsonl": record(9, "old ") * 50,
