@@ -4,6 +4,7 @@
  */
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { sweepTemps } from "../sessions/write_back.ts";
 import type { PullResult } from "./api.ts";
 import { ProjectFinder } from "./projects.ts";
 import { keyOfProject, type PullPlan, PullPlanner, type PullScope } from "./pull_plan.ts";
@@ -33,7 +34,8 @@ export async function pullSessions(
   for (let round = 1;; round++) {
     const projects = new ProjectFinder(vault.context.platform, vault.index);
     const targets = await computeTargets(vault);
-    const plan = await new PullPlanner(vault, projects, scope).plan(targets);
+    const planner = new PullPlanner(vault, projects, scope);
+    const plan = await planner.plan(targets);
     if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !scope.dryRun) {
       await pushSessions(vault, sender, projects, {
         sessions: plan.pushFirst,
@@ -43,6 +45,8 @@ export async function pullSessions(
       });
       continue;
     }
+    const { fs, clock } = vault.context.platform;
+    if (!scope.dryRun) sweepTemps(fs, clock, planner.leftovers);
     const written = scope.dryRun
       ? dryRunOf(plan)
       : await writeAll(vault, targets.branches, plan.writes);

@@ -4,7 +4,7 @@
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { FileStat } from "../platform/types.ts";
-import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import { type Discovery, discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { liveSessions, looksLive } from "../sessions/live.ts";
@@ -68,6 +68,9 @@ interface Draft {
 
 /** Plans for one look at the local files. */
 export class PullPlanner {
+  /** Our own temporary files among the client's, which a crash may have left. */
+  readonly leftovers: Discovery["temps"];
+  readonly #slugLinks: Discovery["slugLinks"];
   readonly #vault: OpenVault;
   readonly #projects: ProjectFinder;
   readonly #scope: PullScope;
@@ -93,7 +96,10 @@ export class PullPlanner {
     this.#rows = vault.locals.all();
     this.#live = liveSessions(fs, host, vault.root);
     this.#cleanupDays = cleanupPeriodDays(fs, vault.root);
-    for (const session of discoverSessions(fs, vault.root).sessions) {
+    const discovery = discoverSessions(fs, vault.root);
+    this.leftovers = discovery.temps;
+    this.#slugLinks = discovery.slugLinks;
+    for (const session of discovery.sessions) {
       this.#local.set(session.id, [...(this.#local.get(session.id) ?? []), session]);
     }
   }
@@ -233,7 +239,9 @@ export class PullPlanner {
     const root = session.root === session.id ? null : this.#here(session.root);
     if (root !== null) return root.slug;
     const dir = project === null ? null : this.#dirOf(project, isAsked);
-    return dir === null ? null : slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
+    if (dir === null) return null;
+    const slug = slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
+    return this.#slugLinks.get(slug) ?? slug;
   }
 
   #dirOf(project: ProjectIdentity, isAsked: boolean): string | null {
