@@ -3,22 +3,22 @@ import { basename } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
+import { parseHookArgs, runHook } from "./cli/hook.ts";
 import { ClaudeSyncError } from "./errors.ts";
-import { nodePlatform } from "./platform/node.ts";
+import { nodeClock, nodePlatform } from "./platform/node.ts";
+import { nodeStdio, readInputSync } from "./platform/node_stdio.ts";
 
 /** What starts this program again: itself, or the runtime that runs it from its source. */
 function selfCommand(): [string, ...string[]] {
   const isRuntime = /^(deno|bun|node)(\.exe)?$/i.test(basename(process.execPath));
   if (!isRuntime) return [process.execPath];
-  return [process.execPath, "run", "-A", fileURLToPath(import.meta.url)];
+  return [process.execPath, "run", "--quiet", "-A", fileURLToPath(import.meta.url)];
 }
 
 /** Runs a hook without loading anything else; false when the arguments have another form. */
 async function runFastHook(args: readonly string[]): Promise<boolean> {
-  const { parseHookArgs, runHook } = await import("./cli/hook.ts");
   const hook = parseHookArgs(args);
   if (hook === null) return false;
-  const { readInputSync } = await import("./platform/node_stdio.ts");
   await runHook(hook.event, hook.profile, {
     platform: nodePlatform(),
     self: selfCommand(),
@@ -32,7 +32,9 @@ async function runFastHook(args: readonly string[]): Promise<boolean> {
 async function main(args: readonly string[]): Promise<void> {
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.umask(0o077);
-  if (args[0] === "hook" && args[1] !== "worker" && await runFastHook(args)) return;
+  if (await runFastHook(args)) process.exit(0);
+  // The hook that started us is still on its way out, and the user waits for it, not for us.
+  if (args[0] === "hook" && args[2] === "push") await nodeClock().sleep(100);
   const interrupted = new AbortController();
   const onSignal = () => {
     if (interrupted.signal.aborted) process.exit(130);
@@ -41,7 +43,6 @@ async function main(args: readonly string[]): Promise<void> {
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, onSignal);
   const { runCli } = await import("./cli/run.ts");
-  const { nodeStdio } = await import("./platform/node_stdio.ts");
   process.exit(
     await runCli(args, {
       platform: nodePlatform(),

@@ -16,6 +16,8 @@ export interface Answer {
   readonly talk?: readonly string[];
   /** Why the exit code is not 0, when the command still has something to show. */
   readonly failure?: ErrorReport;
+  /** True when `data` says already what the failure says: then only `--json` and the exit code tell it. */
+  readonly isExplained?: boolean;
   /** Exit code without a failure of ours (the client's own after `resume`); 0 unless given. */
   readonly exit?: number;
 }

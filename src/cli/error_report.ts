@@ -1,4 +1,5 @@
 /** What every failure means for the user: exit code, general hint, and how it is shown. */
+import { errnoOf } from "../base/errno.ts";
 import { ClaudeSyncError, type ErrorCode } from "../errors.ts";
 import { terminalText } from "./terminal_text.ts";
 
@@ -177,11 +178,16 @@ function bugReport(thrown: unknown): ErrorReport {
   };
 }
 
+/**
+ * Only our own sentences and those of the operating system: a parser's message quotes what it read,
+ * which may be a secret.
+ */
 function causesOf(error: Error): string[] {
   const why: string[] = [];
   let cause: unknown = error.cause;
-  while (cause instanceof Error && why.length < CAUSES_MAX) {
-    if (!error.message.includes(cause.message)) why.push(safe(cause.message));
+  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; depth++) {
+    const isSpeakable = cause instanceof ClaudeSyncError || errnoOf(cause) !== null;
+    if (isSpeakable && !error.message.includes(cause.message)) why.push(safe(cause.message));
     cause = cause.cause;
   }
   return why;
@@ -211,7 +217,9 @@ export function errorLines(report: ErrorReport, isVerbose: boolean): string[] {
 
 /** Sentence case after `error:` looks wrong, unless the sentence begins with a name. */
 function lowerFirst(message: string): string {
-  return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
+  return /^[A-Z][a-z ]/.test(message)
+    ? message.charAt(0).toLowerCase() + message.slice(1)
+    : message;
 }
 
 /** The `error` field of a command's JSON answer. */

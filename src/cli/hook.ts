@@ -173,7 +173,7 @@ function tellNotice({ platform: { fs }, out }: HookWorld, home: string): void {
   const message = value.message
     .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\u{fffd}")
     .slice(0, NOTICE_CHARS_MAX);
-  out(JSON.stringify({ systemMessage: `claude-sync: ${message}` }));
+  out(JSON.stringify({ systemMessage: message }));
 }
 
 async function startWorker(

@@ -55,7 +55,9 @@ export function printAnswer(streams: Streams, style: OutputStyle, answer: Answer
   }
   for (const line of answer.data ?? []) streams.out(line);
   if (!style.quiet) { for (const line of answer.result ?? []) streams.out(line); }
-  if (answer.failure !== undefined) printError(streams, style, answer.failure);
+  if (answer.failure !== undefined && answer.isExplained !== true) {
+    printError(streams, style, answer.failure);
+  }
   return exit;
 }
 

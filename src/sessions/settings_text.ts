@@ -35,8 +35,9 @@ const SCALAR = /"(?:[^"\\]|\\.)*"|[^\s,\]}]+/y;
 export function parseJsonText(text: string): JsonNode {
   try {
     JSON.parse(text);
-  } catch (cause) {
-    throw new ClaudeSyncError("malformed-file", "The text is not JSON", { cause });
+  } catch (_syntax) {
+    // The engine's message quotes the text, which may hold tokens.
+    throw new ClaudeSyncError("malformed-file", "The text is not JSON");
   }
   return new Scanner(text).document();
 }

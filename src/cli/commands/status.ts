@@ -15,7 +15,7 @@ export async function status(deps: CommandDeps): Promise<Answer> {
   if (report.verdict !== "not-set-up") data.push("", ...detailLines(report));
   const missing = missingOf(report);
   if (missing === null) return { json: { ...report }, data };
-  return { json: { ...report }, data, failure: reportOf(missing) };
+  return { json: { ...report }, data, failure: reportOf(missing), isExplained: true };
 }
 
 function missingOf(report: StatusReport): ClaudeSyncError | null {

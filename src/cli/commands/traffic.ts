@@ -71,7 +71,9 @@ export function pullLines(result: PullResult, os: Host["os"]): string[] {
         `${bytesText(bytes.written)} in ${countText(requests, "request")}  (${durationText(ms)})`,
     );
   } else if (result.failures.length === 0) {
-    lines.push(`Nothing to pull: this machine is up to date.  ${cost(result)}`);
+    const isComplete = result.unplaced === 0 && result.waiting === 0;
+    const state = isComplete ? "this machine is up to date" : "no news that can be placed now";
+    lines.push(`Nothing to pull: ${state}.  ${cost(result)}`);
   }
   return [...lines, ...pullRemarks(result, os)];
 }

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import * as nodeFs from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { isClaudeSyncError } from "../../src/errors.ts";
+import { nodePlatform } from "../../src/platform/node.ts";
+import {
+  addHooks,
+  applySettingsChange,
+  hookEntries,
+  isOwnCommand,
+  planSettingsChange,
+  removeHooks,
+} from "../../src/sessions/settings.ts";
+import { parseJsonText } from "../../src/sessions/settings_text.ts";
+
+const ENTRIES = hookEntries("linux", ["/opt/it's here/claude-sync"], null);
+const END = "'/opt/it'\\''s here/claude-sync' hook session-end";
+
+const isWindows = nodePlatform().host.os === "windows";
+
+function hookList(text: string, event: string): unknown[] {
+  return JSON.parse(text).hooks[event];
+}
+
+Deno.test("hookEntries quotes the program for the system's shell", () => {
+  assert.equal(ENTRIES.find(({ event }) => event === "SessionEnd")?.command, END);
+  const windows = hookEntries("windows", ["C:\\Program Files\\cs\\claude-sync.exe"], "work");
+  assert.equal(
+    windows[0]?.command,
+    `"C:/Program Files/cs/claude-sync.exe" hook session-start --profile "work"`,
+  );
+  const source = hookEntries("linux", ["/bin/deno", "run", "-A", "/x/src/main.ts"], null);
+  assert.equal(source[0]?.command, "'/bin/deno' 'run' '-A' '/x/src/main.ts' hook session-start");
+  for (const { command } of [...ENTRIES, ...windows, ...source]) {
+    assert.ok(isOwnCommand(command), command);
+  }
+});
+
+Deno.test("isOwnCommand knows old entries and leaves others alone", () => {
+  const own = [
+    "claude-sync push --session $CLAUDE_SESSION_ID",
+    `claude-sync push --session "$CLAUDE_SESSION_ID"`,
+    "npx claude-sync push --session ${CLAUDE_SESSION_ID}",
+    "/usr/local/bin/claude-sync hook session-end",
+    "claude-sync hook stop",
+    "'/a b/claude-sync' hook stop --profile 'x'",
+  ];
+  const others = [
+    "",
+    "say bye",
+    "claude-sync push",
+    "claude-sync push --session abc",
+    "other-tool hook stop",
+    "claude-sync hook stop && rm -rf x",
+    "echo claude-sync hook stop; true",
+    "claude-sync-notify.sh | cat",
+    "/opt/claude-sync/bin/other hook stop",
+  ];
+  for (const command of own) assert.ok(isOwnCommand(command), command);
+  for (const command of others) assert.ok(!isOwnCommand(command), command);
+});
+
+Deno.test("isOwnCommand answers at once for hostile commands", () => {
+  const started = performance.now();
+  isOwnCommand(`${"'a' ".repeat(5000)}!`);
+  isOwnCommand(`${"a ".repeat(20_000)}hook`);
+  assert.ok(performance.now() - started < 1000);
+});
+
+Deno.test("addHooks makes a settings file when there is none", () => {
+  const text = addHooks(null, ENTRIES);
+  assert.deepEqual(hookList(text, "SessionEnd"), [
+    { hooks: [{ type: "command", command: END, timeout: 20 }] },
+  ]);
+  assert.deepEqual(Object.keys(JSON.parse(text).hooks), ["SessionStart", "SessionEnd", "Stop"]);
+  assert.equal(removeHooks(text), "{}\n");
+});
+
+Deno.test("addHooks keeps layout, order, odd numbers, line ends and BOM", () => {
+  const texts = [
+    `{\n\t"b": 1e400,\n\t"10": [1,  2],\n\t"a": 12345678901234567890\n}\n`,
+    `\u{feff}{\r\n    "hooks": {\r\n        "Stop": [ {"hooks": []} ]\r\n    }\r\n}`,
+    `{"model":"opus"}`,
+    `{ "hooks": { "SessionEnd": [ { "matcher": "clear", "hooks": [ { "type": "command", "command": "x" } ] } ] } }`,
+    `{\n  "hooks": {\n    "PreToolUse": []\n  },\n  "z": null\n}\n\n`,
+  ];
+  for (const text of texts) {
+    const installed = addHooks(text, ENTRIES);
+    assert.notEqual(installed, text);
+    assert.equal(addHooks(installed, ENTRIES), installed, "the second time nothing changes");
+    assert.equal(removeHooks(installed), text);
+    if (text.includes("\r\n")) assert.ok(!/[^\r]\n/.test(installed));
+  }
+});
+
+Deno.test("addHooks replaces old entries where they stand", () => {
+  const old = JSON.stringify({
+    hooks: {
+      SessionEnd: [{
+        matcher: "other",
+        hooks: [
+          { type: "command", command: "first" },
+          { type: "command", command: "claude-sync push --session $CLAUDE_SESSION_ID" },
+          { type: "command", command: "claude-sync hook session-end", timeout: 3 },
+        ],
+      }],
+      PreCompact: [{ hooks: [{ type: "command", command: "claude-sync hook stop" }] }],
+    },
+  });
+  const text = addHooks(old, ENTRIES);
+  assert.deepEqual(hookList(text, "SessionEnd"), [{
+    matcher: "other",
+    hooks: [
+      { type: "command", command: "first" },
+      { type: "command", command: END, timeout: 20 },
+    ],
+  }]);
+  assert.equal(JSON.parse(text).hooks.PreCompact, undefined);
+  assert.deepEqual(JSON.parse(removeHooks(text)), {
+    hooks: { SessionEnd: [{ matcher: "other", hooks: [{ type: "command", command: "first" }] }] },
+  });
+});
+
+const GROUP = fc.oneof(
+  fc.json().map((text): unknown => JSON.parse(text)),
+  fc.record({
+    matcher: fc.string(),
+    hooks: fc.array(fc.record({ type: fc.constant("command"), command: fc.string() })),
+  }, { requiredKeys: [] }),
+);
+const EVENT = fc.constantFrom("SessionStart", "SessionEnd", "Stop", "PreToolUse", "__proto__");
+const SETTINGS = fc.tuple(
+  fc.dictionary(fc.string(), fc.jsonValue()),
+  fc.option(fc.array(fc.tuple(EVENT, fc.array(GROUP, { maxLength: 3 })), { maxLength: 4 })),
+  fc.constantFrom(undefined, 2, "\t"),
+).map(([others, events, indent]) => {
+  const { hooks: _unwanted, ...rest } = others;
+  const hooks = events === null ? {} : { hooks: Object.fromEntries(events) };
+  return JSON.stringify({ ...rest, ...hooks }, null, indent);
+});
+
+Deno.test("removeHooks undoes addHooks for any settings", () => {
+  fc.assert(fc.property(SETTINGS, (text) => {
+    const installed = addHooks(text, ENTRIES);
+    const value = JSON.parse(installed);
+    for (const { event, command } of ENTRIES) {
+      const commands = value.hooks[event].flatMap((group: { hooks?: { command: string }[] }) =>
+        Array.isArray(group?.hooks) ? group.hooks.map((hook) => hook?.command) : []
+      );
+      assert.equal(commands.filter((found: string) => found === command).length, 1);
+    }
+    assert.equal(addHooks(installed, ENTRIES), installed);
+    assert.deepEqual(JSON.parse(removeHooks(installed)), JSON.parse(text));
+    assert.equal(removeHooks(text), text, "without our hooks there is nothing to remove");
+  }));
+});
+
+Deno.test("addHooks refuses what it does not understand", () => {
+  const wrong = [
+    "",
+    "{",
+    "{} x",
+    "[]",
+    "null",
+    `{"hooks":1}`,
+    `{"hooks":[]}`,
+    `{"hooks":{"Stop":{}}}`,
+    "// c\n{}",
+  ];
+  for (const text of wrong) {
+    assert.throws(
+      () => addHooks(text, ENTRIES),
+      (error: unknown) => isClaudeSyncError(error, "malformed-file"),
+      text,
+    );
+  }
+});
+
+Deno.test("parseJsonText takes 200 levels and refuses 201", () => {
+  const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+  assert.equal(parseJsonText(nested(200)).kind, "array");
+  assert.throws(
+    () => parseJsonText(nested(202)),
+    (error: unknown) => isClaudeSyncError(error, "malformed-file"),
+  );
+});
+
+function withFolder(run: (folder: string) => void): void {
+  const folder = nodeFs.mkdtempSync(join(Deno.makeTempDirSync(), "settings-"));
+  try {
+    run(folder);
+  } finally {
+    nodeFs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const install = (text: string | null) => addHooks(text, ENTRIES);
+
+Deno.test({
+  name: "applySettingsChange writes through a link, keeps the mode and a copy",
+  ignore: isWindows,
+  fn: () =>
+    withFolder((folder) => {
+      const real = join(folder, "dotfiles.json");
+      const path = join(folder, "settings.json");
+      nodeFs.writeFileSync(real, `{"a":1}`, { mode: 0o640 });
+      nodeFs.chmodSync(real, 0o640);
+      nodeFs.symlinkSync(real, path);
+      const platform = nodePlatform();
+      const change = planSettingsChange(platform, path, install);
+      assert.ok(change !== null);
+      assert.equal(nodeFs.readFileSync(real, "utf8"), `{"a":1}`, "a plan writes nothing");
+      const backup = applySettingsChange(platform, change);
+      assert.ok(nodeFs.lstatSync(path).isSymbolicLink());
+      assert.equal(nodeFs.statSync(real).mode & 0o777, 0o640);
+      assert.equal(JSON.parse(nodeFs.readFileSync(real, "utf8")).a, 1);
+      assert.ok(backup?.startsWith(`${path}.bak-`));
+      assert.equal(nodeFs.readFileSync(backup ?? "", "utf8"), `{"a":1}`);
+      assert.equal(planSettingsChange(platform, path, install), null);
+      const back = planSettingsChange(platform, path, (text) => removeHooks(text ?? ""));
+      assert.ok(back !== null);
+      assert.notEqual(applySettingsChange(platform, back), backup, "no backup is overwritten");
+      assert.equal(nodeFs.readFileSync(real, "utf8"), `{"a":1}`);
+    }),
+});
+
+Deno.test({
+  name: "planSettingsChange refuses a link to nothing and a file that is no JSON",
+  ignore: isWindows,
+  fn: () =>
+    withFolder((folder) => {
+      const platform = nodePlatform();
+      const dangling = join(folder, "settings.json");
+      nodeFs.symlinkSync(join(folder, "gone"), dangling);
+      assert.throws(
+        () => planSettingsChange(platform, dangling, install),
+        (error: unknown) => isClaudeSyncError(error, "unsafe-file"),
+      );
+      const broken = join(folder, "broken.json");
+      nodeFs.writeFileSync(broken, `{"token": "s3cret",}`);
+      assert.throws(
+        () => planSettingsChange(platform, broken, install),
+        (error: unknown) =>
+          isClaudeSyncError(error, "malformed-file") &&
+          !JSON.stringify([error.message, String(error.cause)]).includes("s3cret"),
+      );
+      const latin1 = join(folder, "latin1.json");
+      nodeFs.writeFileSync(latin1, Uint8Array.of(0x22, 0xe9, 0x22));
+      assert.throws(
+        () => planSettingsChange(platform, latin1, install),
+        (error: unknown) => isClaudeSyncError(error, "malformed-file"),
+      );
+    }),
+});
