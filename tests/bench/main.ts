@@ -1,0 +1,75 @@
+/**
+ * Measures the compiled program. Prints numbers and the targets beside them; no number fails a run.
+ *
+ *     deno task bench                     everything but what takes minutes
+ *     deno task bench start-up            size, start-up time, syncs with nothing to do
+ *     deno task bench delta               100 kB more in a session of 50 MB
+ *     deno task bench first [--large]     first push and pull, beside other tools
+ *     deno task bench requests            how often the store is asked
+ *
+ * `--rounds N` repeats small things N times. `--program PATH` measures a program that is there
+ * already. `CLAUDE_SYNC_BENCH_DIR` says where the throw-away homes are made.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { benchDelta } from "./delta.ts";
+import { compileEmptyProgram } from "./empty_program.ts";
+import { benchFirst } from "./first.ts";
+import { benchRequests } from "./requests.ts";
+import { benchStartUp } from "./start_up.ts";
+import { type BenchWorld, inFreshFolder } from "./world.ts";
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const ROUNDS = 15;
+
+const BENCHES: ReadonlyMap<string, (world: BenchWorld) => Promise<void>> = new Map([
+  ["start-up", benchStartUp],
+  ["delta", benchDelta],
+  ["first", benchFirst],
+  ["requests", benchRequests],
+]);
+
+function build(outdir: string): string {
+  const args = ["run", "-A", join(ROOT, "build.ts"), "--outdir", outdir];
+  const run = spawnSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  if (run.status !== 0) throw new Error("the build failed");
+  return join(outdir, process.platform === "win32" ? "claude-sync.exe" : "claude-sync");
+}
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      large: { type: "boolean", default: false },
+      rounds: { type: "string", default: String(ROUNDS) },
+      program: { type: "string" },
+    },
+  });
+  const names = positionals.length === 0 ? [...BENCHES.keys()] : positionals;
+  const unknown = names.find((name) => !BENCHES.has(name));
+  const rounds = Number(values.rounds);
+  if (unknown !== undefined || !(Number.isInteger(rounds) && rounds > 0)) {
+    console.error(`usage: bench [${[...BENCHES.keys()].join("|")}] [--large] [--rounds N]`);
+    return 2;
+  }
+  await inFreshFolder(async (dir) => {
+    const program = values.program === undefined ? build(dir) : resolve(values.program);
+    const emptyProgram = compileEmptyProgram(ROOT, dir);
+    for (const name of names) {
+      const own = join(dir, name);
+      mkdirSync(own);
+      console.log(`\n${name}`);
+      const { large } = values;
+      const world = { program, emptyProgram, dir: own, rounds, large, print: console.log };
+      await BENCHES.get(name)!(world);
+    }
+  });
+  return 0;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
