@@ -11,13 +11,14 @@ export interface Project {
 }
 
 const STEMS = (
-  "ack ban cor dal eft fir gol hum ink jot kel lum mar nib opt par quo rel sig tor urn vex wid yar zen"
+  "ack ban cor dal eft fir gol hum ink jot kel lum mar nib opt par quo rel sig tor urn vex wid yar"
 ).split(" ");
 const PLAIN = (
-  "the of and to a in is that it was for on are as with they be at one have this from or had by but " +
-  "what some we can out other were all there when up use your how said an each she which do their " +
-  "time if will way about many then them write would like so these long make thing see him two has " +
-  "look more day could go come did number sound no most people my over know water than call first"
+  "the of and to a in is that it was for on are as with they be at one have this from " +
+  "or had by but what some we can out other were all there when up use your how said " +
+  "an each she which do their time if will way about many then them write would like " +
+  "so these long make thing see him two has look more day could go come did number " +
+  "sound no most people my over know water than call first"
 ).split(" ");
 
 function word(choices: Choices): string {

@@ -1,7 +1,7 @@
 /**
  * A made-up Claude Code folder of a chosen size, shaped as real ones are: most sessions small and a
- * few huge, source files quoted again and again, images and signatures that do not compress. Nothing
- * in it comes from a real conversation.
+ * few huge, source files quoted again and again, images and signatures that do not compress.
+ * Nothing in it comes from a real conversation.
  */
 import { appendFileSync, closeSync, mkdirSync, openSync, statSync, utimesSync } from "node:fs";
 import { writeFileSync, writeSync } from "node:fs";
