@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { speakOn } from "./conversation.ts";
 import type { Machine } from "./machine.ts";
 import { says, type Transcript } from "./transcript.ts";
-import { clientTest, MACHINE_B } from "./world.ts";
+import { clientTest, MACHINE_A, MACHINE_B } from "./world.ts";
 
 /** Rounds of pulling and pushing in which two machines must have come to the same. */
 const ROUNDS_LIMIT = 3;
@@ -42,11 +43,11 @@ for (const order of ["A then B", "B then A"] as const) {
 
 clientTest("the picker shows both continuations of a session", {}, async (world) => {
   const { a, b } = world;
-  const sessionId = await speak(a, [], "shared start");
+  const sessionId = await speakOn(a, [], "shared start");
   await world.arrives(sessionId, a, b);
   const alone = ["--settings", '{"disableAllHooks":true}', "--resume", sessionId];
-  await speak(a, alone, "left turn");
-  await speak(b, alone, "right turn");
+  await speakOn(a, alone, "left turn");
+  await speakOn(b, alone, "right turn");
   await converge([a, b]);
   const picker = await b.openClaude("--resume");
   await picker.shows(/left turn/);
@@ -58,7 +59,7 @@ clientTest("the picker shows both continuations of a session", {}, async (world)
 
 clientTest("a session open on A is left alone until the client ends", {}, async (world) => {
   const { a, b } = world;
-  const sessionId = await speak(a, [], "A stays here");
+  const sessionId = await speakOn(a, [], "A stays here");
   await world.arrives(sessionId, a, b);
   const open = await a.openClaude("--resume", sessionId);
   await open.shows(/Heard: A stays here/);
@@ -74,6 +75,49 @@ clientTest("a session open on A is left alone until the client ends", {}, async 
   await a.claude("--resume", sessionId, "what did B say?");
   const shown = a.shownBefore("what did B say?").map(({ text }) => text);
   assert.ok(shown.includes("Heard: meanwhile on B"), shown.join(" | "));
+});
+
+clientTest("a turn spoken to an outdated view becomes a session of its own", {}, async (world) => {
+  const { a, b } = world;
+  const sessionId = await speakOn(a, [], "common");
+  await world.arrives(sessionId, a, b);
+  const open = await a.openClaude("--resume", sessionId);
+  await open.shows(/Heard: common/);
+  await speakOn(b, ["--resume", sessionId], "on B meanwhile");
+  await b.allPushed();
+  await open.type("on A, not knowing");
+  await open.shows(/Heard: on A, not knowing/);
+  await open.type("/exit");
+  await open.ended();
+  await converge([a, b]);
+  const title = `common (from ${MACHINE_A})`;
+  for (const machine of [a, b]) {
+    assert.ok(says(await machine.transcript(sessionId), "Heard: on B meanwhile"));
+    const { sessions } = await machine.syncJson("list") as { sessions: { title: string }[] };
+    assert.deepEqual(sessions.map((session) => session.title).sort(), ["common", title]);
+  }
+  const picker = await b.openClaude("--resume");
+  await picker.shows(new RegExp(title.replace(/[()]/g, "\\$&")));
+  await picker.press("Enter");
+  await picker.shows(/Heard: on A, not knowing/);
+  await picker.close();
+});
+
+clientTest("pull names the session that it made of a continuation", {}, async (world) => {
+  const { a, b } = world;
+  await a.claude("one beginning");
+  const { sessionId } = await a.onlySession();
+  await world.arrives(sessionId, a, b);
+  const alone = ["--settings", '{"disableAllHooks":true}', "--resume", sessionId];
+  await a.claude(...alone, "A's end");
+  await b.claude(...alone, "B's end");
+  await a.sync("push");
+  const answer = await b.syncJson("pull");
+  assert.equal(answer["branches"], 1);
+  const [made] = answer["branchSessions"] as { id: string; of: string; title: string }[];
+  assert.equal(made?.of, sessionId);
+  assert.equal(made?.title, `one beginning (from ${MACHINE_B})`);
+  assert.ok(says(await b.transcript(made.id), "Heard: B's end"));
 });
 
 /** Pulls and pushes in turn until both machines have the same transcripts, byte for byte. */
@@ -97,17 +141,4 @@ function assertNothingLost(before: readonly Transcript[], after: readonly Transc
       if (uuid !== undefined) assert.ok(kept.has(uuid), `the ${type} record ${uuid} is gone`);
     }
   }
-}
-
-/** Says one thing in the interactive client and leaves; returns the session's id. */
-async function speak(machine: Machine, args: readonly string[], prompt: string): Promise<string> {
-  const terminal = await machine.openClaude(...args);
-  await terminal.shows(/^❯/m);
-  await terminal.type(prompt);
-  await terminal.shows(new RegExp(`Heard: ${prompt}`));
-  await terminal.type("/exit");
-  await terminal.ended();
-  const spoken = (await machine.transcripts()).filter((transcript) => says(transcript, prompt));
-  assert.equal(spoken.length, 1, `"${prompt}" is in one session`);
-  return spoken[0]!.sessionId;
 }

@@ -30,6 +30,29 @@ for (const version of [EARLIER, OLDEST]) {
     assert.ok(shown.includes("Heard: by id, long after"), shown.join(" | "));
   });
 
+  clientTest(`status knows when all of ${version} is in the vault`, { version }, async (world) => {
+    await world.a.claude("nothing left to send");
+    // At a resume the oldest client also leaves an empty transcript of its own warm-up.
+    await world.a.claude("-c", "and still nothing left");
+    await world.a.allPushed();
+  });
+
+  clientTest(
+    `a session goes back and forth between ${version} and ${CURRENT}`,
+    {},
+    async (world) => {
+      await world.b.useClient(await world.clientOf(version));
+      await world.a.claude("first, new");
+      const { sessionId } = await world.a.onlySession();
+      await world.arrives(sessionId, world.a, world.b);
+      await world.b.claude("--resume", sessionId, "second, old");
+      await world.arrives(sessionId, world.b, world.a);
+      await world.a.claude("--resume", sessionId, "third, new");
+      const prompts = world.a.shownBefore("third, new").filter(({ role }) => role === "user");
+      assert.deepEqual(prompts.map(({ text }) => text), ["first, new", "second, old"]);
+    },
+  );
+
   clientTest(`install keeps the user's own hooks alive in ${version}`, {
     version,
   }, async (world) => {

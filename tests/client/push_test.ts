@@ -17,6 +17,14 @@ clientTest("SessionEnd pushes the session when `claude -p` ends", {}, async (wor
   assert.ok(says(arrived, "Heard: the parcel is PURPLE"));
 });
 
+clientTest("install without --global serves the project it is run in", {}, async (world) => {
+  await world.a.sync("uninstall", "--global");
+  await world.a.sync("install");
+  await world.a.claude("only in this project");
+  const { sessionId } = await world.a.onlySession();
+  await world.arrives(sessionId, world.a, world.b);
+});
+
 clientTest("hooks print nothing and add nothing to the model's context", {}, async (world) => {
   const first = await world.a.claude("quiet please");
   const { sessionId } = await world.a.onlySession();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { speakOn } from "./conversation.ts";
 import { says } from "./transcript.ts";
 import { until } from "./until.ts";
 import { clientTest, type World } from "./world.ts";
@@ -28,13 +29,7 @@ clientTest("claude --resume takes the same id on both machines, both ways", {}, 
 });
 
 clientTest("the picker lists and opens A's session on B", {}, async (world) => {
-  const onA = await world.a.openClaude();
-  await onA.shows(/^❯/m);
-  await onA.type("the dog is called Rex");
-  await onA.shows(/Heard: the dog is called Rex/);
-  await onA.type("/exit");
-  await onA.ended();
-  const { sessionId } = await world.a.onlySession();
+  const sessionId = await speakOn(world.a, [], "the dog is called Rex");
   await world.arrives(sessionId, world.a, world.b);
 
   const onB = await world.b.openClaude("--resume");
@@ -66,6 +61,22 @@ clientTest("the shell function pulls before the client starts", {}, async (world
   assert.equal(stderr, "");
   assert.equal(world.b.shownBefore("and here?")[0]?.text, "pulled by the shell");
   await world.b.transcript(sessionId);
+});
+
+clientTest("the shell function works in an interactive shell", {}, async (world) => {
+  await speakOn(world.a, [], "typed on A");
+  await world.a.allPushed();
+  const shell = await world.b.openTerminal("bash", "--norc");
+  await shell.shows(/[#$]$/m);
+  await shell.type('eval "$(claude-sync shell-init bash)"; echo loaded');
+  await shell.shows(/^loaded/m);
+  await shell.type("claude -c");
+  await shell.shows(/Heard: typed on A/);
+  await shell.type("/exit");
+  await shell.shows(/claude --resume \S+\n.*[#$]$/);
+  await shell.type("exit");
+  const { screen } = await shell.ended();
+  assert.ok(!/pull/i.test(screen.replace(/^.*eval.*$/m, "")), screen);
 });
 
 clientTest("the shell function hands arguments and exit codes through", {}, async (world) => {

@@ -98,7 +98,7 @@ export class Terminal {
   async type(line: string): Promise<void> {
     await this.#server.command(["send-keys", "-t", this.#name, "-l", "--", line]);
     const typed = line.slice(0, 40).replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-    await this.shows(new RegExp(`[❯>$].?${typed}`));
+    await this.shows(new RegExp(`[❯>$#].?${typed}`));
     await this.press("Enter");
   }
 
