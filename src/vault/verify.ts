@@ -3,11 +3,12 @@
  * claim met, every named pack present. Reports what is wrong instead of stopping at the first
  * thing, and is the oracle of the tests.
  */
-import { type Bytes, fromHex } from "../base/bytes.ts";
+import { type Bytes, fromHex, toHex } from "../base/bytes.ts";
 import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
-import { groupByLog, type KnownLog, type ListedEntry, planLogRead } from "./log_plan.ts";
+import { groupByLog, type KnownLog, type ListedEntry, type LogMark } from "./log_plan.ts";
+import { planLogRead } from "./log_plan.ts";
 import type { EntryOpener, VerifiedEntry } from "./log_reader.ts";
 import { readEntry, unmetClaims } from "./log_reader.ts";
 import { HEADER_NAME, parsePackName } from "./names.ts";
@@ -59,7 +60,8 @@ export async function checkLogs(
   const entries: VerifiedEntry[] = [];
   let readBytes = 0;
   for (const log of logs.values()) {
-    for (const entry of await checkLog(opener, log, problems)) {
+    const mark = marks.get(log[0]!.tag)?.mark ?? null;
+    for (const entry of await checkLog(opener, log, mark, problems)) {
       entries.push(entry);
       readBytes += entry.sizeBytes;
     }
@@ -89,14 +91,14 @@ async function checkHeader(
 ): Promise<void> {
   const wrong = (code: string, message: string) =>
     problems.push({ objectName: HEADER_NAME, code, message });
-  const bytes = await opener.store.get(HEADER_NAME, { signal: opener.signal });
-  if (bytes === null) return void wrong("incomplete", "The vault's header is missing");
   try {
-    const { vaultId } = decodeHeader(bytes);
-    const same = vaultId.every((byte, i) => byte === fromHex(expectedVaultId)?.[i]);
-    if (!same) wrong("damaged", "The header is another vault's");
+    const bytes = await opener.store.get(HEADER_NAME, { signal: opener.signal });
+    if (bytes === null) return void wrong("incomplete", "The vault's header is missing");
+    const { vaultId, kid } = decodeHeader(bytes);
+    if (toHex(vaultId) !== expectedVaultId) wrong("damaged", "The header is another vault's");
+    else if (toHex(kid) !== opener.epoch.kidHex) wrong("damaged", "The header names another key");
   } catch (error) {
-    if (!isClaudeSyncError(error)) throw error;
+    if (!isProblem(error) && !isClaudeSyncError(error, "malformed-file")) throw error;
     wrong("damaged", error.message);
   }
 }
@@ -104,10 +106,12 @@ async function checkHeader(
 async function checkLog(
   opener: EntryOpener,
   log: readonly ListedEntry[],
+  mark: LogMark | null,
   problems: Problem[],
 ): Promise<VerifiedEntry[]> {
   const verified: VerifiedEntry[] = [];
   let signPublic: Bytes | null = null;
+  let machine: string | null = null;
   let previous: VerifiedEntry | null = null;
   for (const listed of log) {
     opener.signal.throwIfAborted();
@@ -124,9 +128,17 @@ async function checkLog(
       continue;
     }
     const expectedPrev: string | null = listed.seq === 1 ? "0".repeat(64) : previous?.hash ?? null;
-    if (expectedPrev !== null && entry.body.prev !== expectedPrev) {
+    const isOthers = machine !== null && entry.body.machine !== machine;
+    if (isOthers || (expectedPrev !== null && entry.body.prev !== expectedPrev)) {
       const message = "The entry does not continue its log";
       problems.push({ objectName: listed.name, code: "damaged", message });
+    }
+    if (isOthers) continue;
+    machine = entry.body.machine;
+    // The name has eight digits of the hash, and a log's owner could find a second entry for them.
+    if (mark?.seq === listed.seq && mark.hash !== entry.hash) {
+      const message = "The entry is not the one this machine has read before";
+      problems.push({ objectName: listed.name, code: "forked", message });
     }
     const [first] = entry.body.ops;
     if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
