@@ -27,14 +27,16 @@ export async function runHookWorker(context: SyncContext, kind: "push" | "sync")
     const queued = queuedSessions(context);
     await waitUntilQuiet(context, queued.map(({ session }) => session));
     const request = { sessions: [], all: false, dryRun: false };
-    if (kind === "push") {
-      const result = await runPush(context, request, caller);
-      if (result.failed === 0) forget(context, queued);
+    const push = kind === "push"
+      ? await runPush(context, request, caller)
+      : (await runSync(context, request, caller)).push;
+    const [failure] = push.failures;
+    if (failure === undefined) {
+      forget(context, queued);
+      withdrawNotice(context);
     } else {
-      const result = await runSync(context, request, caller);
-      if (result.push.failed === 0) forget(context, queued);
+      leaveNotice(context, saying(`${push.failed} of ${push.sessions} sessions not saved`));
     }
-    withdrawNotice(context);
   } catch (error) {
     notice(context, error);
   }
@@ -45,12 +47,16 @@ function notice(context: SyncContext, error: unknown): void {
   if (isClaudeSyncError(error, "busy", "interrupted")) return;
   const message = isClaudeSyncError(error) ? error.message : "unexpected failure";
   try {
-    leaveNotice(context, `claude-sync could not sync: ${message}. See: claude-sync status`);
+    leaveNotice(context, saying(message));
   } catch (cause) {
     // With the disk full or read-only there is no place left to say it; `runs.json` has the failure
     // if it could.
     if (!isClaudeSyncError(cause)) throw cause;
   }
+}
+
+function saying(what: string): string {
+  return `claude-sync could not sync: ${what}. See: claude-sync status`;
 }
 
 interface Queued {
