@@ -105,24 +105,27 @@ interface ContentBlock {
 
 function turnOf(message: Message): Turn[] {
   if (message.role !== "user" && message.role !== "assistant") return [];
-  const text = spokenText(message);
+  const text = spokenTexts(message).join("\n");
   return text === "" ? [] : [{ role: message.role, text }];
 }
 
-/** The text of a message without the reminders that the client wraps around it. */
-function spokenText(message: Message): string {
+/** The texts of a message without the reminders that the client wraps around them. */
+function spokenTexts(message: Message): string[] {
   const blocks = typeof message.content === "string"
     ? [{ type: "text", text: message.content }]
     : message.content;
-  const texts = blocks.filter((block) => block.type === "text").map((block) => block.text ?? "");
-  return texts.join("\n").replace(/<system-reminder>[^]*?<\/system-reminder>/g, "").trim();
+  return blocks
+    .map((block) => block.type === "text" ? block.text ?? "" : "")
+    .map((text) => text.replace(/<system-reminder>[^]*?<\/system-reminder>/g, "").trim())
+    .filter((text) => text !== "");
 }
 
 function answerTo(messages: readonly Message[]): Answer {
   const asked = messages.findLastIndex((message) =>
-    message.role === "user" && spokenText(message) !== "" && !holdsToolResult(message)
+    message.role === "user" && spokenTexts(message).length > 0 && !holdsToolResult(message)
   );
-  const prompt = asked < 0 ? "" : spokenText(messages[asked]!);
+  // What the client notes of its own commands stands before what the person has typed.
+  const prompt = asked < 0 ? "" : spokenTexts(messages[asked]!).at(-1) ?? "";
   if (prompt.includes("[[hold]]")) return { kind: "hold", blocks: [] };
   const calls = [...prompt.matchAll(/\[\[tool (\w+) (\{[^]*?\})\]\]/g)];
   const called = messages.slice(asked + 1).filter((message) => message.role === "assistant").length;

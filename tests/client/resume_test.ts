@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { speakOn } from "./conversation.ts";
 import { says } from "./transcript.ts";
 import { until } from "./until.ts";
@@ -110,32 +108,6 @@ clientTest(
     await terminal.ended();
   },
 );
-
-clientTest("what a tool left beside the transcript is on B too", {}, async (world) => {
-  const bash = `[[tool Bash {"command":"seq 1 20000"}]]`;
-  await world.a.claude("--allowedTools", "Bash", "--", `count far ${bash}`);
-  const { sessionId, path } = await world.a.onlySession();
-  const onB = await world.arrives(sessionId, world.a, world.b);
-  const sidecar = (transcript: string) => join(dirname(transcript), sessionId, "tool-results");
-  const names = await readdir(sidecar(path));
-  assert.equal(names.length, 1, "the client has put the long output into a file");
-  const [name = ""] = names;
-  const wanted = await readFile(join(sidecar(path), name));
-  assert.deepEqual(await readFile(join(sidecar(onB.path), name)), wanted);
-  await world.b.claude("-c", "how far?");
-  assert.ok(world.b.shownBefore("how far?")[0]?.text.startsWith("count far"));
-});
-
-clientTest("a session of a worktree on A resumes in the repository on B", {}, async (world) => {
-  const author = "-c user.name=Alice -c user.email=alice@example.com";
-  await world.a.shell(`git ${author} commit -q --allow-empty -m start`);
-  await world.a.claude("--worktree", "side", "said in a worktree");
-  const { sessionId, path } = await world.a.onlySession();
-  assert.match(path, /--claude-worktrees-side/);
-  await world.arrives(sessionId, world.a, world.b);
-  await world.b.claude("-c", "and in the repository");
-  assert.equal(world.b.shownBefore("and in the repository")[0]?.text, "said in a worktree");
-});
 
 clientTest("claude-sync resume opens A's session in the client on B", {}, async (world) => {
   await world.a.claude("found by resume");
