@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { slugOf } from "../../src/sessions/slug.ts";
-import { said, type SyncMachine } from "./sync_machine.ts";
+import { filesBelow, said, type SyncMachine } from "./sync_machine.ts";
 import {
   contentsOf,
   historyOf,
@@ -268,7 +268,7 @@ export class Play {
     const old = readLatin1(path);
     const lineStarts = [...old.matchAll(/\n/g)].map(({ index }) => index + 1);
     const cut = choice % 3 === 0 ? choice % old.length : lineStarts[choice % lineStarts.length];
-    if (cut === undefined || cut === 0 || cut === old.length) return;
+    if (cut === undefined || cut < lineStarts[0]! || cut === old.length) return;
     this.#dropMarks(old.slice(cut));
     if (choice % 3 === 0) this.#dropMarks(old.slice(old.lastIndexOf("\n", cut) + 1, cut));
     this.#write(path, old.slice(0, cut));
@@ -278,7 +278,11 @@ export class Play {
     for (const path of transcriptsOf(machine, id)) {
       this.#dropMarks(readLatin1(path));
       fs.rmSync(path);
-      fs.rmSync(path.replace(/\.jsonl$/, ""), { recursive: true, force: true });
+      const side = path.replace(/\.jsonl$/, "");
+      for (const text of fs.existsSync(side) ? Object.values(filesBelow(side)) : []) {
+        this.#dropMarks(text);
+      }
+      fs.rmSync(side, { recursive: true, force: true });
     }
     this.#deleted.add(`${machine.name}/${id}`);
   }

@@ -84,14 +84,17 @@ export function transcriptsOf(machine: SyncMachine, id: string): string[] {
 
 /**
  * What the machine has of every session, by `<id>/<name>` without the project's folder, as latin1.
- * A second file with the same name is under `<id>/<name> (again)`.
+ * Of what stands in two folders, because the client moved the transcript alone, the copy beside the
+ * transcript; a second transcript is under `<id>.jsonl (again)`.
  */
 export function contentsOf(machine: SyncMachine): Map<string, string> {
+  const files = filesBelow(machine.configDir);
+  const isBeside = (path: string) => `${/^projects\/[^/]+\/[^/.]+/.exec(path)?.[0]}.jsonl` in files;
   const contents = new Map<string, string>();
-  for (const [path, bytes] of Object.entries(filesBelow(machine.configDir))) {
-    let name = path.replace(/^projects\/[^/]+\//, "");
-    if (contents.has(name)) name += " (again)";
-    contents.set(name, bytes);
+  for (const path of Object.keys(files).sort((a, b) => Number(isBeside(b)) - Number(isBeside(a)))) {
+    const name = path.replace(/^projects\/[^/]+\//, "");
+    if (!contents.has(name)) contents.set(name, files[path]!);
+    else if (!name.includes("/")) contents.set(`${name} (again)`, files[path]!);
   }
   return contents;
 }

@@ -32,7 +32,7 @@ for (const machines of [2, 3]) {
   Deno.test(`${machines} machines converge after any steps, and nothing is lost`, async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(stepOf(machines), { minLength: 4, maxLength: 24 }),
+        fc.array(stepOf(machines), { minLength: 4, maxLength: 40 }),
         (steps) => played(machines, steps),
       ),
       { numRuns: RUNS, seed: SEED, verbose: 1 },
