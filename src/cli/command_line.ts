@@ -2,7 +2,7 @@
 import { merge, object, or } from "@optique/core/constructs";
 import { formatMessage, type Message, message as plain } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
-import { parseSync, type Suggestion, suggestSync } from "@optique/core/parser";
+import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { isProfileName } from "./home_folder.ts";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
@@ -66,7 +66,41 @@ function globalFlags() {
   });
 }
 
-function everyDay({ sessions }: Candidates) {
+function push({ sessions }: Candidates) {
+  return command(
+    "push",
+    object({
+      command: constant("push"),
+      sessions: multiple(option("--session", words("ID", sessions))),
+      all: option("--all"),
+    }),
+  );
+}
+
+function pull({ sessions }: Candidates) {
+  return command(
+    "pull",
+    object({
+      command: constant("pull"),
+      sessions: multiple(option("--session", words("ID", sessions))),
+      all: option("--all"),
+      withinSeconds: optional(
+        option("--within", integer({ metavar: "SECONDS", min: 1, max: 600 }), { hidden: true }),
+      ),
+    }),
+  );
+}
+
+function sync() {
+  return command("sync", object({ command: constant("sync") }));
+}
+
+function status() {
+  return command("status", object({ command: constant("status") }));
+}
+
+function everyDay(candidates: Candidates) {
+  const { sessions } = candidates;
   return or(
     command(
       "init",
@@ -76,27 +110,10 @@ function everyDay({ sessions }: Candidates) {
         machine: optional(option("--machine", string({ metavar: "NAME" }))),
       }),
     ),
-    command(
-      "push",
-      object({
-        command: constant("push"),
-        sessions: multiple(option("--session", words("ID", sessions))),
-        all: option("--all"),
-      }),
-    ),
-    command(
-      "pull",
-      object({
-        command: constant("pull"),
-        sessions: multiple(option("--session", words("ID", sessions))),
-        all: option("--all"),
-        withinSeconds: optional(
-          option("--within", integer({ metavar: "SECONDS", min: 1, max: 600 }), { hidden: true }),
-        ),
-      }),
-    ),
-    command("sync", object({ command: constant("sync") })),
-    command("status", object({ command: constant("status") })),
+    push(candidates),
+    pull(candidates),
+    sync(),
+    status(),
     command("list", object({ command: constant("list") })),
     command(
       "verify",
@@ -196,6 +213,29 @@ function parseGrammar(args: readonly string[]) {
   return parseSync(grammar(NO_CANDIDATES), args);
 }
 
+/**
+ * Parses the commands that run most with a grammar of that command alone: building and walking the
+ * whole one takes longer than a push with nothing to do. Null when the whole one has to tell.
+ */
+function parseAlone(word: string | undefined, args: readonly string[]): Parsed | null {
+  switch (word) {
+    case "push":
+      return valueOf(parseSync(merge(globalFlags(), push(NO_CANDIDATES)), args));
+    case "pull":
+      return valueOf(parseSync(merge(globalFlags(), pull(NO_CANDIDATES)), args));
+    case "sync":
+      return valueOf(parseSync(merge(globalFlags(), sync()), args));
+    case "status":
+      return valueOf(parseSync(merge(globalFlags(), status()), args));
+    default:
+      return null;
+  }
+}
+
+function valueOf<Value>(result: Result<Value>): Value | null {
+  return result.success ? result.value : null;
+}
+
 /** Flags that every command takes, before or after its name. */
 export type GlobalFlags = Pick<
   Parsed,
@@ -243,7 +283,6 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     const alone = parseSync(globalFlags(), args);
     if (alone.success) return { kind: "nothing", json };
   }
-  const parsed = parseGrammar(args);
   const wrong = (message: string, hint: string | null = null): CommandLine => ({
     kind: "wrong",
     command: topic.join(" "),
@@ -251,8 +290,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     hint,
     json,
   });
-  if (!parsed.success) return wrong(...explain(parsed.error, topic));
-  const invocation = parsed.value;
+  let invocation = parseAlone(topic[0], args);
+  if (invocation === null) {
+    const parsed = parseGrammar(args);
+    if (!parsed.success) return wrong(...explain(parsed.error, topic));
+    invocation = parsed.value;
+  }
   if (rest !== null && !TAKES_REST.has(invocation.command)) {
     return wrong(`${invocation.command} takes no arguments after "--"`);
   }
