@@ -4,6 +4,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { FileStat } from "../platform/types.ts";
 import type { FileState } from "./segment_index.ts";
+import { Statements } from "./state_db.ts";
 
 /**
  * One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`.
@@ -36,21 +37,21 @@ interface Row {
 
 /** Table of local files. */
 export class LocalFiles {
-  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
 
   constructor(database: DatabaseSync) {
-    this.#database = database;
+    this.#statements = new Statements(database);
   }
 
   /** Every row by path. */
   all(): Map<string, LocalFileRow> {
-    const rows = this.#database.prepare("SELECT * FROM local").all() as unknown as Row[];
+    const rows = this.#statements.prepare("SELECT * FROM local").all() as unknown as Row[];
     return new Map(rows.map((row) => [row.path, fromRow(row)]));
   }
 
   /** Rows of one file of a session; more than one when the session stands in two folders. */
   ofFile(session: string, file: string): LocalFileRow[] {
-    const rows = this.#database.prepare(
+    const rows = this.#statements.prepare(
       "SELECT * FROM local WHERE session = ? AND file = ? ORDER BY path",
     ).all(session, file) as unknown as Row[];
     return rows.map(fromRow);
@@ -64,7 +65,7 @@ export class LocalFiles {
     state: FileState,
     isDerived = false,
   ): void {
-    this.#database.prepare("INSERT OR REPLACE INTO local VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    this.#statements.prepare("INSERT OR REPLACE INTO local VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .run(
         path,
         key.session,

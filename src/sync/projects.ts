@@ -13,6 +13,7 @@ export class ProjectFinder {
   readonly #host: Host;
   readonly #index: SegmentIndex;
   readonly #byDir = new Map<string, ProjectIdentity>();
+  readonly #byClaim = new Map<string, ProjectIdentity | null>();
 
   constructor(platform: { fs: FileSystem; host: Host }, index: SegmentIndex) {
     this.#fs = platform.fs;
@@ -33,7 +34,13 @@ export class ProjectFinder {
 
   /** The project that the vault's log names for a session; null when it names none. */
   ofVaultSession(session: string): ProjectIdentity | null {
-    return parseProjectIdentity(this.#index.projectClaim(session));
+    const claim = this.#index.projectClaim(session);
+    if (claim === null) return null;
+    const known = this.#byClaim.get(claim);
+    if (known !== undefined) return known;
+    const identity = parseProjectIdentity(JSON.parse(claim));
+    this.#byClaim.set(claim, identity);
+    return identity;
   }
 
   /** The project that a folder is. */

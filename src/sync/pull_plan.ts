@@ -4,7 +4,7 @@
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { FileStat } from "../platform/types.ts";
-import { type Discovery, discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import { discoverSessions, type Discovery, type LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { liveSessions, looksLive } from "../sessions/live.ts";
@@ -106,10 +106,10 @@ export class PullPlanner {
 
   /** Plans all sessions of `targets`. Errors: those of reading the vault. */
   async plan(targets: Targets): Promise<PullPlan> {
-    const newestFirst = [...targets.sessions.values()].sort((a, b) =>
-      newestMs(b) - newestMs(a) || (a.id < b.id ? -1 : 1)
-    );
-    for (const session of newestFirst) {
+    const newestFirst = [...targets.sessions.values()]
+      .map((session) => ({ session, atMs: newestMs(session) }))
+      .sort((a, b) => b.atMs - a.atMs || (a.session.id < b.session.id ? -1 : 1));
+    for (const { session } of newestFirst) {
       this.#vault.context.signal.throwIfAborted();
       if (this.#scope.ids !== null && !this.#scope.ids.has(session.id)) continue;
       try {
@@ -148,7 +148,8 @@ export class PullPlanner {
   #here(id: string): LocalSession | null {
     const size = (session: LocalSession) =>
       session.files.find((file) => file.name === TRANSCRIPT)?.stat.sizeBytes ?? -1;
-    const [best] = (this.#local.get(id) ?? []).toSorted((a, b) => size(b) - size(a));
+    const all = this.#local.get(id) ?? [];
+    const [best] = all.length > 1 ? all.toSorted((a, b) => size(b) - size(a)) : all;
     return best !== undefined && size(best) >= 0 ? best : null;
   }
 

@@ -7,7 +7,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
-import { transaction } from "./state_db.ts";
+import { Statements, transaction } from "./state_db.ts";
 
 /** H of nothing: the empty start of every generation. */
 export const EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -51,14 +51,16 @@ export interface MachineRow {
 /** Index over an open state database. */
 export class SegmentIndex {
   readonly #database: DatabaseSync;
+  readonly #statements: Statements;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+    this.#statements = new Statements(database);
   }
 
   /** All machines whose entries were applied, by id. */
   machines(): MachineRow[] {
-    const rows = this.#database.prepare(
+    const rows = this.#statements.prepare(
       "SELECT id, tag, sign, name, seq, hash, last_ms AS lastSeenMs FROM machine ORDER BY id, tag",
     ).all();
     return rows as unknown as MachineRow[];
@@ -66,7 +68,7 @@ export class SegmentIndex {
 
   /** Hash of an applied entry, or null. */
   hashAt(machine: string, seq: number): string | null {
-    const row = this.#database.prepare("SELECT hash FROM entry WHERE machine = ? AND seq = ?")
+    const row = this.#statements.prepare("SELECT hash FROM entry WHERE machine = ? AND seq = ?")
       .get(machine, seq) as { hash: string } | undefined;
     return row?.hash ?? null;
   }
@@ -85,24 +87,24 @@ export class SegmentIndex {
 
   #applyOne(entry: VerifiedEntry, touched: Map<string, [string, string]>): void {
     const { body } = entry;
-    this.#database.prepare("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
+    this.#statements.prepare("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
       .run(body.machine, body.seq, entry.hash);
     for (const op of body.ops) {
       if (op.op === "enrol") {
-        this.#database.prepare("INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
+        this.#statements.prepare("INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
           .run(body.tag, body.machine, op.sign, op.name, body.seq, entry.hash, body.time);
       } else {
         this.#applyAdd(entry, op, touched);
       }
     }
-    this.#database.prepare("UPDATE machine SET seq = ?, hash = ?, last_ms = ? WHERE tag = ?")
+    this.#statements.prepare("UPDATE machine SET seq = ?, hash = ?, last_ms = ? WHERE tag = ?")
       .run(body.seq, entry.hash, body.time, body.tag);
   }
 
   #applyAdd(entry: VerifiedEntry, op: AddOp, touched: Map<string, [string, string]>): void {
     this.#applyClaim(entry.body, op);
     for (const { file, gen, from } of op.gens) {
-      this.#database.prepare("INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?)")
+      this.#statements.prepare("INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?)")
         .run(op.session, file, gen, from.gen, from.hash);
       touched.set(`${op.session}/${file}`, [op.session, file]);
     }
@@ -113,7 +115,7 @@ export class SegmentIndex {
         pack?.size ?? entry.sizeBytes,
         pack?.sha256 ?? null,
       );
-      const { lastInsertRowid } = this.#database.prepare(
+      const { lastInsertRowid } = this.#statements.prepare(
         "INSERT INTO grp (object, at, stored, raw, comp) VALUES (?, ?, ?, ?, ?)",
       ).run(object, group.at, group.stored, group.raw, group.comp);
       let offset = 0;
@@ -132,16 +134,16 @@ export class SegmentIndex {
   #applyClaim(body: EntryBody, op: AddOp): void {
     if (op.project === null) return;
     const rank = `${String(body.time).padStart(16, "0")}/${body.machine}/${body.seq}`;
-    this.#database.prepare(
+    this.#statements.prepare(
       `INSERT INTO claim VALUES (?, ?, ?) ON CONFLICT (session) DO UPDATE
        SET project = excluded.project, rank = excluded.rank WHERE excluded.rank < rank`,
     ).run(op.session, JSON.stringify(op.project), rank);
   }
 
   #objectId(name: string, size: number, sha256: string | null): number {
-    this.#database.prepare("INSERT OR IGNORE INTO object (name, size, sha256) VALUES (?, ?, ?)")
+    this.#statements.prepare("INSERT OR IGNORE INTO object (name, size, sha256) VALUES (?, ?, ?)")
       .run(name, size, sha256);
-    const row = this.#database.prepare("SELECT id FROM object WHERE name = ?").get(name);
+    const row = this.#statements.prepare("SELECT id FROM object WHERE name = ?").get(name);
     return (row as { id: number }).id;
   }
 
@@ -152,7 +154,7 @@ export class SegmentIndex {
     offset: number,
     machine: string,
   ): void {
-    this.#database.prepare(
+    this.#statements.prepare(
       `INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE
        SET mtime = max(mtime, excluded.mtime), machine = min(machine, excluded.machine)`,
@@ -172,8 +174,8 @@ export class SegmentIndex {
   }
 
   #refreshLeaves(session: string, file: string): void {
-    this.#database.prepare("DELETE FROM leaf WHERE session = ? AND file = ?").run(session, file);
-    this.#database.prepare(
+    this.#statements.prepare("DELETE FROM leaf WHERE session = ? AND file = ?").run(session, file);
+    this.#statements.prepare(
       `INSERT INTO leaf
        SELECT s.session, s.file, s.gen, s.hash, s.off + s.len, max(s.mtime), min(s.machine)
        FROM segment s
@@ -188,7 +190,7 @@ export class SegmentIndex {
 
   /** Leaves of one file, by generation and hash. Empty when the vault has nothing of it. */
   leaves(session: string, file: string): Leaf[] {
-    const rows = this.#database.prepare(
+    const rows = this.#statements.prepare(
       `SELECT gen, hash, len, mtime AS mtimeMs, machine FROM leaf
        WHERE session = ? AND file = ? ORDER BY gen, hash`,
     ).all(session, file);
@@ -197,7 +199,7 @@ export class SegmentIndex {
 
   /** Every leaf of every file, by session and file. */
   *allLeaves(): Iterable<Leaf & { readonly session: string; readonly file: string }> {
-    const rows = this.#database.prepare(
+    const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
        ORDER BY session, file, gen, hash`,
     ).all();
@@ -206,7 +208,7 @@ export class SegmentIndex {
 
   /** Every state of one file but the empty start, by length. */
   states(session: string, file: string): FileState[] {
-    const rows = this.#database.prepare(
+    const rows = this.#statements.prepare(
       `SELECT DISTINCT gen, hash, off + len AS len FROM segment
        WHERE session = ? AND file = ? ORDER BY len, gen, hash`,
     ).all(session, file);
@@ -215,7 +217,7 @@ export class SegmentIndex {
 
   /** Whether any segment leads away from `state`. */
   hasChildren(session: string, file: string, state: FileState): boolean {
-    const row = this.#database.prepare(
+    const row = this.#statements.prepare(
       `SELECT 1 FROM segment WHERE session = ? AND file = ? AND gen = ? AND parent = ? AND len > 0`,
     ).get(session, file, state.gen, state.hash);
     return row !== undefined;
@@ -226,7 +228,7 @@ export class SegmentIndex {
    * not have it. Where several cuts lead there, the longest segments are taken.
    */
   chain(session: string, file: string, to: FileState): StoredSegment[] | null {
-    const statement = this.#database.prepare(
+    const statement = this.#statements.prepare(
       `SELECT s.gen, s.parent, s.hash, s.off, s.len, o.name AS objectName, o.sha256 AS objectSha256,
               g.at AS groupAt, g.stored AS groupStored, g.raw AS groupRaw, g.comp AS groupComp,
               s.grp_off AS offsetInGroup, s.machine
@@ -253,20 +255,20 @@ export class SegmentIndex {
 
   /** Sessions the vault has. */
   sessionCount(): number {
-    const row = this.#database.prepare("SELECT count(DISTINCT session) AS n FROM leaf").get();
+    const row = this.#statements.prepare("SELECT count(DISTINCT session) AS n FROM leaf").get();
     return (row as { n: number }).n;
   }
 
-  /** The project claimed for a session, as JSON that still is to be decoded; null when none is. */
-  projectClaim(session: string): unknown {
-    const row = this.#database.prepare("SELECT project FROM claim WHERE session = ?").get(session);
-    const text = (row as { project: string | null } | undefined)?.project ?? null;
-    return text === null ? null : JSON.parse(text);
+  /** The project claimed for a session, as JSON that still is to be decoded; null without one. */
+  projectClaim(session: string): string | null {
+    const row = this.#statements.prepare("SELECT project FROM claim WHERE session = ?")
+      .get(session);
+    return (row as { project: string | null } | undefined)?.project ?? null;
   }
 
   /** Bytes of all objects that entries name, and of entries with inline groups. */
   storedBytes(): number {
-    const row = this.#database.prepare("SELECT coalesce(sum(size), 0) AS n FROM object").get();
+    const row = this.#statements.prepare("SELECT coalesce(sum(size), 0) AS n FROM object").get();
     return (row as { n: number }).n;
   }
 }

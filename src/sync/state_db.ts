@@ -3,7 +3,7 @@
  * what it knows of the local files (a stat cache, rebuildable from them). Deleting it loses
  * nothing.
  */
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 
@@ -99,6 +99,25 @@ function userVersion(database: DatabaseSync): number {
 function isEmpty(database: DatabaseSync): boolean {
   const row = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n?: unknown };
   return row.n === 0;
+}
+
+/** The statements of one open database. Preparing one costs more than running it on a few rows. */
+export class Statements {
+  readonly #database: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** The statement for `sql`, prepared at its first use. */
+  prepare(sql: string): StatementSync {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#prepared.set(sql, statement);
+    return statement;
+  }
 }
 
 /** Runs `work` in one transaction; rolls back when it throws. */

@@ -43,7 +43,9 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
   for (const leaf of vault.index.allLeaves()) {
     const session = files.get(leaf.session) ?? new Map<string, Leaf[]>();
     files.set(leaf.session, session);
-    session.set(leaf.file, [...(session.get(leaf.file) ?? []), leaf]);
+    const leaves = session.get(leaf.file) ?? [];
+    session.set(leaf.file, leaves);
+    leaves.push(leaf);
   }
   const transcripts = new Map<string, readonly Leaf[]>();
   for (const [session, byFile] of files) {
@@ -101,6 +103,8 @@ function targetOf(
  * vault.
  */
 function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]>): FileTarget[] {
+  // Most sessions are a transcript and nothing else, and folding names is slow.
+  if (byFile.size === 1 && byFile.has(TRANSCRIPT)) return [];
   const targets: FileTarget[] = [];
   const folded = new Set<string>();
   for (const [file, leaves] of byFile) {
