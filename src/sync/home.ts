@@ -9,6 +9,7 @@ import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
+import { isTempName, sweepTemps } from "../sessions/write_back.ts";
 import { storeLocationSchema } from "../storage/location.ts";
 
 /** Largest of our own JSON files. */
@@ -120,6 +121,14 @@ export function ensureHome(platform: Platform, dir: string): void {
     throw new ClaudeSyncError("unsafe-file", `"${dir}" belongs to another user`, { path: dir });
   }
   if (platform.host.os !== "windows" && (stat.mode & 0o077) !== 0) platform.fs.setMode(dir, 0o700);
+}
+
+/**
+ * Removes temporary files that a crash left here; one of them may hold the key. Errors: `local-io`.
+ */
+export function sweepHome({ fs, clock }: Platform, paths: HomePaths): void {
+  const names = (fs.readDir(paths.dir) ?? []).map(({ name }) => name).filter(isTempName);
+  sweepTemps(fs, clock, names.map((name) => ({ path: join(paths.dir, name) })));
 }
 
 /** Null when this machine is not set up. */

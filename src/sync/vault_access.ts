@@ -12,7 +12,7 @@ import { HEADER_NAME } from "../vault/names.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import type { SyncContext } from "./api.ts";
-import { type Config, type HomePaths, homePaths, readConfig } from "./home.ts";
+import { type Config, type HomePaths, homePaths, readConfig, sweepHome } from "./home.ts";
 import { readKeyFile } from "./key_file.ts";
 import { LocalFiles } from "./local_files.ts";
 import { acquireLock, type Lock } from "./lock.ts";
@@ -65,6 +65,7 @@ export async function withVault<Result>(
   const epoch = await requireEpoch(context, config);
   const lock = await lockProfile(context);
   try {
+    sweepHome(context.platform, homePaths(context.home));
     return await withLocalState(context, "writer", async (local) => {
       const store = await openMeteredStore(context, config);
       const vaultId = fromHex(config.vaultId)!;

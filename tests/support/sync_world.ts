@@ -28,6 +28,10 @@ export interface SyncWorld {
 /** How a world differs from the default one. */
 export interface WorldOptions {
   readonly names?: readonly string[];
+  /** When it begins; `WORLD_START_MS` unless given. Files get their time from the real clock. */
+  readonly startMs?: number;
+  /** A store that holds something already. */
+  readonly store?: MemoryStore;
   /** Wraps the store of one machine. */
   readonly storeOf?: (name: string, store: ObjectStore) => ObjectStore;
   /** Wraps the disk of one machine. */
@@ -45,8 +49,8 @@ export async function newWorld(dir: string, options: WorldOptions = {}): Promise
 
 /** Makes machines in `dir` of which none is set up. */
 export function emptyWorld(dir: string, options: WorldOptions = {}): SyncWorld {
-  const clock = new TestClock(WORLD_START_MS);
-  const store = new MemoryStore();
+  const clock = new TestClock(options.startMs ?? WORLD_START_MS);
+  const store = options.store ?? new MemoryStore();
   const machines = (options.names ?? ["anna", "bert"]).map((name) => {
     const machine: MachineOptions = {
       name,
