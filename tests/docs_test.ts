@@ -1,4 +1,4 @@
-/** What the documents say must be so: commands, flags, codes, variables, fields, files and links. */
+/** What the documents say must be so: commands, flags, codes, variables, fields, links. */
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
