@@ -4,6 +4,7 @@
  */
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
 import type { PullResult } from "./api.ts";
 import { ProjectFinder } from "./projects.ts";
@@ -77,12 +78,10 @@ function totalsOf(
   // A session that still has bytes of its own, or changed under our hands, is as good as open.
   const busy = [...plan.pushFirst.map(({ id }) => id), ...written.changedMeanwhile];
   const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...busy])];
-  const newBranches = pulled.filter((session) =>
-    session.root !== session.id &&
-    plan.writes.some((operation) =>
-      operation.session === session && operation.target.name === TRANSCRIPT &&
-      operation.expected === null
-    )
+  const { fs } = vault.context.platform;
+  const newBranches = plan.writes.filter(({ session, target, expected }) =>
+    session.root !== session.id && target.name === TRANSCRIPT && expected === null &&
+    written.sessions.has(session.id)
   );
   const names = new Map(vault.index.machines().map(({ id, name }) => [id, name]));
   const own = vault.config.machineName;
@@ -95,7 +94,11 @@ function totalsOf(
     unplaced: plan.unplaced.length,
     unplacedProjects: unplacedProjects(plan),
     branches: newBranches.length,
-    branchSessions: newBranches.map(({ id, root }) => ({ id, of: root, title: "" })),
+    branchSessions: newBranches.map(({ session, path }) => ({
+      id: session.id,
+      of: session.root,
+      title: readTranscriptFacts(fs, path)?.title ?? "",
+    })),
     archived: plan.archived.length,
     byProject: countByProject(projects, pulled),
     from: [...from].sort(),

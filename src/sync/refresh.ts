@@ -40,6 +40,9 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
     );
     if (unmet === undefined) {
       accept(vault, read.entries);
+      for (const { objectName, inline } of read.entries) {
+        if (inline !== undefined) vault.reader.preload(objectName, inline);
+      }
       return read;
     }
     if (attempt === RELIST_MAX) {

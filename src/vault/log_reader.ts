@@ -15,6 +15,8 @@ import type { VaultStore } from "./sealed_store.ts";
 
 /** Entries read at the same time. */
 const CONCURRENCY = 8;
+/** Inline bytes that stay in memory after reading, so that a small pull need not fetch an entry again. */
+const INLINE_KEPT_BYTES_MAX = 32 * 1024 * 1024;
 
 /** One machine as its enrol op introduced it. */
 export interface KnownMachine {
@@ -24,12 +26,14 @@ export interface KnownMachine {
   readonly name: string;
 }
 
-/** A verified entry and where it lies. `inline` is empty unless groups travel in it. */
+/** A verified entry and where it lies. */
 export interface VerifiedEntry {
   readonly objectName: string;
   readonly body: EntryBody;
   readonly hash: string;
   readonly sizeBytes: number;
+  /** Its inline part, when that was kept in memory. */
+  readonly inline?: Bytes;
 }
 
 /** Everything needed to open entries of one vault. */
@@ -82,10 +86,11 @@ export async function readPlanned(
   plan: LogPlan,
   known: ReadonlyMap<string, LogContext>,
 ): Promise<VerifiedEntry[]> {
+  const budget = { bytes: INLINE_KEPT_BYTES_MAX };
   const perLog = await mapConcurrently(
     plan.logs,
     CONCURRENCY,
-    (log) => readLog(opener, log.entries, known.get(log.tag) ?? null),
+    (log) => readLog(opener, log.entries, known.get(log.tag) ?? null, budget),
   );
   return perLog.flat();
 }
@@ -94,6 +99,7 @@ async function readLog(
   opener: EntryOpener,
   entries: readonly ListedEntry[],
   known: LogContext | null,
+  budget: { bytes: number },
 ): Promise<VerifiedEntry[]> {
   let signPublic = known?.machine?.signPublic ?? null;
   let machineId = known?.machine?.id ?? null;
@@ -119,8 +125,11 @@ async function readLog(
       const first = record.body.ops[0];
       if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
       previous = { seq: listed.seq, hash: record.hash };
-      const { body, hash, sizeBytes } = record;
-      verified.push({ objectName: listed.name, body, hash, sizeBytes });
+      const { body, hash, sizeBytes, inline } = record;
+      const isKept = inline.length > 0 && inline.length <= budget.bytes;
+      if (isKept) budget.bytes -= inline.length;
+      const entry = { objectName: listed.name, body, hash, sizeBytes };
+      verified.push(isKept ? { ...entry, inline: inline.slice() } : entry);
     }
     at += batch.length;
   }

@@ -37,11 +37,17 @@ export class SegmentReader {
   readonly #signKeyOf: (tag: string) => string | null;
   readonly #objects = new Map<string, Promise<Bytes>>();
   readonly #groups = new Map<string, Promise<Bytes>>();
+  readonly #inlines = new Map<string, Bytes>();
 
   /** `signKeyOf` gives the hex public key of the machine with a log tag. */
   constructor(opener: EntryOpener, signKeyOf: (tag: string) => string | null) {
     this.#opener = opener;
     this.#signKeyOf = signKeyOf;
+  }
+
+  /** Takes the inline part of an entry that was read and verified just now. */
+  preload(entry: string, inline: Bytes): void {
+    this.#inlines.set(entry, inline);
   }
 
   /**
@@ -88,6 +94,8 @@ export class SegmentReader {
   }
 
   async #inlinePayload(name: string): Promise<Bytes> {
+    const preloaded = this.#inlines.get(name);
+    if (preloaded !== undefined) return preloaded;
     const listed = parseLogEntryName(name);
     const signKey = listed === null ? null : this.#signKeyOf(listed.tag);
     if (listed === null || signKey === null) {

@@ -110,3 +110,25 @@ Deno.test("deleting the local state loses nothing, and the next sync repairs it"
     assert.equal(b.readTranscript(ID), a.readTranscript(ID));
     assert.equal((await b.push()).pushed, 0);
   }));
+
+Deno.test("a small pull lists once and reads each new entry once", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "one", T0));
+    await a.push();
+    const pulled = await b.pull();
+    assert.deepEqual([pulled.pulled, pulled.requests], [1, 2]);
+  }));
+
+Deno.test("a pull names the branches it made by their titles", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "base", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
+    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
+    await a.push();
+    const [branch] = (await b.pull()).branchSessions;
+    assert.deepEqual([branch?.of, branch?.title], [ID, "base (from bert)"]);
+  }));
