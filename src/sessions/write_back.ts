@@ -75,6 +75,17 @@ export async function prepareSessionFile(
     removeQuietly(fs, temp);
     throw error;
   }
+  return preparedFile(deps, dir, temp, path, expected);
+}
+
+/** Apart from the above, so that waiting to be published keeps nothing of the content in memory. */
+function preparedFile(
+  { fs, root }: WriteBackDeps,
+  dir: string,
+  temp: string,
+  path: string,
+  expected: FileStat | null,
+): PreparedFile {
   let outcome: WriteOutcome | null = null;
   return {
     commit(mtimeMs) {
