@@ -1,11 +1,11 @@
 /** The key file: read with suspicion, written once, never replaced. */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Bytes } from "../base/bytes.ts";
 import { decodeKeyFile, KEY_TEXT_BYTES_MAX, type RootKey } from "../crypto/root_key.ts";
 import { rootKeyFromBytes } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import { createFileExclusive } from "../platform/atomic_file.ts";
-import type { Platform } from "../platform/types.ts";
+import { createFileExclusive, TEMPORARY_NAME } from "../platform/atomic_file.ts";
+import type { FileStat, FileSystem, Platform } from "../platform/types.ts";
 
 /**
  * The key in `path`, or null when there is no such file. Errors: `unsafe-file` for a link, another
@@ -24,7 +24,11 @@ export function readKeyFile(platform: Platform, path: string): RootKey | null {
 /** Bytes of a file that only its owner may read; null when absent. Errors as `readKeyFile`. */
 export function readSecretFile(platform: Platform, path: string): Bytes | null {
   const { fs, host } = platform;
-  const stat = fs.lstat(path);
+  let stat = fs.lstat(path);
+  if (stat !== null && stat.nlink > 1) {
+    removeUnfinishedName(fs, path, stat);
+    stat = fs.lstat(path);
+  }
   if (stat === null) return null;
   const refuse = (why: string, hint: string) =>
     new ClaudeSyncError("unsafe-file", `"${path}" ${why}`, { path, hint });
@@ -39,6 +43,16 @@ export function readSecretFile(platform: Platform, path: string): Bytes | null {
     if (stat.nlink > 1) throw refuse("has a second name (hard link)", "Remove the other name");
   }
   return fs.readFile(path, KEY_TEXT_BYTES_MAX);
+}
+
+/** A crash between giving a new file its name and taking away its temporary one leaves both. */
+function removeUnfinishedName(fs: FileSystem, path: string, stat: FileStat): void {
+  const dir = dirname(path);
+  for (const { name } of fs.readDir(dir) ?? []) {
+    if (!TEMPORARY_NAME.test(name)) continue;
+    const other = fs.lstat(join(dir, name));
+    if (other?.ino === stat.ino && other.dev === stat.dev) fs.removeFile(join(dir, name));
+  }
 }
 
 /** Creates a secret file (0600). False when one is there already; it is never replaced. */

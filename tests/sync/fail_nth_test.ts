@@ -233,20 +233,33 @@ async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Pro
   assert.deepEqual((await actor.verify()).problems, [], `${what}: verify at the end`);
 }
 
+/** Calls that change the disk: for all others it makes no difference when they fail. */
+const CHANGES = [
+  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
+  ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
+];
+
+const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
+  { from: "once", effect: "before" },
+  { from: "once", effect: "after", calls: CHANGES },
+  // Like a crash: what happened before is there, and nothing else ever comes to be.
+  { from: "then-on", effect: "before", calls: CHANGES },
+];
+
 for (const scenario of SCENARIOS) {
-  for (const from of ["once", "then-on"] as const) {
-    Deno.test(`${scenario.name} survives every failure of the disk, ${from}`, () =>
+  for (const fault of DISK_FAULTS) {
+    const how = `${fault.from}, ${fault.effect} the effect`;
+    Deno.test(`${scenario.name} survives every failure of the disk, ${how}`, () =>
       inTempDir(async (dir) => {
         const stage = new Stage(dir, scenario);
         await stage.prepare();
-        let n = 1;
-        for (;; n++) {
+        for (let n = 1;; n++) {
           const faulty: FaultyFs[] = [];
-          const plan: FaultPlan = { failNth: n, from, effect: n % 2 === 0 ? "after" : "before" };
+          const plan: FaultPlan = { ...fault, failNth: n };
           const world = await stage.world({ plan, fs: (one) => faulty.push(one) });
           await stage.run(world).catch((error) => assert.equal(error.name, "ClaudeSyncError"));
           if (faulty[0]!.failed === 0) break;
-          await checkAftermath(stage, world, `call ${n} fails ${plan.effect}, ${from}`);
+          await checkAftermath(stage, world, `call ${n} fails ${how}`);
         }
       }));
   }
