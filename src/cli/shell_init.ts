@@ -47,7 +47,8 @@ export function shellScript(shell: Shell, self: readonly [string, ...string[]]):
 
 /**
  * `function claude` and not `claude()`: an alias of that name, which Claude Code's own installer
- * makes, would be expanded in the latter. The alias is remembered and run by the function.
+ * makes, would be expanded in the latter. The alias is remembered and run by the function, which the
+ * alias may call again.
  */
 function posixScript(self: readonly [string, ...string[]]): string {
   const command = [...self, ...PULL].map(posixQuote).join(" ");
@@ -60,6 +61,10 @@ if alias claude >/dev/null 2>&1; then
   unalias claude
 fi
 function claude {
+  if [ -n "\${__claude_sync_inside-}" ]; then
+    command claude "$@"
+    return
+  fi
   case "\${1-}" in
     ${SKIPPED.join(" | ")}) ;;
     *)
@@ -68,11 +73,15 @@ function claude {
       fi
       ;;
   esac
-  if [ -n "\${__claude_sync_target-}" ]; then
-    eval "$__claude_sync_target \\"\\$@\\""
-  else
+  if [ -z "\${__claude_sync_target-}" ]; then
     command claude "$@"
+    return
   fi
+  __claude_sync_inside=1
+  eval "$__claude_sync_target \\"\\$@\\""
+  set -- $?
+  unset __claude_sync_inside
+  return "$1"
 }`;
 }
 
