@@ -12,6 +12,7 @@ import {
   GROUP_RAW_BYTES_MAX,
   INLINE_BYTES_MAX,
   MACHINE_NAME_CHARACTERS_MAX,
+  MACHINES_MAX,
   OS_NAME_CHARACTERS_MAX,
   PACK_SEALED_BYTES_MAX,
   PROJECT_TEXT_BYTES_MAX,
@@ -35,6 +36,32 @@ function characters(max: number) {
 
 function textBytes(max: number) {
   return z.string().check(z.refine((text) => text.length <= max && utf8(text).length <= max));
+}
+
+/**
+ * An array that is given up at its first bad element: `z.array` notes every one of them, which for
+ * millions is more than memory and stack take.
+ */
+function list<Element>(element: z.ZodMiniType<Element>) {
+  return z.pipe(
+    z.custom<readonly unknown[]>(Array.isArray),
+    z.transform((values, context): Element[] => {
+      const elements: Element[] = [];
+      for (const value of values) {
+        const parsed = element.safeParse(value);
+        if (!parsed.success) {
+          context.issues.push({ code: "custom", input: undefined });
+          break;
+        }
+        elements.push(parsed.data);
+      }
+      return elements;
+    }),
+  );
+}
+
+function hasFewMembers(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length < MACHINES_MAX;
 }
 
 function isFileName(text: string): boolean {
@@ -72,7 +99,7 @@ const group = z.object({
   stored: count(PACK_SEALED_BYTES_MAX),
   raw: count(GROUP_RAW_BYTES_MAX),
   comp: z.enum(["zstd", "none"]),
-  segments: z.array(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
+  segments: list(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
 });
 
 const enrolOp = z.object({
@@ -87,12 +114,12 @@ const addOp = z.object({
   op: z.literal("add"),
   session: z.string().check(z.regex(SESSION_ID)),
   project,
-  gens: z.array(z.object({
+  gens: list(z.object({
     file: fileName,
     gen: hex(16),
     from: z.object({ gen: generation, hash }),
   })),
-  groups: z.array(group),
+  groups: list(group),
 });
 
 const pack = z.object({
@@ -105,7 +132,7 @@ const pack = z.object({
 export const anyEntry = z.object({ v: z.int() });
 
 /** Of version 1, with ops that may be of a newer program. */
-export const entryWithAnyOps = z.object({ ops: z.array(z.object({ op: z.string() })) });
+export const entryWithAnyOps = z.object({ ops: list(z.object({ op: z.string() })) });
 
 /** Version 1. What lies between its fields is in `entry_rules.ts`. */
 export const entrySchema = z.object({
@@ -116,8 +143,11 @@ export const entrySchema = z.object({
   prev: hash,
   kid: hex(16),
   time: safeCount,
-  heads: z.record(machineId, z.object({ seq, hash })),
+  heads: z.pipe(
+    z.custom<unknown>(hasFewMembers),
+    z.record(machineId, z.object({ seq, hash })),
+  ),
   inline: z.object({ size: count(INLINE_BYTES_MAX), sha256: hash }),
-  packs: z.array(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
-  ops: z.array(z.discriminatedUnion("op", [enrolOp, addOp])),
+  packs: list(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
+  ops: list(z.discriminatedUnion("op", [enrolOp, addOp])),
 });
