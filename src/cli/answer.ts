@@ -16,7 +16,10 @@ export interface Answer {
   readonly talk?: readonly string[];
   /** Why the exit code is not 0, when the command still has something to show. */
   readonly failure?: ErrorReport;
-  /** True when `data` says already what the failure says: then only `--json` and the exit code tell it. */
+  /**
+   * True when `data` says already what the failure says: then only `--json` and the exit code tell
+   * it.
+   */
   readonly isExplained?: boolean;
   /** Exit code without a failure of ours (the client's own after `resume`); 0 unless given. */
   readonly exit?: number;
@@ -33,6 +36,9 @@ export interface CommandDeps {
   readonly context: SyncContext;
   /** Colours `text` when colours are on. `text` is safe already. */
   readonly paint: (look: Look, text: string) => string;
-  /** Asks a yes/no question; true with `--yes`, a `usage` error that names `flag` when nobody can answer. */
+  /**
+   * Asks a yes/no question; true with `--yes`, a `usage` error that names `flag` when nobody can
+   * answer.
+   */
   readonly confirm: (question: string, flag: string) => Promise<boolean>;
 }

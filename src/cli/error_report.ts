@@ -26,7 +26,9 @@ export const EXIT = {
 /** What `code` leads to. */
 interface Consequence {
   readonly exit: number;
-  /** What the user can do about it, unless the error itself knows better. Null when nothing helps. */
+  /**
+   * What the user can do about it, unless the error itself knows better. Null when nothing helps.
+   */
   readonly hint: string | null;
 }
 
@@ -81,8 +83,8 @@ export const CONSEQUENCES = {
   },
   "incomplete": {
     exit: EXIT.damaged,
-    hint:
-      "Nothing local was replaced. The store may still be copying its files: try again, then claude-sync verify",
+    hint: "Nothing local was replaced. The store may still be copying its files: try again, " +
+      "then claude-sync verify",
   },
   "store-refused": {
     exit: EXIT.refused,
@@ -202,7 +204,9 @@ function safe(text: string): string {
   return terminalText(text, MESSAGE_GRAPHEMES_MAX);
 }
 
-/** The lines for stderr: what, where, why, how to fix it, and for bugs with `isVerbose` the stack. */
+/**
+ * The lines for stderr: what, where, why, how to fix it, and for bugs with `isVerbose` the stack.
+ */
 export function errorLines(report: ErrorReport, isVerbose: boolean): string[] {
   const lines = [`error: ${lowerFirst(report.message)}   [${report.code}]`];
   for (const fact of report.facts) lines.push(`  what  ${fact}`);

@@ -1,12 +1,5 @@
-import {
-  ENVIRONMENT,
-  EXIT_TEXTS,
-  GLOBAL_FLAGS,
-  HELP_PAGES,
-  type HelpPage,
-  type HelpTopic,
-  SECTIONS,
-} from "./help_pages.ts";
+import { ENVIRONMENT, EXIT_TEXTS, GLOBAL_FLAGS } from "./help_globals.ts";
+import { HELP_PAGES, type HelpPage, type HelpTopic, SECTIONS } from "./help_pages.ts";
 import { displayWidth } from "./terminal_text.ts";
 
 /** Columns that help is written for. */

@@ -15,46 +15,6 @@ export interface HelpPage {
   readonly exits: readonly number[];
 }
 
-/** What each exit code means, as every help page says it. */
-export const EXIT_TEXTS: Readonly<Record<number, string>> = {
-  0: "done, or nothing to do",
-  1: "failed",
-  2: "wrong usage, or a question could not be asked",
-  3: "partly done: some sessions failed, the others are safe",
-  4: "the store refused the credentials or the permission",
-  5: "the store cannot be reached; nothing is lost, try again",
-  8: "changes are waiting",
-  10: "not set up here, or no vault at that place",
-  11: "another claude-sync is working on this machine",
-  12: "wrong key; nothing was written",
-  13: "damaged, forged or rolled-back data; nothing local was replaced",
-  70: "a bug in claude-sync",
-  130: "interrupted; what was finished is kept",
-};
-
-/** Flags that every command takes. */
-export const GLOBAL_FLAGS: readonly (readonly [flag: string, about: string])[] = [
-  ["--json", "one JSON object on standard output"],
-  ["-q, --quiet", "only data and errors"],
-  ["-v, --verbose", "more about what happens"],
-  ["-n, --dry-run", "say what would be done, and do nothing"],
-  ["-y, --yes", "answer every question with yes"],
-  ["--no-input", "never ask; fail with exit code 2 instead"],
-  ["--color WHEN", "auto, always or never"],
-  ["--profile NAME", "another vault and key on the same machine"],
-  ["-h, --help", "help about a command"],
-  ["-V, --version", "the version"],
-];
-
-/** Environment variables, for the overview. */
-export const ENVIRONMENT: readonly (readonly [name: string, about: string])[] = [
-  ["CLAUDE_SYNC_HOME", "key, settings and state of claude-sync (~/.claude-sync)"],
-  ["CLAUDE_SYNC_KEY_FILE", "the key, when it is somewhere else"],
-  ["CLAUDE_SYNC_DISABLE=1", "hooks and the shell function do nothing"],
-  ["CLAUDE_CONFIG_DIR", "Claude Code's folder (~/.claude)"],
-  ["NO_COLOR, FORCE_COLOR", "no colours, or colours without a terminal"],
-];
-
 const STORE_EXITS = [3, 4, 5, 10, 11, 12, 13] as const;
 
 const PROJECT_ARGUMENT = ["PROJECT", "a name or key that `project list` shows"] as const;
@@ -65,8 +25,12 @@ export const HELP_PAGES = {
     usage: "init --dir PATH [--machine NAME]",
     brief: "make a vault in a folder, or join the one that is there",
     purpose: [
-      "Sets this machine up. PATH is any folder that all your machines see: a network drive, a USB stick, a folder that Dropbox, Syncthing or iCloud copies.",
-      "In an empty folder it makes a vault and a key. Where a vault is, this machine joins it: with the vault's key at once, without it as soon as the key is here (claude-sync help key import). A key is never replaced, and a wrong key changes nothing.",
+      "Sets this machine up. PATH is any folder that all your machines see: a network " +
+      "drive, a USB stick, a folder that Dropbox, Syncthing or iCloud copies.",
+      "In an empty folder it makes a vault and a key. Where a vault is, this machine joins " +
+      "it: with the vault's key at once, without it as soon as the key is here " +
+      "(claude-sync help key import). A key is never replaced, and a wrong key changes " +
+      "nothing.",
     ],
     flags: [
       ["--dir PATH", "the folder; it is made when it is not there"],
@@ -82,7 +46,9 @@ export const HELP_PAGES = {
     usage: "push [--session ID]... [--all]",
     brief: "send new turns of the sessions here to the vault",
     purpose: [
-      "Sends what the vault does not have yet. Only new lines travel, compressed and encrypted. Nothing is ever deleted from the vault, and a session that vanished here stays there.",
+      "Sends what the vault does not have yet. Only new lines travel, compressed and " +
+      "encrypted. Nothing is ever deleted from the vault, and a session that vanished here " +
+      "stays there.",
     ],
     flags: [
       ["--session ID", "only this session (an unambiguous beginning is enough); repeatable"],
@@ -98,8 +64,12 @@ export const HELP_PAGES = {
     usage: "pull [--session ID]... [--all]",
     brief: "bring new turns from the vault to this machine",
     purpose: [
-      "Writes what other machines pushed to where Claude Code finds it: `claude --resume`, `claude -c` and the picker show it. A session that was continued on two machines keeps both continuations. A session that is open right now is never changed; it is brought up to date when it ends.",
-      "Sessions of projects without a folder here wait in the vault, as do those that Claude Code would clean up again because of their age.",
+      "Writes what other machines pushed to where Claude Code finds it: `claude --resume`, " +
+      "`claude -c` and the picker show it. A session that was continued on two machines " +
+      "keeps both continuations. A session that is open right now is never changed; it is " +
+      "brought up to date when it ends.",
+      "Sessions of projects without a folder here wait in the vault, as do those that " +
+      "Claude Code would clean up again because of their age.",
     ],
     flags: [
       ["--session ID", "only this session (an unambiguous beginning is enough); repeatable"],
@@ -123,7 +93,8 @@ export const HELP_PAGES = {
     usage: "status",
     brief: "is everything safe, and what needs you",
     purpose: [
-      "The first line is the answer. It looks at this machine only: the store is not asked, so that it is quick and works offline.",
+      "The first line is the answer. It looks at this machine only: the store is not " +
+      "asked, so that it is quick and works offline.",
     ],
     flags: [],
     examples: [
@@ -136,7 +107,9 @@ export const HELP_PAGES = {
     usage: "list",
     brief: "the sessions here and in the vault, newest first",
     purpose: [
-      "One line a session: id, last activity, project, title, size, and where it is. `here` has lines that the vault does not have yet; `vault` is not on this machine; `both` is complete on both sides.",
+      "One line a session: id, last activity, project, title, size, and where it is. " +
+      "`here` has lines that the vault does not have yet; `vault` is not on this machine; " +
+      "`both` is complete on both sides.",
     ],
     flags: [],
     examples: [
@@ -149,7 +122,8 @@ export const HELP_PAGES = {
     usage: "resume [ID|WORDS] [--print] [-- ARGS]",
     brief: "continue a session here, wherever it was begun",
     purpose: [
-      "Brings the session here if needed (also an old one that Claude Code deleted), goes to its project's folder on this machine and starts `claude --resume ID ARGS`.",
+      "Brings the session here if needed (also an old one that Claude Code deleted), goes " +
+      "to its project's folder on this machine and starts `claude --resume ID ARGS`.",
     ],
     flags: [
       [
@@ -170,7 +144,8 @@ export const HELP_PAGES = {
     usage: "verify [--read-data]",
     brief: "check that the vault is complete and untouched",
     purpose: [
-      "Lists the vault, opens every log entry, checks signatures, order and references, and compares with what this machine has seen before.",
+      "Lists the vault, opens every log entry, checks signatures, order and references, " +
+      "and compares with what this machine has seen before.",
     ],
     flags: [["--read-data", "also download and check every byte of every session"]],
     examples: [
@@ -183,7 +158,8 @@ export const HELP_PAGES = {
     usage: "key export|import|fingerprint",
     brief: "back up the key, bring it to another machine, compare it",
     purpose: [
-      "The key opens the vault. Whoever has it can read everything; without it nobody can, you included. See: claude-sync help key export",
+      "The key opens the vault. Whoever has it can read everything; without it nobody can, " +
+      "you included. See: claude-sync help key export",
     ],
     flags: [],
     examples: [
@@ -197,7 +173,8 @@ export const HELP_PAGES = {
     usage: "key export",
     brief: "print the key as one line of base64",
     purpose: [
-      "Keep it in a password manager or on paper. It is the only way back in when all machines are lost. On a terminal it asks first.",
+      "Keep it in a password manager or on paper. It is the only way back in when all " +
+      "machines are lost. On a terminal it asks first.",
     ],
     flags: [],
     examples: [
@@ -210,7 +187,9 @@ export const HELP_PAGES = {
     usage: "key import",
     brief: "take the vault's key from standard input",
     purpose: [
-      "Reads one line of base64 from standard input (on a terminal it asks, without showing what you type), checks that it opens the vault, and only then writes it. Another key that is here is never replaced.",
+      "Reads one line of base64 from standard input (on a terminal it asks, without " +
+      "showing what you type), checks that it opens the vault, and only then writes it. " +
+      "Another key that is here is never replaced.",
       "The same by hand: base64 -d > ~/.claude-sync/key",
     ],
     flags: [],
@@ -232,8 +211,12 @@ export const HELP_PAGES = {
     usage: "install [--global]",
     brief: "let Claude Code sync by itself",
     purpose: [
-      "Adds hooks to Claude Code's settings.json (a backup is kept): when a session ends or Claude has answered, new turns go out in the background; when one starts, news come in. They print nothing and never keep Claude Code waiting for long.",
-      "A hook is too late for the session that is just being opened. So that `claude -c` sees the other machine's turns, add the shell function as well: claude-sync help shell-init",
+      "Adds hooks to Claude Code's settings.json (a backup is kept): when a session ends " +
+      "or Claude has answered, new turns go out in the background; when one starts, news " +
+      "come in. They print nothing and never keep Claude Code waiting for long.",
+      "A hook is too late for the session that is just being opened. So that `claude -c` " +
+      "sees the other machine's turns, add the shell function as well: claude-sync help " +
+      "shell-init",
     ],
     flags: [["--global", "for all projects; otherwise for the project in this folder"]],
     examples: [
@@ -254,7 +237,9 @@ export const HELP_PAGES = {
     usage: "shell-init bash|zsh|fish|pwsh",
     brief: "a shell function that pulls before claude starts",
     purpose: [
-      "Prints a function `claude` for your shell's start-up file. It runs a short, quiet pull, then the real claude. Claude starts in any case: also offline, and when the pull takes too long.",
+      "Prints a function `claude` for your shell's start-up file. It runs a short, quiet " +
+      "pull, then the real claude. Claude starts in any case: also offline, and when the " +
+      "pull takes too long.",
     ],
     flags: [],
     examples: [
@@ -269,7 +254,9 @@ export const HELP_PAGES = {
     usage: "hook session-start|session-end|stop",
     brief: "what Claude Code's hooks call",
     purpose: [
-      "Not for people: `install` enters these into settings.json. They read Claude Code's JSON from standard input, start the work in the background, and always end with exit code 0. What went wrong is in `claude-sync status`.",
+      "Not for people: `install` enters these into settings.json. They read Claude Code's " +
+      "JSON from standard input, start the work in the background, and always end with " +
+      "exit code 0. What went wrong is in `claude-sync status`.",
     ],
     flags: [],
     examples: [["claude-sync install --global", ""]],
@@ -279,7 +266,9 @@ export const HELP_PAGES = {
     usage: "project list|map|unmap|exclude|include",
     brief: "which folder here is which project",
     purpose: [
-      "Projects are recognised by their Git remote, else by their path below your home folder, so most need nothing. A project that has no folder here waits in the vault until it has one.",
+      "Projects are recognised by their Git remote, else by their path below your home " +
+      "folder, so most need nothing. A project that has no folder here waits in the vault " +
+      "until it has one.",
     ],
     flags: [],
     examples: [

@@ -1,7 +1,7 @@
 /**
- * What Claude Code's hooks run. The client waits for these and puts what they print into the model's
- * context, so: note the work, start a worker that outlives us, say nothing, never fail. Start-up time
- * is what the user feels; import as little as possible here.
+ * What Claude Code's hooks run. The client waits for these and puts what they print into the
+ * model's context, so: note the work, start a worker that outlives us, say nothing, never fail.
+ * Start-up time is what the user feels; import as little as possible here.
  */
 import { join } from "node:path";
 import { type Bytes, fromUtf8, toHex, utf8 } from "../base/bytes.ts";
@@ -46,7 +46,9 @@ export function parseHookEvent(word: string | undefined): HookEvent | null {
   return HOOK_EVENTS.find((event) => event === word) ?? null;
 }
 
-/** Understands `hook EVENT [--profile NAME]`, the form that `install` writes; null for any other. */
+/**
+ * Understands `hook EVENT [--profile NAME]`, the form that `install` writes; null for any other.
+ */
 export function parseHookArgs(
   args: readonly string[],
 ): { readonly event: HookEvent; readonly profile: string | null } | null {
@@ -235,8 +237,8 @@ const PASSED_ON = new Set([
 const PASSED_ON_PREFIX = /^(LC_|XDG_|CLAUDE_SYNC_)/;
 
 /**
- * The variables that a worker does not get: all but a few. The client's environment holds its API key
- * and tokens, which a process that lives on has no use for.
+ * The variables that a worker does not get: all but a few. The client's environment holds its API
+ * key and tokens, which a process that lives on has no use for.
  */
 export function withheldVariables(names: readonly string[]): Record<string, null> {
   const withheld: Record<string, null> = {};

@@ -2,7 +2,10 @@
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
 
-/** Bytes with two or three significant digits, e.g. `0 B`, `999 B`, `1.2 MB`, `118 kB`; 1 kB is 1000 B. */
+/**
+ * Bytes with two or three significant digits, e.g. `0 B`, `999 B`, `1.2 MB`, `118 kB`; 1 kB is
+ * 1000 B.
+ */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;

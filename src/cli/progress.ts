@@ -1,4 +1,7 @@
-/** Progress of long work on standard error: one living line on a terminal, a line now and then elsewhere. */
+/**
+ * Progress of long work on standard error: one living line on a terminal, a line now and then
+ * elsewhere.
+ */
 import type { Clock } from "../platform/types.ts";
 import type { ProgressEvent } from "../sync/api.ts";
 import { bytesText, countText, durationText, numberText } from "./humanise.ts";
@@ -20,7 +23,10 @@ const PHASES = {
 
 type BytesEvent = Extract<ProgressEvent, { readonly kind: "bytes" }>;
 
-/** How progress is shown: `line` rewrites one line, `lines` prints one every 10 s, `none` is silent. */
+/**
+ * How progress is shown: `line` rewrites one line, `lines` prints one every 10 s, `none` is
+ * silent.
+ */
 export type ProgressMode = "line" | "lines" | "none";
 
 /** Shows events as they come. `clear` before anything else is printed to a terminal. */

@@ -47,8 +47,8 @@ export function shellScript(shell: Shell, self: readonly [string, ...string[]]):
 
 /**
  * `function claude` and not `claude()`: an alias of that name, which Claude Code's own installer
- * makes, would be expanded in the latter. The alias is remembered and run by the function, which the
- * alias may call again.
+ * makes, would be expanded in the latter. The alias is remembered and run by the function, which
+ * the alias may call again.
  */
 function posixScript(self: readonly [string, ...string[]]): string {
   const command = [...self, ...PULL].map(posixQuote).join(" ");

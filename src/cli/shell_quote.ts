@@ -19,7 +19,10 @@ export function fishQuote(word: string): string {
   return `'${word.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
-/** A word for people to copy into the usual shell of their system; without quotes where none are needed. */
+/**
+ * A word for people to copy into the usual shell of their system; without quotes where none are
+ * needed.
+ */
 export function shellWord(os: Host["os"], word: string): string {
   if (PLAIN.test(word) && !/^~/.test(word)) return word;
   if (os === "windows") return /^[A-Za-z0-9_+=:,.\\/-]+$/.test(word) ? word : powershellQuote(word);

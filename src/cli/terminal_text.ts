@@ -1,9 +1,14 @@
-/** The one gate for text that comes from files, the vault or the network on its way to a terminal. */
+/**
+ * The one gate for text that comes from files, the vault or the network on its way to a terminal.
+ */
 
 /** The most graphemes of one such string that are shown. */
 export const TERMINAL_GRAPHEMES_MAX = 200;
 
-/** The most UTF-16 units that are looked at: the graphemes of the limit are never longer in practice. */
+/**
+ * The most UTF-16 units that are looked at: the graphemes of the limit are never longer in
+ * practice.
+ */
 const UNITS_MAX = 16_384;
 
 const REPLACEMENT = "\u{fffd}";
@@ -12,8 +17,11 @@ const REPLACEMENT = "\u{fffd}";
  * C0 and DEL, C1, lone surrogates, line and paragraph separators, every format character (bidi
  * controls, zero-width, BOM, soft hyphen, tags), interlinear marks and fillers that draw nothing.
  */
-const UNSAFE =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u{034f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{3164}\u{ffa0}]|[\u{e0000}-\u{e0fff}]/gu;
+const UNSAFE = new RegExp(
+  String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|[\u{e0000}-\u{e0fff}]|` +
+    String.raw`[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]`,
+  "gu",
+);
 
 let segmenter: Intl.Segmenter | undefined;
 

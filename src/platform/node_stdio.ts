@@ -1,6 +1,6 @@
 /**
- * Standard input and the terminal. `process.stdin`, `process.stdout` and `process.stderr` are slow to
- * touch for the first time, so nothing here does before it has to.
+ * Standard input and the terminal. `process.stdin`, `process.stdout` and `process.stderr` are slow
+ * to touch for the first time, so nothing here does before it has to.
  */
 import * as fs from "node:fs";
 import process from "node:process";

@@ -1,6 +1,6 @@
 /**
- * Our hooks in Claude Code's `settings.json`. The file is the user's: everything else in it stays as
- * it is, byte for byte, and taking our hooks out gives back the file as it was.
+ * Our hooks in Claude Code's `settings.json`. The file is the user's: everything else in it stays
+ * as it is, byte for byte, and taking our hooks out gives back the file as it was.
  */
 import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -43,7 +43,9 @@ export interface HookEntry {
   readonly timeoutSeconds: number;
 }
 
-/** The hooks to install. `self` starts this program: an absolute path, or a runtime with arguments. */
+/**
+ * The hooks to install. `self` starts this program: an absolute path, or a runtime with arguments.
+ */
 export function hookEntries(
   os: Host["os"],
   self: readonly string[],
@@ -59,8 +61,8 @@ export function hookEntries(
 }
 
 /**
- * The client runs hooks with `/bin/sh`, on Windows with Git's bash or `cmd`: there, double quotes and
- * forward slashes mean the same to both.
+ * The client runs hooks with `/bin/sh`, on Windows with Git's bash or `cmd`: there, double quotes
+ * and forward slashes mean the same to both.
  */
 function quote(os: Host["os"], word: string): string {
   if (os !== "windows") return `'${word.replaceAll("'", "'\\''")}'`;
@@ -75,10 +77,11 @@ const OWN = new RegExp(
     .raw`^\s*(${WORD}(?:\s+${WORD})*?)\s+hook\s+(?:${EVENT_WORDS})(?:\s+--profile\s+${WORD})?\s*$`,
 );
 const OWN_PROGRAM = /(?:^|[\\/'"\s])claude-sync[^\\/\s]*$|[\\/]src[\\/]main\.ts['"]?$/;
+const SESSION_VARIABLE = String.raw`["']?\$\{?CLAUDE_SESSION_ID\}?["']?`;
 /** What the first releases installed. */
 const OLD = new RegExp(
-  String
-    .raw`^\s*(?:npx\s+(?:-y\s+)?)?${WORD}?claude-sync['"]?\s+push\s+--session\s+["']?\$\{?CLAUDE_SESSION_ID\}?["']?\s*$`,
+  String.raw`^\s*(?:npx\s+(?:-y\s+)?)?${WORD}?claude-sync['"]?` +
+    String.raw`\s+push\s+--session\s+${SESSION_VARIABLE}\s*$`,
 );
 
 /** Whether a hook's command is one that this program installed, now or in an older release. */
@@ -96,8 +99,8 @@ export function settingsPath(host: Host, scope: "user" | "project"): string {
 }
 
 /**
- * The settings with our hooks in them. `text` is null when there is no file yet. Old entries of ours
- * are replaced where they stand. Errors: `malformed-file`.
+ * The settings with our hooks in them. `text` is null when there is no file yet. Old entries of
+ * ours are replaced where they stand. Errors: `malformed-file`.
  */
 export function addHooks(text: string | null, entries: readonly HookEntry[]): string {
   const bom = text?.startsWith(BOM) ? BOM : "";
@@ -250,8 +253,9 @@ export interface SettingsChange {
 }
 
 /**
- * Reads the settings at `path` and works out the change. Nothing is written. Errors: `malformed-file`
- * when the file cannot be understood, `unsafe-file` when it is a link to nothing, `local-io`.
+ * Reads the settings at `path` and works out the change. Nothing is written. Errors: `malformed-
+ * file` when the file cannot be understood, `unsafe-file` when it is a link to nothing, `local-
+ * io`.
  */
 export function planSettingsChange(
   { fs }: Platform,
@@ -283,8 +287,9 @@ export function planSettingsChange(
 }
 
 /**
- * Makes the change: a copy of the old file beside it (`settings.json.bak-<date>`), then the new one in
- * its place with the old permissions. Gives the copy's path, or null when there was no file.
+ * Makes the change: a copy of the old file beside it (`settings.json.bak-<date>`), then the new
+ * one in its place with the old permissions. Gives the copy's path, or null when there was no
+ * file.
  */
 export function applySettingsChange(platform: Platform, change: SettingsChange): string | null {
   const { fs, random, host } = platform;

@@ -1,6 +1,6 @@
 /**
- * Changing JSON text in place: what is not touched keeps every byte, so the user's layout, the order
- * of keys and numbers that JavaScript could not hold survive.
+ * Changing JSON text in place: what is not touched keeps every byte, so the user's layout, the
+ * order of keys and numbers that JavaScript could not hold survive.
  */
 import { ClaudeSyncError } from "../errors.ts";
 import { JSON_DEPTH_MAX } from "./json_object.ts";
@@ -31,7 +31,10 @@ export interface JsonMember {
 const SPACE = /[ \t\r\n]*/y;
 const SCALAR = /"(?:[^"\\]|\\.)*"|[^\s,\]}]+/y;
 
-/** Finds the places of all values. Errors: `malformed-file` when `text` is no JSON or nested too deeply. */
+/**
+ * Finds the places of all values. Errors: `malformed-file` when `text` is no JSON or nested too
+ * deeply.
+ */
 export function parseJsonText(text: string): JsonNode {
   try {
     JSON.parse(text);

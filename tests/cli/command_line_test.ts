@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type CommandLine, parseCommandLine, suggestWords } from "../../src/cli/command_line.ts";
-import { GLOBAL_FLAGS, HELP_PAGES, type HelpPage } from "../../src/cli/help_pages.ts";
+import { GLOBAL_FLAGS } from "../../src/cli/help_globals.ts";
+import { HELP_PAGES, type HelpPage } from "../../src/cli/help_pages.ts";
 
 function invocation(...argv: string[]) {
   const line = parseCommandLine(argv);

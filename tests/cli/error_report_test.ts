@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CONSEQUENCES, errorJson, errorLines, reportOf } from "../../src/cli/error_report.ts";
-import { EXIT_TEXTS } from "../../src/cli/help_pages.ts";
+import { EXIT_TEXTS } from "../../src/cli/help_globals.ts";
 import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
 
 const DOCUMENTED: Readonly<Partial<Record<ErrorCode, number>>> = {

@@ -151,7 +151,7 @@ Deno.test("a hook that fails is silent and leaves a bounded log", async () => {
   }, { processes });
 });
 
-Deno.test("session-start waits for its worker, then says the notice once, to the user", async () => {
+Deno.test("session-start waits for its worker, then tells the user the notice once", async () => {
   await withHome(
     async ({ home, spawned, said, hook }) => {
       fs.writeFileSync(join(home, "notice.json"), `{"message":"Push failed\\u001b[2J"}`);

@@ -1,9 +1,10 @@
 /**
- * Runs `tests/scripts/*.txt`: whole command lines with what they print, against the source and, when
- * it is newer than the source, the compiled program.
+ * Runs `tests/scripts/*.txt`: whole command lines with what they print, against the source and,
+ * when it is newer than the source, the compiled program.
  *
  *     -- a/notes.txt --        a file to make, below the script's own folder; its lines follow
- *     a$ claude-sync version   a command of machine a; its home is <root>/a, its folder <root>/a/work
+ *     a$ claude-sync version   a command of machine a; its home is <root>/a, its folder
+ * <root>/a/work
  *     | claude-sync VERSION    a line on standard output
  *     ! error: …               a line on standard error
  *     ? 2                      the exit code, when it is not 0
@@ -72,7 +73,7 @@ function settled(text: string, root: string): string {
     .replaceAll(root, ROOT_SHOWN)
     .replaceAll(`claude-sync ${manifest.version}`, "claude-sync VERSION")
     .replace(/\b[0-9a-z]{4}(-[0-9a-z]{4}){3}\b/g, "FINGER-PRINT")
-    .replace(/\b[A-Za-z0-9+/]{43}=/g, "KEY")
+    .replace(/(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=/g, "KEY")
     .replace(/\b[0-9a-f]{32}\b/g, "HEX32")
     .replace(/"(ms|nowMs|atMs|lastSeenMs)":\d+/g, '"$1":N')
     .replace(/\d+\.\d\d s\b/g, "TIME")

@@ -82,7 +82,7 @@ Deno.test("addHooks keeps layout, order, odd numbers, line ends and BOM", () => 
     `{\n\t"b": 1e400,\n\t"10": [1,  2],\n\t"a": 12345678901234567890\n}\n`,
     `\u{feff}{\r\n    "hooks": {\r\n        "Stop": [ {"hooks": []} ]\r\n    }\r\n}`,
     `{"model":"opus"}`,
-    `{ "hooks": { "SessionEnd": [ { "matcher": "clear", "hooks": [ { "type": "command", "command": "x" } ] } ] } }`,
+    `{ "hooks": { "Stop": [ { "matcher": "a", "hooks": [ { "command": "x" } ] } ] } }`,
     `{\n  "hooks": {\n    "PreToolUse": []\n  },\n  "z": null\n}\n\n`,
   ];
   for (const text of texts) {

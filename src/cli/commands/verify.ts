@@ -25,7 +25,8 @@ export async function verify(
       facts: [],
       why: [],
       hint: report.readData
-        ? "Nothing local was changed. Push from a machine that has the sessions, or restore the store from a backup"
+        ? "Nothing local was changed. Push from a machine that has the sessions, or restore the " +
+          "store from a backup"
         : CONSEQUENCES.damaged.hint,
       stack: null,
     },
