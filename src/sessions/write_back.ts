@@ -38,9 +38,12 @@ export function isSameFile(actual: FileStat | null, expected: FileStat | null): 
  * calls do nothing.
  */
 export interface PreparedFile {
+  /** Folder of the file. */
+  readonly dir: string;
   /**
    * Publishes the content with this modification time, unless the file is not the expected one any
-   * more. Throws as `prepareSessionFile` does; then the file has its old or its new content.
+   * more. Throws as `prepareSessionFile` does; then the file has its old or its new content. The
+   * caller flushes `dir`, once for all files in it: until then a power cut may undo this.
    */
   commit(mtimeMs: number): WriteOutcome;
   /** Removes it. */
@@ -88,6 +91,7 @@ function preparedFile(
 ): PreparedFile {
   let outcome: WriteOutcome | null = null;
   return {
+    dir,
     commit(mtimeMs) {
       if (outcome !== null) return outcome;
       outcome = "changed-meanwhile";
@@ -98,7 +102,6 @@ function preparedFile(
       } finally {
         if (outcome !== "written") removeQuietly(fs, temp);
       }
-      if (outcome === "written") fs.syncDir(dir);
       return outcome;
     },
     discard() {

@@ -16,6 +16,7 @@ import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
 import type { WriteOperation } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
+import { transaction } from "./state_db.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainBytes, chainTo } from "./vault_content.ts";
 
@@ -70,9 +71,19 @@ export async function writeAll(
     for (const { file } of prepared) file.discard();
     throw error;
   }
-  const written = new Set<string>();
+  return { ...publishAll(vault, prepared, failed), failures };
+}
+
+/** Gives the prepared files of all but the `failed` sessions their names. */
+function publishAll(
+  vault: OpenVault,
+  prepared: readonly Prepared[],
+  failed: ReadonlySet<string>,
+): Omit<Written, "failures"> {
+  const { fs } = vault.context.platform;
+  const sessions = new Set<string>();
   const changedMeanwhile = new Set<string>();
-  let writtenBytes = 0;
+  const published: { each: Prepared; stat: FileStat }[] = [];
   for (const each of prepared) {
     const { id } = each.operation.session;
     // A transcript without its bundle resumes; half of a session that failed stays out, to be whole
@@ -81,14 +92,23 @@ export async function writeAll(
       each.file.discard();
       continue;
     }
-    if (publish(vault, each)) {
-      written.add(id);
-      writtenBytes += each.newBytes;
-    } else {
-      changedMeanwhile.add(id);
-    }
+    const outcome = each.file.commit(each.mtimeMs);
+    const stat = outcome === "written" ? fs.lstat(each.operation.path) : null;
+    if (stat === null) changedMeanwhile.add(id);
+    else published.push({ each, stat });
   }
-  return { sessions: written, writtenBytes, changedMeanwhile, failures };
+  // First the names must be on the disk: a file that is remembered and not there counts as taken
+  // away by the user.
+  for (const dir of new Set(published.map(({ each }) => each.file.dir))) fs.syncDir(dir);
+  let writtenBytes = 0;
+  transaction(vault.database, () => {
+    for (const { each, stat } of published) {
+      remember(vault, each.operation, stat);
+      sessions.add(each.operation.session.id);
+      writtenBytes += each.newBytes;
+    }
+  });
+  return { sessions, writtenBytes, changedMeanwhile };
 }
 
 function progressOf(
@@ -219,14 +239,9 @@ function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): numb
   return nowMs - (Math.min(days, CLEANUP_PERIOD_DAYS_DEFAULT) * DAY_MS) / 2;
 }
 
-function publish(vault: OpenVault, prepared: Prepared): boolean {
-  const { operation, file, mtimeMs } = prepared;
-  if (file.commit(mtimeMs) === "changed-meanwhile") return false;
+function remember(vault: OpenVault, operation: WriteOperation, stat: FileStat): void {
   const { target, session, path } = operation;
-  const stat: FileStat | null = vault.context.platform.fs.lstat(path);
-  if (stat === null) return false;
   const key = { session: session.id, file: target.name };
   const { gen, hash, len, isDerived } = target;
   vault.locals.remember(path, key, stat, { gen, hash, len }, isDerived);
-  return true;
 }
