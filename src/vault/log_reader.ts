@@ -92,7 +92,27 @@ export async function readPlanned(
     CONCURRENCY,
     (log) => readLog(opener, log.entries, known.get(log.tag) ?? null, budget),
   );
-  return perLog.flat();
+  const entries = perLog.flat();
+  checkOneLogEach(entries, [...known.values()].flatMap(({ machine }) => machine ?? []));
+  return entries;
+}
+
+/**
+ * A machine that wrote two logs told two different stories under each number. Throws `forked`.
+ * `known`: machines of entries read before.
+ */
+export function checkOneLogEach(
+  entries: readonly VerifiedEntry[],
+  known: readonly Pick<KnownMachine, "id" | "tag">[],
+): void {
+  const tags = new Map(known.map(({ id, tag }) => [id, tag]));
+  for (const { body, objectName } of entries) {
+    const tag = tags.get(body.machine) ?? body.tag;
+    if (tag !== body.tag) {
+      throw new ClaudeSyncError("forked", "One machine has written two logs", { objectName });
+    }
+    tags.set(body.machine, tag);
+  }
 }
 
 async function readLog(

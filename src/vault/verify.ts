@@ -10,7 +10,7 @@ import { decodeHeader } from "./header.ts";
 import { groupByLog, type KnownLog, type ListedEntry, type LogMark } from "./log_plan.ts";
 import { planLogRead } from "./log_plan.ts";
 import type { EntryOpener, VerifiedEntry } from "./log_reader.ts";
-import { readEntry, unmetClaims } from "./log_reader.ts";
+import { checkOneLogEach, readEntry, unmetClaims } from "./log_reader.ts";
 import { HEADER_NAME, parsePackName } from "./names.ts";
 
 /** Something that is wrong with a vault. */
@@ -66,6 +66,7 @@ export async function checkLogs(
       readBytes += entry.sizeBytes;
     }
   }
+  collect(problems, () => checkOneLogEach(entries, []));
   const hashes = new Map(entries.map((e) => [`${e.body.machine}/${e.body.seq}`, e.hash]));
   for (const claim of unmetClaims(entries, (id, seq) => hashes.get(`${id}/${seq}`) ?? null)) {
     const message = `It speaks of entry ${claim.seq} of another machine, which is not there`;
