@@ -14,6 +14,7 @@ import { fileOf, resolveBranches } from "../sessions/branches.ts";
 import type { ResolvedBranch, ResolvedSession } from "../sessions/branches.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
+import { failureOf } from "./push.ts";
 import type { FileState, Leaf } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainTo, readState } from "./vault_content.ts";
@@ -74,7 +75,7 @@ export class BranchTargets {
     for (const [session, leaves] of transcripts) {
       const id = parseSessionId(session);
       if (id === null || !mayBeBranchId(id)) continue;
-      const root = await targets.#rootOf(id, leaves);
+      const root = await targets.#rootIfReadable(id, leaves);
       if (root === id) continue;
       targets.#branchesOf.set(root, [...(targets.#branchesOf.get(root) ?? []), id]);
     }
@@ -182,6 +183,16 @@ export class BranchTargets {
       if (writers.at(-1)?.machine !== name) writers.push({ start: off, machine: name });
     }
     return { bytes, writers };
+  }
+
+  /** What cannot be read is nobody's branch; that it cannot be read shows when it is written. */
+  async #rootIfReadable(id: SessionId, leaves: readonly Leaf[]): Promise<SessionId> {
+    try {
+      return await this.#rootOf(id, leaves);
+    } catch (error) {
+      failureOf(error, id);
+      return id;
+    }
   }
 
   async #rootOf(id: SessionId, leaves: readonly Leaf[]): Promise<SessionId> {

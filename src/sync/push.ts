@@ -155,6 +155,11 @@ function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {
 /** Turns an error about one session into a report; every other error passes on. */
 export function failureOf(error: unknown, sessionId: string, path?: string): Failure {
   // Only what concerns the files or the vault's content of this session leaves the others unharmed.
-  if (!isClaudeSyncError(error, "local-io", "too-large", "unsafe-file")) throw error;
+  const isOfFiles = isClaudeSyncError(error, "local-io", "too-large", "unsafe-file");
+  // Damage that names a session is a lie of the machine that wrote it: the store's objects are all
+  // as they were signed. Every other damage is an alarm.
+  const isOfContent = isClaudeSyncError(error, "damaged", "incomplete") &&
+    error.sessionId !== undefined;
+  if (!isOfFiles && !isOfContent) throw error;
   return { sessionId, path: path ?? error.path ?? null, code: error.code, message: error.message };
 }

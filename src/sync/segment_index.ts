@@ -229,7 +229,8 @@ export class SegmentIndex {
    */
   chain(session: string, file: string, to: FileState): StoredSegment[] | null {
     const statement = this.#statements.prepare(
-      `SELECT s.gen, s.parent, s.hash, s.off, s.len, o.name AS objectName, o.sha256 AS objectSha256,
+      `SELECT s.session, s.gen, s.parent, s.hash, s.off, s.len,
+              o.name AS objectName, o.sha256 AS objectSha256,
               g.at AS groupAt, g.stored AS groupStored, g.raw AS groupRaw, g.comp AS groupComp,
               s.grp_off AS offsetInGroup, s.machine
        FROM segment s JOIN grp g ON g.id = s.grp JOIN object o ON o.id = g.object

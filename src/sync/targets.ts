@@ -1,12 +1,13 @@
 /**
  * What every session of the vault should look like on any machine: one state for each of its files.
  */
-import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError } from "../errors.ts";
 import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
 import { BranchTargets, type TranscriptTarget } from "./branch_targets.ts";
+import { failureOf } from "./push.ts";
 import type { FileState, Leaf } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
 
@@ -77,8 +78,7 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
         sessions.set(branchId, targetOf(branchId, id, [asTarget(branch), ...rest], branchFiles));
       }
     } catch (error) {
-      if (!isClaudeSyncError(error, "unsafe-file", "too-large")) throw error;
-      failures.push({ sessionId: session, path: null, code: error.code, message: error.message });
+      failures.push(failureOf(error, session));
     }
   }
   return { sessions, branches, failures };

@@ -44,8 +44,10 @@ export async function* chainBytes(
     const wanted = bytes.subarray(Math.max(0, offset - segment.off));
     hash.update(wanted);
     if (segment === last && hash.digestHex() !== segment.hash) {
+      const { objectName, session: sessionId } = segment;
       throw new ClaudeSyncError("damaged", "A file's segments do not make the file", {
-        objectName: segment.objectName,
+        objectName,
+        sessionId,
       });
     }
     yield wanted;

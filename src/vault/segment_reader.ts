@@ -4,7 +4,7 @@
 import { type Bytes, fromHex } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/hash.ts";
 import { open } from "../crypto/envelope.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { objectName } from "../storage/object_name.ts";
 import { type Compression, decodeGroup } from "./group.ts";
 import { type EntryOpener, readEntry } from "./log_reader.ts";
@@ -13,6 +13,7 @@ import { storedGroup } from "./pack.ts";
 
 /** Where a segment's bytes are, as the log says. */
 export interface SegmentPlace {
+  readonly session: string;
   readonly objectName: string;
   /** Hash of the whole pack in hex; null when the bytes travel in a log entry. */
   readonly objectSha256: string | null;
@@ -52,15 +53,14 @@ export class SegmentReader {
 
   /**
    * The segment's bytes. Errors: `incomplete` when the object is missing, `damaged` when anything
-   * about it is wrong, and the store's own.
+   * about it is wrong, and the store's own. When the object is what its entry says, but the group
+   * in it is not, the error names the session: only the machine that wrote it can be the cause, and
+   * no other session is touched.
    */
   async read(segment: SegmentPlace): Promise<Bytes> {
     const key = `${segment.objectName}@${segment.groupAt}`;
     const raw = await kept(this.#groups, GROUPS_KEPT, key, async () => {
-      const payload = await this.#payload(segment);
-      const place = { at: segment.groupAt, stored: segment.groupStored };
-      const stored = storedGroup(payload, place, segment.objectName);
-      return decodeGroup(stored, segment.groupRaw, segment.groupComp, segment.objectName);
+      return groupOf(await this.#payload(segment), segment);
     });
     return raw.subarray(segment.offsetInGroup, segment.offsetInGroup + segment.len);
   }
@@ -105,6 +105,19 @@ export class SegmentReader {
     }
     const entry = { ...listed, name: objectName(name) };
     return (await readEntry(this.#opener, entry, fromHex(signKey))).inline;
+  }
+}
+
+function groupOf(payload: Bytes, segment: SegmentPlace): Bytes {
+  const { objectName, session: sessionId } = segment;
+  const place = { at: segment.groupAt, stored: segment.groupStored };
+  try {
+    const stored = storedGroup(payload, place, objectName);
+    return decodeGroup(stored, segment.groupRaw, segment.groupComp, objectName);
+  } catch (cause) {
+    if (!isClaudeSyncError(cause, "damaged")) throw cause;
+    const message = "A session's bytes are not what the log says of them";
+    throw new ClaudeSyncError("damaged", message, { objectName, sessionId, cause });
   }
 }
 
