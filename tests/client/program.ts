@@ -4,6 +4,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 
 /** How a program ended. */
@@ -75,6 +76,22 @@ export function run(
 /** The folders in which this process finds programs, for machines that have the same tools. */
 export function toolPath(): string {
   return process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+}
+
+/** Whether a process of that id runs; one that has ended but was not yet collected does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false; // All are this user's, so the only failure is that there is none.
+  }
+  if (process.platform !== "linux") return true;
+  try {
+    // The state follows the program's name, which stands in brackets.
+    return !/\) Z [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false; // It has gone between the two questions.
+  }
 }
 
 /** Explains an outcome in an assertion. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import process from "node:process";
-import { describe } from "./program.ts";
+import { describe, isRunning } from "./program.ts";
 import { says } from "./transcript.ts";
 import { until } from "./until.ts";
 import { clientTest } from "./world.ts";
@@ -157,15 +156,6 @@ clientTest("a push that failed is said at the next start and in status", {}, asy
   await world.a.claude("all well again");
   for (const { text } of world.a.requests) assert.ok(!/claude-sync/i.test(text), "told the model");
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false; // No such process is what the caller waits for.
-  }
-}
 
 function median(values: readonly number[]): number {
   return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;

@@ -6,7 +6,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { DEADLINE_MS, until } from "./until.ts";
-import { toolPath } from "./program.ts";
+import { isRunning, toolPath } from "./program.ts";
 
 const run = promisify(execFile);
 
@@ -23,7 +23,7 @@ export interface TerminalProgram {
 /** Terminals of one throw-away tmux server; it touches no server of the tester's. */
 export class TerminalServer {
   readonly #socket: string;
-  #count = 0;
+  readonly #pids: number[] = [];
 
   /** @param socket path of the server's socket, short enough for the system (about 100 bytes). */
   constructor(socket: string) {
@@ -36,15 +36,17 @@ export class TerminalServer {
    * @throws Error that says what to install when there is no tmux.
    */
   async open(program: TerminalProgram): Promise<Terminal> {
-    const name = `t${this.#count++}`;
+    const name = `t${this.#pids.length}`;
     const variables = Object.entries({ ...program.env, TERM: "screen-256color" });
     const settings = variables.map(([key, value]) => `${key}=${value}`);
     const size = ["-x", String(WIDTH_COLUMNS), "-y", String(HEIGHT_ROWS)];
     const inside = ["-c", program.cwd, "env", "-i", ...settings, ...program.argv];
-    const keepOpen = ["set-option", "-g", "remain-on-exit", "on", ";"];
+    const keep = ["-g", "remain-on-exit", "on", ";", "set-option", "-g", "exit-empty", "off", ";"];
     const create = ["new-session", "-d", "-s", name, ...size, ...inside];
-    await this.command(["start-server", ";", ...keepOpen, ...create]);
-    return new Terminal(this, name);
+    await this.command(["start-server", ";", "set-option", ...keep, ...create]);
+    const terminal = new Terminal(this, name);
+    this.#pids.push(await terminal.pid());
+    return terminal;
   }
 
   /** Runs one tmux command and returns what it prints. */
@@ -62,10 +64,16 @@ export class TerminalServer {
     }
   }
 
-  /** Ends all terminals and what runs in them. */
+  /** Closes all terminals and waits for the end of what ran in them. */
   async close(): Promise<void> {
-    // Without an open terminal there is no server to end.
-    if (this.#count > 0) await this.command(["kill-server"]).catch(() => {});
+    // Without an open terminal there was never a server.
+    if (this.#pids.length === 0) return;
+    const names = await this.command(["list-sessions", "-F", "#{session_name}"]);
+    for (const name of names.split("\n").filter((name) => name !== "")) {
+      await this.command(["kill-session", "-t", name]);
+    }
+    await until("all that ran in terminals has ended", () => !this.#pids.some(isRunning));
+    await this.command(["kill-server"]);
   }
 }
 
