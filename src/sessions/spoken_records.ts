@@ -74,21 +74,37 @@ export function spokenRecord(bytes: Uint8Array, line: Line): SpokenRecord | null
   };
 }
 
+/** A file system gives back zeros for blocks that a power cut lost; no client writes them. */
+const ZEROS_MIN = 16;
+
 /**
  * Whether `now` replaces `old` as the session's content, `old` being what was synced from the same
- * file and no longer its prefix. True when `now` has the last spoken record of `old`, or lacks at
- * most one spoken record of it and the assistant said that one (the client takes an answer back
- * after a refusal). False when people would miss something: then `now` is a continuation beside it.
+ * file and no longer its prefix. True when `now` has every spoken record of `old`, or all but the
+ * last one and the assistant said that one (the client takes an answer back after a refusal). False
+ * when people would miss something, or when zeros stand where none were: a damaged file must not
+ * take the place of the good one. Then `now` is a continuation beside it.
  */
 export function isRewriteOf(old: Uint8Array, now: Uint8Array): boolean {
+  if (zerosOf(now) > zerosOf(old)) return false;
   const said = spokenRecords(old);
   const last = said.at(-1);
-  if (last === undefined) return true;
   const kept = new Set(spokenRecords(now).map((record) => record.hash));
-  if (kept.has(last.hash)) return true;
-  const missing = new Map<string, SpokenRecord>();
-  for (const record of said) if (!kept.has(record.hash)) missing.set(record.hash, record);
-  return missing.size === 1 && missing.get(last.hash)?.speaker === "assistant";
+  return said.every((record) =>
+    kept.has(record.hash) || (record.hash === last?.hash && record.speaker === "assistant")
+  );
+}
+
+/** How many bytes lie in runs of at least `ZEROS_MIN` zeros. */
+function zerosOf(bytes: Uint8Array): number {
+  let total = 0;
+  let at = bytes.indexOf(0);
+  while (at !== -1) {
+    let end = at;
+    while (bytes[end] === 0) end++;
+    if (end - at >= ZEROS_MIN) total += end - at;
+    at = bytes.indexOf(0, end);
+  }
+  return total;
 }
 
 /**

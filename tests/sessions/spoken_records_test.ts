@@ -54,9 +54,10 @@ Deno.test("isRewriteOf tells a rewrite from a continuation that people would mis
   const cases: [now: string, expected: boolean][] = [
     [user("1") + answer("2") + user("3"), true],
     [user("1") + answer("2") + user("3") + user("5"), true],
-    [user("3") + answer("4"), true],
+    [user("3") + answer("4"), false],
+    [user("1") + answer("2") + line("mode", "x") + user("3") + answer("4"), true],
     [user("1") + answer("2"), false],
-    [user("1") + answer("2") + answer("4"), true],
+    [user("1") + answer("2") + answer("4"), false],
     [user("1") + answer("2") + user("9"), false],
     ["", false],
   ];
@@ -65,4 +66,11 @@ Deno.test("isRewriteOf tells a rewrite from a continuation that people would mis
   }
   assert.equal(isRewriteOf(utf8(user("1")), utf8(answer("2"))), false, "a person's words count");
   assert.equal(isRewriteOf(utf8("{}\n"), utf8("")), true, "nobody had spoken");
+});
+
+Deno.test("isRewriteOf takes a file with lost blocks for no rewrite", () => {
+  const old = user("1") + line("mode", "x".repeat(64)) + answer("2");
+  const damaged = old.replace("x".repeat(64), "\0".repeat(64));
+  assert.equal(isRewriteOf(utf8(old), utf8(damaged)), false);
+  assert.equal(isRewriteOf(utf8(damaged), utf8(old)), true, "a repaired file replaces it");
 });
