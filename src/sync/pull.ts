@@ -2,16 +2,19 @@
  * The pull: makes local sessions what the vault says they are, without replacing a byte that the
  * vault does not have.
  */
+import { isClaudeSyncError } from "../errors.ts";
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
-import type { PullResult } from "./api.ts";
+import type { Failure, PullResult } from "./api.ts";
 import { ProjectFinder } from "./projects.ts";
-import { keyOfProject, type PullPlan, PullPlanner, type PullScope } from "./pull_plan.ts";
+import { LocalView } from "./pull_place.ts";
+import { keyOfProject, type PullPlan, PullPlanner } from "./pull_plan.ts";
 import { writeAll, type Written } from "./pull_write.ts";
 import { pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
+import { matchIds } from "./session_query.ts";
 import { computeTargets, type SessionTarget, type Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
 
@@ -23,46 +26,83 @@ export type PullTotals = Omit<PullResult, "requests" | "ms" | "dryRun" | "bytes"
 /** How often sessions may turn out to need a push before they are replaced. */
 const ROUNDS_MAX = 3;
 
+/** What to pull. */
+export interface PullRequest {
+  /** Full ids or unique prefixes; empty = all. */
+  readonly sessions: readonly string[];
+  readonly all: boolean;
+  readonly dryRun: boolean;
+  /** Folder that a hook reports. */
+  readonly hookCwd: string | null;
+}
+
 /**
- * Pulls the sessions of `scope`. The index must be fresh. Bytes that only this machine has are
- * pushed before their file is replaced, so the outcome depends on the vault's content alone.
+ * Pulls. The index must be fresh. Bytes that only this machine has are pushed before their file is
+ * replaced, so the outcome depends on the vault's content alone. Errors: `not-found` and `ambiguous`
+ * for `sessions`, alarms, those of the store.
  */
 export async function pullSessions(
   vault: OpenVault,
   sender: Sender,
-  scope: PullScope & { readonly dryRun: boolean },
+  request: PullRequest,
 ): Promise<PullTotals> {
+  const pushFailures: Failure[] = [];
   for (let round = 1;; round++) {
     const projects = new ProjectFinder(vault.context.platform, vault.index);
     const targets = await computeTargets(vault);
-    const planner = new PullPlanner(vault, projects, scope);
-    const plan = await planner.plan(targets);
-    if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !scope.dryRun) {
-      await pushSessions(vault, sender, projects, {
-        sessions: plan.pushFirst,
-        all: true,
-        dryRun: false,
-        tearNow: true,
-      });
-      continue;
+    const local = new LocalView(vault, request.hookCwd);
+    const scope = { ids: chosenIds(request.sessions, targets, local), all: request.all };
+    const plan = await new PullPlanner(vault, local, projects, scope).plan(targets);
+    if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !request.dryRun) {
+      const pushed = await pushOwn(vault, sender, projects, plan);
+      pushFailures.splice(0, Infinity, ...pushed);
+      if (pushed.length === 0) continue;
     }
     const { fs, clock } = vault.context.platform;
-    if (!scope.dryRun) sweepTemps(fs, clock, planner.leftovers);
-    const written = scope.dryRun
+    if (!request.dryRun) sweepTemps(fs, clock, local.leftovers);
+    const written = request.dryRun
       ? dryRunOf(plan)
-      : await writeAll(vault, targets.branches, plan.writes);
-    return totalsOf(vault, projects, targets, plan, written);
+      : await writeAll(vault, targets.branches, plan.families);
+    return totalsOf(vault, projects, targets, plan, written, pushFailures);
+  }
+}
+
+function chosenIds(
+  queries: readonly string[],
+  targets: Targets,
+  local: LocalView,
+): ReadonlySet<string> | null {
+  if (queries.length === 0) return null;
+  return matchIds(queries, new Set([...targets.sessions.keys(), ...local.ids()]));
+}
+
+/** A session that cannot be pushed keeps its file; the others go on. */
+async function pushOwn(
+  vault: OpenVault,
+  sender: Sender,
+  projects: ProjectFinder,
+  plan: PullPlan,
+): Promise<readonly Failure[]> {
+  const scope = { sessions: plan.pushFirst, all: true, dryRun: false, tearNow: true };
+  try {
+    return (await pushSessions(vault, sender, projects, scope)).failures;
+  } catch (error) {
+    // A vault that takes nothing more can still be read.
+    if (!isClaudeSyncError(error, "no-space", "store-refused")) throw error;
+    const { code, message } = error;
+    return plan.pushFirst.map(({ id }) => ({ sessionId: id, path: null, code, message }));
   }
 }
 
 function dryRunOf(plan: PullPlan): Written {
+  const writes = plan.families.flatMap((family) => family.writes);
   return {
-    sessions: new Set(plan.writes.map((operation) => operation.session.id)),
-    writtenBytes: plan.writes.reduce(
+    sessions: new Set(writes.map((operation) => operation.session.id)),
+    writtenBytes: writes.reduce(
       (sum, { target, base }) => sum + Math.max(0, target.len - (base?.len ?? 0)),
       0,
     ),
-    changedMeanwhile: new Set(),
+    busy: new Set(),
     failures: [],
   };
 }
@@ -73,20 +113,21 @@ function totalsOf(
   targets: Targets,
   plan: PullPlan,
   written: Written,
+  pushFailures: readonly Failure[],
 ): PullTotals {
   const pulled = [...targets.sessions.values()].filter(({ id }) => written.sessions.has(id));
-  // A session that still has bytes of its own, or changed under our hands, is as good as open.
-  const busy = [...plan.pushFirst.map(({ id }) => id), ...written.changedMeanwhile];
-  const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...busy])];
+  const failed = new Set(pushFailures.map(({ sessionId }) => sessionId));
+  const own = plan.pushFirst.map(({ id }) => id).filter((id) => !failed.has(id));
+  const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...own, ...written.busy])];
   const { fs } = vault.context.platform;
-  const newBranches = plan.writes.filter(({ session, target, expected }) =>
+  const writes = plan.families.flatMap((family) => family.writes);
+  const newBranches = writes.filter(({ session, target, expected }) =>
     session.root !== session.id && target.name === TRANSCRIPT && expected === null &&
     written.sessions.has(session.id)
   );
   const names = new Map(vault.index.machines().map(({ id, name }) => [id, name]));
-  const own = vault.config.machineName;
   const from = new Set(pulled.flatMap(({ machines }) => machines.map((id) => names.get(id) ?? id)));
-  from.delete(own);
+  from.delete(vault.config.machineName);
   return {
     pulled: pulled.length,
     waiting: waitingIds.length,
@@ -102,7 +143,7 @@ function totalsOf(
     archived: plan.archived.length,
     byProject: countByProject(projects, pulled),
     from: [...from].sort(),
-    failures: [...plan.failures, ...written.failures],
+    failures: [...pushFailures, ...plan.failures, ...written.failures],
     writtenBytes: written.writtenBytes,
   };
 }

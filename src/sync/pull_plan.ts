@@ -1,22 +1,20 @@
 /**
  * Compares what every session should be with what is here, and says what is to be written. Writes
- * nothing.
+ * nothing. A session and its branches are one unit: where the content of one file moves to another,
+ * either both are written or none.
  */
-import { isClaudeSyncError } from "../errors.ts";
 import type { FileStat } from "../platform/types.ts";
-import { discoverSessions, type Discovery, type LocalSession } from "../sessions/discover.ts";
+import type { LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { liveSessions, looksLive } from "../sessions/live.ts";
-import { type KnownFolder, knownFolders, placeProject } from "../sessions/placement.ts";
-import { translatedDir } from "../sessions/placement.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
-import { slugOf } from "../sessions/slug.ts";
 import { readTranscriptTail } from "../sessions/transcript_file.ts";
 import type { Failure } from "./api.ts";
 import { isSettled, isUnchanged, type LocalFileRow } from "./local_files.ts";
 import { isExcluded, type ProjectFinder } from "./projects.ts";
+import { type LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
 import { lookAt } from "./push_files.ts";
 import type { FileState } from "./segment_index.ts";
@@ -34,96 +32,111 @@ export interface WriteOperation {
   readonly base: FileState | null;
 }
 
+/** What is written of one session and its branches, all or nothing. New files come first. */
+export interface WriteFamily {
+  readonly root: string;
+  readonly writes: readonly WriteOperation[];
+}
+
 /** Which sessions a pull is about. */
 export interface PullScope {
   /** Null = all. Sessions named by the user are brought back from the archive too. */
   readonly ids: ReadonlySet<string> | null;
   readonly all: boolean;
-  /** Folder that a hook reports. */
-  readonly hookCwd: string | null;
 }
 
 /** What is to be done, in order of writing, and what is not and why. */
 export interface PullPlan {
-  readonly writes: readonly WriteOperation[];
+  readonly families: readonly WriteFamily[];
   /** Sessions with bytes that the vault must have before they are replaced. */
   readonly pushFirst: readonly LocalSession[];
   readonly waiting: readonly SessionTarget[];
-  readonly unplaced: readonly {
-    readonly session: SessionTarget;
-    readonly project: ProjectIdentity | null;
-  }[];
+  readonly unplaced: readonly UnplacedSession[];
   readonly archived: readonly SessionTarget[];
   readonly failures: readonly Failure[];
 }
 
-interface Draft {
+/** A session whose project has no folder here. */
+export interface UnplacedSession {
+  readonly session: SessionTarget;
+  readonly project: ProjectIdentity | null;
+}
+
+interface FamilyDraft {
   readonly writes: WriteOperation[];
   readonly pushFirst: LocalSession[];
   readonly waiting: SessionTarget[];
-  readonly unplaced: { session: SessionTarget; project: ProjectIdentity | null }[];
-  readonly archived: SessionTarget[];
-  readonly failures: Failure[];
+  /** Some file loses content that is to stand in another one. */
+  isReplaced: boolean;
 }
 
 /** Plans for one look at the local files. */
 export class PullPlanner {
-  /** Our own temporary files among the client's, which a crash may have left. */
-  readonly leftovers: Discovery["temps"];
-  readonly #slugLinks: Discovery["slugLinks"];
   readonly #vault: OpenVault;
+  readonly #local: LocalView;
   readonly #projects: ProjectFinder;
   readonly #scope: PullScope;
   readonly #rows: ReadonlyMap<string, LocalFileRow>;
-  readonly #local = new Map<string, LocalSession[]>();
   readonly #live: ReadonlySet<string>;
   readonly #cleanupDays: number;
-  #known: readonly KnownFolder[] | null = null;
-  readonly #draft: Draft = {
-    writes: [],
-    pushFirst: [],
-    waiting: [],
-    unplaced: [],
-    archived: [],
-    failures: [],
-  };
+  readonly #unplaced: UnplacedSession[] = [];
+  readonly #archived: SessionTarget[] = [];
 
-  constructor(vault: OpenVault, projects: ProjectFinder, scope: PullScope) {
+  constructor(vault: OpenVault, local: LocalView, projects: ProjectFinder, scope: PullScope) {
     const { fs, host } = vault.context.platform;
     this.#vault = vault;
+    this.#local = local;
     this.#projects = projects;
     this.#scope = scope;
     this.#rows = vault.locals.all();
     this.#live = liveSessions(fs, host, vault.root);
     this.#cleanupDays = cleanupPeriodDays(fs, vault.root);
-    const discovery = discoverSessions(fs, vault.root);
-    this.leftovers = discovery.temps;
-    this.#slugLinks = discovery.slugLinks;
-    for (const session of discovery.sessions) {
-      this.#local.set(session.id, [...(this.#local.get(session.id) ?? []), session]);
-    }
   }
 
   /** Plans all sessions of `targets`. Errors: those of reading the vault. */
   async plan(targets: Targets): Promise<PullPlan> {
-    const newestFirst = [...targets.sessions.values()]
-      .map((session) => ({ session, atMs: newestMs(session) }))
-      .sort((a, b) => b.atMs - a.atMs || (a.session.id < b.session.id ? -1 : 1));
-    for (const { session } of newestFirst) {
+    const families: WriteFamily[] = [];
+    const pushFirst: LocalSession[] = [];
+    const waiting: SessionTarget[] = [];
+    const failures: Failure[] = [...targets.failures];
+    for (const [root, members] of familiesOf(targets)) {
       this.#vault.context.signal.throwIfAborted();
-      if (this.#scope.ids !== null && !this.#scope.ids.has(session.id)) continue;
+      const { ids } = this.#scope;
+      if (ids !== null && !members.some(({ id }) => ids.has(id))) continue;
       try {
-        await this.#planSession(session);
+        const draft = await this.#planFamily(members);
+        waiting.push(...draft.waiting);
+        if (draft.waiting.length > 0) continue;
+        pushFirst.push(...draft.pushFirst);
+        if (draft.pushFirst.length > 0 || draft.writes.length === 0) continue;
+        const isNew = (operation: WriteOperation) => operation.expected === null;
+        const replaced = draft.writes.filter((operation) => !isNew(operation));
+        families.push({ root, writes: [...draft.writes.filter(isNew), ...replaced] });
       } catch (error) {
-        this.#draft.failures.push(failureOf(error, session.id));
+        failures.push(failureOf(error, root));
       }
     }
-    return { ...this.#draft, failures: [...targets.failures, ...this.#draft.failures] };
+    const [unplaced, archived] = [this.#unplaced, this.#archived];
+    return { families, pushFirst, waiting, unplaced, archived, failures };
   }
 
-  async #planSession(session: SessionTarget): Promise<void> {
-    const here = this.#here(session.id);
-    if (here === null) return this.#planAbsent(session);
+  async #planFamily(members: readonly SessionTarget[]): Promise<FamilyDraft> {
+    const draft: FamilyDraft = { writes: [], pushFirst: [], waiting: [], isReplaced: false };
+    const absent: SessionTarget[] = [];
+    for (const session of members) {
+      const copies = this.#local.copies(session.id);
+      if (copies.length === 0) absent.push(session);
+      for (const here of copies) await this.#planPresent(session, here, draft);
+    }
+    for (const session of absent) this.#planAbsent(session, draft);
+    return draft;
+  }
+
+  async #planPresent(
+    session: SessionTarget,
+    here: LocalSession,
+    draft: FamilyDraft,
+  ): Promise<void> {
     const stale = session.files.filter((file) => !this.#isCurrent(here, file));
     if (stale.length === 0) return;
     if (this.#isExcluded(this.#projects.ofSession(here))) return;
@@ -132,25 +145,28 @@ export class PullPlanner {
     for (const target of stale) {
       const planned = await this.#planFile(session, here, target);
       if (planned === "push-first") needsPush = true;
-      else if (planned !== null) writes.push(planned);
+      // Files outside `projects/` are the same ones for every copy of the session.
+      else if (planned !== null && !draft.writes.some(({ path }) => path === planned.path)) {
+        writes.push(planned);
+      }
     }
     if (writes.length === 0 && !needsPush) return;
-    if (this.#isLive(here)) this.#draft.waiting.push(session);
-    else if (needsPush) this.#draft.pushFirst.push(here);
-    else this.#draft.writes.push(...writes);
+    if (this.#isLive(here)) draft.waiting.push(session);
+    if (needsPush) draft.pushFirst.push(here);
+    draft.writes.push(...writes);
+    draft.isReplaced ||= needsPush || writes.some((operation) => this.#replaces(operation));
+  }
+
+  /** Whether the file loses what it has, instead of being continued. */
+  #replaces({ session, target, base }: WriteOperation): boolean {
+    if (target.name !== TRANSCRIPT) return false;
+    if (base === null || target.isDerived) return true;
+    const chain = this.#vault.index.chain(session.id, target.name, target) ?? [];
+    return !chain.some(({ gen, hash }) => gen === base.gen && hash === base.hash);
   }
 
   #isExcluded(project: ProjectIdentity | null): boolean {
     return !this.#scope.all && isExcluded(this.#vault.config, project);
-  }
-
-  /** Of an id that stands in two folders, the one with the longest transcript. */
-  #here(id: string): LocalSession | null {
-    const size = (session: LocalSession) =>
-      session.files.find((file) => file.name === TRANSCRIPT)?.stat.sizeBytes ?? -1;
-    const all = this.#local.get(id) ?? [];
-    const [best] = all.length > 1 ? all.toSorted((a, b) => size(b) - size(a)) : all;
-    return best !== undefined && size(best) >= 0 ? best : null;
   }
 
   #isCurrent(here: LocalSession, target: FileTarget): boolean {
@@ -192,7 +208,7 @@ export class PullPlanner {
 
   #isLive(here: LocalSession): boolean {
     if (this.#live.has(here.id)) return true;
-    const transcript = here.files.find((file) => file.name === TRANSCRIPT)!;
+    const transcript = transcriptOf(here)!;
     const row = this.#rows.get(transcript.path);
     if (row !== undefined && isUnchanged(row, transcript.stat)) return false;
     const { fs, clock } = this.#vault.context.platform;
@@ -200,7 +216,7 @@ export class PullPlanner {
     return looksLive({ mtimeMs: transcript.stat.mtimeMs, lastVersion, nowMs: clock.nowMs() });
   }
 
-  #planAbsent(session: SessionTarget): void {
+  #planAbsent(session: SessionTarget, draft: FamilyDraft): void {
     const transcript = session.files.find((file) => file.name === TRANSCRIPT);
     if (transcript === undefined) return;
     const project = this.#projects.ofVaultSession(session.root);
@@ -210,13 +226,16 @@ export class PullPlanner {
     const wasHere = this.#vault.locals.ofFile(session.id, TRANSCRIPT)
       .some((row) => row.hash === transcript.hash);
     const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays, nowMs);
-    if (!isAsked && (wasHere || isOld)) {
-      this.#draft.archived.push(session);
+    // What another file of the family is about to lose must stand here, however old it is.
+    if (!isAsked && !draft.isReplaced && (wasHere || isOld)) {
+      this.#archived.push(session);
       return;
     }
-    const slug = this.#slugOf(session, project, isAsked);
+    // A branch stands beside the session it came from.
+    const beside = this.#local.copies(session.root)[0]?.slug ?? null;
+    const slug = beside ?? (project === null ? null : this.#local.slugFor(project, isAsked));
     if (slug === null) {
-      this.#draft.unplaced.push({ session, project });
+      this.#unplaced.push({ session, project });
       return;
     }
     for (const target of session.files) {
@@ -224,52 +243,27 @@ export class PullPlanner {
       const expected = this.#vault.context.platform.fs.lstat(path);
       // What is there was not written by a session of this id that we know: it stays.
       if (expected !== null && expected.sizeBytes > 0) continue;
-      this.#draft.writes.push({ session, target, path, expected, base: null });
+      draft.writes.push({ session, target, path, expected, base: null });
     }
-  }
-
-  /**
-   * The folder name for a session that is not here; a branch stands beside the session it came
-   * from.
-   */
-  #slugOf(
-    session: SessionTarget,
-    project: ProjectIdentity | null,
-    isAsked: boolean,
-  ): string | null {
-    const root = session.root === session.id ? null : this.#here(session.root);
-    if (root !== null) return root.slug;
-    const dir = project === null ? null : this.#dirOf(project, isAsked);
-    if (dir === null) return null;
-    const slug = slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
-    return this.#slugLinks.get(slug) ?? slug;
-  }
-
-  #dirOf(project: ProjectIdentity, isAsked: boolean): string | null {
-    const { fs, host } = this.#vault.context.platform;
-    this.#known ??= knownFolders(fs, host, this.#vault.root, [...this.#local.values()].flat());
-    const placed = placeProject(project, {
-      fs,
-      host,
-      maps: new Map(Object.entries(this.#vault.config.maps)),
-      known: this.#known,
-      ...(this.#scope.hookCwd === null ? {} : { hookCwd: this.#scope.hookCwd }),
-    });
-    if (placed !== null) return placed.dir;
-    return isAsked ? translatedDir(project, host) : null;
   }
 }
 
-function newestMs(session: SessionTarget): number {
-  return Math.max(0, ...session.files.map((file) => file.mtimeMs));
+/** Sessions with their branches, the root first; families by their newest file, newest first. */
+function familiesOf(targets: Targets): [string, readonly SessionTarget[]][] {
+  const families = new Map<string, { members: SessionTarget[]; newestMs: number }>();
+  for (const session of targets.sessions.values()) {
+    const family = families.get(session.root) ?? { members: [], newestMs: 0 };
+    if (session.id === session.root) family.members.unshift(session);
+    else family.members.push(session);
+    for (const { mtimeMs } of session.files) family.newestMs = Math.max(family.newestMs, mtimeMs);
+    families.set(session.root, family);
+  }
+  return [...families]
+    .sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1))
+    .map(([root, { members }]) => [root, members]);
 }
 
 /** Key and short name for sessions whose project is unknown. */
 export function keyOfProject(project: ProjectIdentity | null): string {
   return project === null ? "unknown" : projectKey(project);
-}
-
-/** Whether `error` says that the vault itself is not to be trusted right now. */
-export function isAlarm(error: unknown): boolean {
-  return isClaudeSyncError(error, "damaged", "rolled-back", "forked", "incomplete");
 }

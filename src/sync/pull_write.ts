@@ -1,12 +1,13 @@
 /**
- * Carries out the writes of a pull in two steps: first every new content is fetched, checked and
- * put beside its file, then all of them are published. So an alarm in the first step leaves every
- * local file as it was, and a crash at any instant leaves each file old or new.
+ * Carries out the writes of a pull, batch by batch and in two steps: first every new content is
+ * fetched, checked and put beside its file, then all of them are published. So an alarm leaves every
+ * file of its batch as it was, and a crash at any instant leaves each file old or new.
  */
 import { Sha256 } from "../crypto/hash.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { FileStat, WriteHandle } from "../platform/types.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
+import { liveSessions } from "../sessions/live.ts";
 import { CLEANUP_PERIOD_DAYS_DEFAULT, isPastRetention } from "../sessions/retention.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { transcriptTail } from "../sessions/transcript_facts.ts";
@@ -14,23 +15,31 @@ import { type PreparedFile, prepareSessionFile } from "../sessions/write_back.ts
 import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
-import type { WriteOperation } from "./pull_plan.ts";
+import type { WriteFamily, WriteOperation } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
 import { transaction } from "./state_db.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainBytes, chainTo } from "./vault_content.ts";
 
 const DAY_MS = 86_400_000;
+/** This program did not exist before: a clock that is behind was never set. */
+const CLOCK_RIGHT_FROM_MS = Date.UTC(2026, 0, 1);
 /** End of a transcript that is looked at for the time of its last activity. */
 const TAIL_BYTES = 1024 * 1024;
+
+/**
+ * Files are published when this many new bytes are beside them: an interrupted pull keeps what it has
+ * done, and needs no more space than that on top of the result.
+ */
+const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What was written. */
 export interface Written {
   /** Sessions of which at least one file was written. */
   readonly sessions: ReadonlySet<string>;
   readonly writtenBytes: number;
-  /** Sessions whose files changed while the pull was at work; the next one takes them. */
-  readonly changedMeanwhile: ReadonlySet<string>;
+  /** Sessions that were opened or changed while the pull was at work; the next one takes them. */
+  readonly busy: ReadonlySet<string>;
   readonly failures: readonly Failure[];
 }
 
@@ -42,80 +51,141 @@ interface Prepared {
 }
 
 /**
- * Writes `operations`. Errors: alarms and errors of the store, with nothing published; failures of
- * single files are reported.
+ * Writes `families`. Errors: alarms and errors of the store, with nothing published of the batch at
+ * hand; failures of single files are reported, and nothing is written of their family.
  */
 export async function writeAll(
   vault: OpenVault,
   branches: BranchTargets,
-  operations: readonly WriteOperation[],
+  families: readonly WriteFamily[],
 ): Promise<Written> {
-  const prepared: Prepared[] = [];
-  const failures: Failure[] = [];
-  const failed = new Set<string>();
-  const totalBytes = operations.reduce((sum, each) => sum + newBytesOf(each), 0);
-  const progress = progressOf(vault, operations, totalBytes);
+  const writer = new FamilyWriter(vault, branches, families);
+  if (families.length > 0) vault.context.onProgress({ kind: "phase", phase: "receiving" });
+  let batch: Prepared[][] = [];
   try {
-    if (operations.length > 0) vault.context.onProgress({ kind: "phase", phase: "receiving" });
-    for (const operation of operations) {
-      vault.context.signal.throwIfAborted();
-      try {
-        prepared.push(await prepare(vault, branches, operation));
-      } catch (error) {
-        failures.push(failureOf(error, operation.session.id, operation.path));
-        failed.add(operation.session.id);
-      }
-      progress(operation);
+    let batchBytes = 0;
+    for (const family of families) {
+      const prepared = await writer.prepare(family);
+      if (prepared === "no-space") break;
+      if (prepared === null) continue;
+      batch.push(prepared);
+      batchBytes += prepared.reduce((sum, { newBytes }) => sum + newBytes, 0);
+      if (batchBytes < BATCH_BYTES_MAX) continue;
+      const full = batch;
+      [batch, batchBytes] = [[], 0];
+      writer.publish(full);
     }
   } catch (error) {
-    for (const { file } of prepared) file.discard();
+    for (const { file } of batch.flat()) file.discard();
     throw error;
   }
-  return { ...publishAll(vault, prepared, failed), failures };
+  writer.publish(batch);
+  return writer.written();
 }
 
-/** Gives the prepared files of all but the `failed` sessions their names. */
-function publishAll(
-  vault: OpenVault,
-  prepared: readonly Prepared[],
-  failed: ReadonlySet<string>,
-): Omit<Written, "failures"> {
-  const { fs } = vault.context.platform;
-  const sessions = new Set<string>();
-  const changedMeanwhile = new Set<string>();
-  const published: { each: Prepared; stat: FileStat }[] = [];
-  for (const each of prepared) {
-    const { id } = each.operation.session;
-    // A transcript without its bundle resumes; half of a session that failed stays out, to be whole
-    // next time.
-    if (failed.has(id)) {
-      each.file.discard();
-      continue;
-    }
-    const outcome = each.file.commit(each.mtimeMs);
-    const stat = outcome === "written" ? fs.lstat(each.operation.path) : null;
-    if (stat === null) changedMeanwhile.add(id);
-    else published.push({ each, stat });
+class FamilyWriter {
+  readonly #vault: OpenVault;
+  readonly #branches: BranchTargets;
+  readonly #progress: (operation: WriteOperation) => void;
+  readonly #sessions = new Set<string>();
+  readonly #busy = new Set<string>();
+  readonly #failures: Failure[] = [];
+  #writtenBytes = 0;
+
+  constructor(vault: OpenVault, branches: BranchTargets, families: readonly WriteFamily[]) {
+    this.#vault = vault;
+    this.#branches = branches;
+    this.#progress = progressOf(vault, families.flatMap(({ writes }) => writes));
   }
-  // First the names must be on the disk: a file that is remembered and not there counts as taken
-  // away by the user.
-  for (const dir of new Set(published.map(({ each }) => each.file.dir))) fs.syncDir(dir);
-  let writtenBytes = 0;
-  transaction(vault.database, () => {
-    for (const { each, stat } of published) {
-      remember(vault, each.operation, stat);
-      sessions.add(each.operation.session.id);
-      writtenBytes += each.newBytes;
+
+  written(): Written {
+    const [sessions, busy, failures] = [this.#sessions, this.#busy, this.#failures];
+    return { sessions, busy, failures, writtenBytes: this.#writtenBytes };
+  }
+
+  /** Puts all new content of a family beside its files; null when that failed. */
+  async prepare(family: WriteFamily): Promise<Prepared[] | "no-space" | null> {
+    const prepared: Prepared[] = [];
+    try {
+      for (const operation of family.writes) {
+        this.#vault.context.signal.throwIfAborted();
+        prepared.push(await prepare(this.#vault, this.#branches, operation));
+        this.#progress(operation);
+      }
+      return prepared;
+    } catch (error) {
+      for (const { file } of prepared) file.discard();
+      const isFull = isClaudeSyncError(error, "no-space");
+      this.#fail(error, family.root);
+      return isFull ? "no-space" : null;
     }
-  });
-  return { sessions, writtenBytes, changedMeanwhile };
+  }
+
+  #fail(error: unknown, root: string): void {
+    const failure = isClaudeSyncError(error, "no-space")
+      ? { sessionId: root, path: error.path ?? null, code: error.code, message: error.message }
+      : failureOf(error, root);
+    this.#failures.push(failure);
+  }
+
+  /** Gives the prepared files their names, and remembers what now stands there. */
+  publish(families: readonly (readonly Prepared[])[]): void {
+    const { fs, host } = this.#vault.context.platform;
+    const published: { each: Prepared; stat: FileStat }[] = [];
+    for (const family of families) {
+      // A session may have been opened while its bytes were on their way.
+      const live = liveSessions(fs, host, this.#vault.root);
+      const isLive = family.some(({ operation }) => live.has(operation.session.id));
+      if (isLive) this.#leave(family);
+      else published.push(...this.#commit(family));
+    }
+    // First the names must be on the disk: a file that is remembered and not there counts as taken
+    // away by the user.
+    for (const dir of new Set(published.map(({ each }) => each.file.dir))) fs.syncDir(dir);
+    transaction(this.#vault.database, () => {
+      for (const { each, stat } of published) {
+        remember(this.#vault, each.operation, stat);
+        this.#sessions.add(each.operation.session.id);
+        this.#writtenBytes += each.newBytes;
+      }
+    });
+  }
+
+  /** New files come first; where one cannot be published, nothing that follows is replaced. */
+  #commit(family: readonly Prepared[]): { each: Prepared; stat: FileStat }[] {
+    const { fs } = this.#vault.context.platform;
+    const published: { each: Prepared; stat: FileStat }[] = [];
+    for (const [index, each] of family.entries()) {
+      try {
+        const outcome = each.file.commit(each.mtimeMs);
+        const stat = outcome === "written" ? fs.lstat(each.operation.path) : null;
+        if (stat !== null) {
+          published.push({ each, stat });
+          continue;
+        }
+        this.#leave(family.slice(index));
+      } catch (error) {
+        for (const { file } of family.slice(index)) file.discard();
+        this.#fail(error, each.operation.session.root);
+      }
+      break;
+    }
+    return published;
+  }
+
+  #leave(family: readonly Prepared[]): void {
+    for (const { file, operation } of family) {
+      file.discard();
+      this.#busy.add(operation.session.id);
+    }
+  }
 }
 
 function progressOf(
   vault: OpenVault,
   operations: readonly WriteOperation[],
-  totalBytes: number,
 ): (operation: WriteOperation) => void {
+  const totalBytes = operations.reduce((sum, each) => sum + newBytesOf(each), 0);
   const totalSessions = new Set(operations.map((each) => each.session.id)).size;
   const seen = new Set<string>();
   let doneBytes = 0;
@@ -233,10 +303,16 @@ function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): numb
   const spokenMs = target.name === TRANSCRIPT || fileKind(target.name) === "lines"
     ? transcriptTail(tail.bytes()).lastActivityMs
     : null;
-  const activityMs = Math.min(nowMs, spokenMs ?? target.mtimeMs);
+  const activityMs = plausibleMs(spokenMs ?? target.mtimeMs, nowMs);
   const days = cleanupPeriodDays(fs, vault.root);
   if (!isPastRetention(activityMs, days, nowMs)) return activityMs;
   return nowMs - (Math.min(days, CLEANUP_PERIOD_DAYS_DEFAULT) * DAY_MS) / 2;
+}
+
+/** A time in the future is a wrong clock somewhere; but which one is wrong, only a day's slack tells. */
+function plausibleMs(atMs: number, nowMs: number): number {
+  const isOurClockWrong = nowMs < CLOCK_RIGHT_FROM_MS;
+  return isOurClockWrong || atMs <= nowMs + DAY_MS ? atMs : nowMs;
 }
 
 function remember(vault: OpenVault, operation: WriteOperation, stat: FileStat): void {

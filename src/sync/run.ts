@@ -1,5 +1,4 @@
 /** Push, pull and sync as a user or a hook runs them. */
-import { claudeRoot } from "../sessions/claude_root.ts";
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
 import { openMachine } from "./machine.ts";
@@ -131,22 +130,13 @@ function chooseLocal(
 
 async function pull(run: Run, request: SyncRequest, caller: Caller): Promise<PullResult> {
   const { vault, sender, meter } = run;
-  const { all, dryRun } = request;
-  const ids = request.sessions.length === 0 ? null : matchIds(request.sessions, knownIds(vault));
+  const { sessions, all, dryRun } = request;
   const { hookCwd } = caller;
-  const totals = await pullSessions(vault, sender, { ids, all, dryRun, hookCwd });
+  const totals = await pullSessions(vault, sender, { sessions, all, dryRun, hookCwd });
   const { requests, receivedBytes, ms } = meter.sinceLast();
   const { writtenBytes, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };
   return { ...counts, bytes, requests, ms, dryRun };
-}
-
-function knownIds(vault: OpenVault): ReadonlySet<string> {
-  const ids = new Set<string>();
-  for (const { session } of vault.index.allLeaves()) ids.add(session);
-  const { fs, host } = vault.context.platform;
-  for (const { id } of discoverSessions(fs, claudeRoot(host)).sessions) ids.add(id);
-  return ids;
 }
 
 /** Counts what was used since the last report. */

@@ -1,0 +1,74 @@
+/** Where the sessions are on this machine, and where one that is not here would go. */
+import {
+  discoverSessions,
+  type Discovery,
+  type LocalFile,
+  type LocalSession,
+} from "../sessions/discover.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { type KnownFolder, knownFolders, placeProject } from "../sessions/placement.ts";
+import { translatedDir } from "../sessions/placement.ts";
+import type { ProjectIdentity } from "../sessions/project.ts";
+import { slugOf } from "../sessions/slug.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** One look at the local files. */
+export class LocalView {
+  /** Our own temporary files among the client's, which a crash may have left. */
+  readonly leftovers: Discovery["temps"];
+  readonly #slugLinks: Discovery["slugLinks"];
+  readonly #vault: OpenVault;
+  readonly #hookCwd: string | null;
+  readonly #sessions = new Map<string, LocalSession[]>();
+  #known: readonly KnownFolder[] | null = null;
+
+  /** `hookCwd`: the folder that a hook reports. */
+  constructor(vault: OpenVault, hookCwd: string | null) {
+    this.#vault = vault;
+    this.#hookCwd = hookCwd;
+    const discovery = discoverSessions(vault.context.platform.fs, vault.root);
+    this.leftovers = discovery.temps;
+    this.#slugLinks = discovery.slugLinks;
+    for (const session of discovery.sessions) {
+      this.#sessions.set(session.id, [...(this.#sessions.get(session.id) ?? []), session]);
+    }
+  }
+
+  /** Ids of all sessions that are here. */
+  ids(): Iterable<string> {
+    return this.#sessions.keys();
+  }
+
+  /** Every place that holds the session's transcript, the longest first. */
+  copies(id: string): readonly LocalSession[] {
+    const copies = (this.#sessions.get(id) ?? []).filter((session) => transcriptOf(session));
+    if (copies.length < 2) return copies;
+    const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;
+    return copies.toSorted((a, b) => size(b) - size(a) || (a.slug < b.slug ? -1 : 1));
+  }
+
+  /**
+   * The folder name below `projects/` for a session of `project`, or null when nothing tells where the
+   * project is. `mayTranslate`: take the other machine's path then, even if it is not here.
+   */
+  slugFor(project: ProjectIdentity, mayTranslate: boolean): string | null {
+    const { fs, host } = this.#vault.context.platform;
+    this.#known ??= knownFolders(fs, host, this.#vault.root, [...this.#sessions.values()].flat());
+    const placed = placeProject(project, {
+      fs,
+      host,
+      maps: new Map(Object.entries(this.#vault.config.maps)),
+      known: this.#known,
+      ...(this.#hookCwd === null ? {} : { hookCwd: this.#hookCwd }),
+    });
+    const dir = placed?.dir ?? (mayTranslate ? translatedDir(project, host) : null);
+    if (dir === null) return null;
+    const slug = slugOf(fs.realpath(dir) ?? dir);
+    return this.#slugLinks.get(slug) ?? slug;
+  }
+}
+
+/** The session's transcript, when it has one here. */
+export function transcriptOf(session: LocalSession): LocalFile | undefined {
+  return session.files.find((file) => file.name === TRANSCRIPT);
+}
