@@ -12,7 +12,8 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { openStore } from "../../src/storage/open.ts";
-import type { ProgressEvent, PullResult, PushResult, SyncContext } from "../../src/sync/api.ts";
+import type { ProgressEvent, PullResult, PushResult } from "../../src/sync/api.ts";
+import type { SyncContext, SyncRequest } from "../../src/sync/api.ts";
 import { syncService } from "../../src/sync/service.ts";
 
 /** Runs `work` in a fresh folder that is removed afterwards. */
@@ -136,11 +137,11 @@ export class SyncMachine {
     await syncService.keyImport(this.context(), keyText);
   }
 
-  push(request: Partial<typeof ALL> = {}): Promise<PushResult> {
+  push(request: Partial<SyncRequest> = {}): Promise<PushResult> {
     return syncService.push(this.context(), { ...ALL, ...request });
   }
 
-  pull(request: Partial<typeof ALL> & { sessions?: string[] } = {}): Promise<PullResult> {
+  pull(request: Partial<SyncRequest> = {}): Promise<PullResult> {
     return syncService.pull(this.context(), { ...ALL, ...request });
   }
 

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { slugOf } from "../../src/sessions/slug.ts";
+import { ClaudeSyncError } from "../../src/errors.ts";
+import type { FileSystem } from "../../src/platform/types.ts";
+import { inTempDir, type MachineOptions, said, SyncMachine } from "../support/sync_machine.ts";
+
+const ID = "11111111-1111-4111-8111-111111111111";
+const OTHER = "22222222-2222-4222-8222-222222222222";
+const DAY_MS = 86_400_000;
+const T0 = Date.now() - DAY_MS;
+
+async function pair(
+  dir: string,
+  options: Partial<MachineOptions> = {},
+): Promise<[SyncMachine, SyncMachine]> {
+  const a = new SyncMachine({ name: "anna", dir });
+  const b = new SyncMachine({ name: "bert", dir, ...options });
+  await a.init();
+  await b.join(a);
+  return [a, b];
+}
+
+function turn(machine: SyncMachine, text: string, atMs: number, session = ID): string {
+  const facts = { session, cwd: machine.project, atMs };
+  const answered = { ...facts, atMs: atMs + 1 };
+  return said("user", text, facts) + said("assistant", `echo ${text}`, answered);
+}
+
+/** Both machines have a base and then each its own turn; only anna's is pushed. */
+async function diverged(a: SyncMachine, b: SyncMachine, atMs: number): Promise<void> {
+  a.writeTranscript(ID, turn(a, "base", atMs), atMs);
+  await a.push();
+  await b.pull({ all: true });
+  appendFileSync(a.transcriptPath(ID), turn(a, "from anna", atMs + 5000));
+  appendFileSync(b.transcriptPath(ID), turn(b, "from bert", atMs + 6000));
+  for (const machine of [a, b]) {
+    utimesSync(machine.transcriptPath(ID), atMs / 1000, (atMs + 7000) / 1000);
+  }
+  await a.push();
+}
+
+function onDisk(machine: SyncMachine, text: string): boolean {
+  return Object.values(machine.files()).some((content) => content.includes(text));
+}
+
+Deno.test("pulling one session also places the branch with this machine's own turns", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    await diverged(a, b, T0);
+    await b.pull({ sessions: [ID] });
+    assert.match(b.readTranscript(ID), /from anna/);
+    assert.ok(onDisk(b, "from bert"));
+  }));
+
+Deno.test("a branch with this machine's own turns is placed however old it is", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    await diverged(a, b, Date.now() - 40 * DAY_MS);
+    await b.pull();
+    assert.ok(onDisk(b, "from bert"));
+  }));
+
+Deno.test("a session keeps its file when its branch cannot be placed", () =>
+  inTempDir(async (dir) => {
+    const broken = { now: false };
+    const fs = (real: FileSystem): FileSystem => ({
+      ...real,
+      link(from, to) {
+        if (broken.now && to.includes("projects")) {
+          throw new ClaudeSyncError("local-io", "Cannot link", { path: to });
+        }
+        return real.link(from, to);
+      },
+    });
+    const [a, b] = await pair(dir, { fs });
+    await diverged(a, b, T0);
+    broken.now = true;
+    const result = await b.pull();
+    assert.equal(result.failures.length, 1);
+    assert.ok(onDisk(b, "from bert"));
+    broken.now = false;
+    await b.pull();
+    assert.ok(onDisk(b, "from anna") && onDisk(b, "from bert"));
+  }));
+
+Deno.test("a session that is opened while its bytes are on their way is left alone", () =>
+  inTempDir(async (dir) => {
+    let onWrite = () => {};
+    const fs = (real: FileSystem): FileSystem => ({
+      ...real,
+      createFile(path) {
+        if (path.includes("projects")) onWrite();
+        return real.createFile(path);
+      },
+    });
+    const [a, b] = await pair(dir, { fs });
+    a.writeTranscript(ID, turn(a, "one", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(a.transcriptPath(ID), turn(a, "two", T0 + 5000));
+    await a.push();
+    onWrite = () => {
+      const { pid } = b.platform.host;
+      const procStart = b.platform.host.process(pid).startTicks;
+      const entry = { pid, sessionId: ID, procStart, version: "2.1.330", status: "busy" };
+      b.write(join("sessions", `${pid}.json`), JSON.stringify(entry));
+    };
+    const before = b.readTranscript(ID);
+    const result = await b.pull();
+    assert.deepEqual([result.pulled, result.waitingIds], [0, [ID]]);
+    assert.equal(b.readTranscript(ID), before);
+  }));
+
+Deno.test("when the disk is full, what fits is written and the rest is reported", () =>
+  inTempDir(async (dir) => {
+    let left = Infinity;
+    const fs = (real: FileSystem): FileSystem => ({
+      ...real,
+      createFile(path) {
+        if (path.includes("projects") && left-- <= 0) {
+          throw new ClaudeSyncError("no-space", "No space left", { path });
+        }
+        return real.createFile(path);
+      },
+    });
+    const [a, b] = await pair(dir, { fs });
+    a.writeTranscript(ID, turn(a, "one", T0), T0);
+    a.writeTranscript(OTHER, turn(a, "two", T0, OTHER), T0 - 5000);
+    await a.push();
+    left = 1;
+    const result = await b.pull({ all: true });
+    assert.deepEqual([result.pulled, result.failures[0]?.code], [1, "no-space"]);
+    left = Infinity;
+    assert.equal((await b.pull({ all: true })).pulled, 1);
+  }));
+
+Deno.test("every copy of a session that stands in two folders is extended", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "one", T0));
+    await a.push();
+    await b.pull();
+    const copy = join(b.configDir, "projects", "-another", `${ID}.jsonl`);
+    mkdirSync(dirname(copy), { recursive: true });
+    b.write(join("projects", "-another", `${ID}.jsonl`), b.readTranscript(ID));
+    appendFileSync(a.transcriptPath(ID), turn(a, "two", T0 + 5000));
+    await a.push();
+    await b.pull();
+    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
+    assert.equal(statSync(copy).size, statSync(a.transcriptPath(ID)).size);
+  }));
+
+Deno.test("a branch whose file was deleted here is brought back by its id", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    await diverged(a, b, T0);
+    const [branch] = (await b.pull()).branchSessions;
+    const path = b.transcriptPath(branch!.id);
+    rmSync(path);
+    assert.equal((await b.pull()).pulled, 0);
+    await b.pull({ sessions: [branch!.id] });
+    assert.ok(statSync(path).size > 0);
+  }));
+
+Deno.test("a pull on a machine whose clock was never set keeps the sessions' own times", () =>
+  inTempDir(async (dir) => {
+    const unset = {
+      nowMs: () => 1000,
+      monotonicMs: () => performance.now(),
+      sleep: () => Promise.resolve(),
+    };
+    const [a, b] = await pair(dir, { clock: unset });
+    a.writeTranscript(ID, turn(a, "one", T0), T0);
+    await a.push();
+    await b.pull({ all: true });
+    assert.equal(statSync(b.transcriptPath(ID)).mtimeMs, T0 + 1);
+    assert.ok(readdirSync(join(b.configDir, "projects", slugOf(b.project))).length === 1);
+  }));
