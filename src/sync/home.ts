@@ -41,6 +41,8 @@ const Machine = z.object({
    * Hash of facts about this computer: another value means that the home was copied to another one.
    */
   hostHash: z.string(),
+  /** Of the seed in `machine.key`, so that the two are known to belong together. */
+  machineId: z.optional(HEX_32),
 });
 
 /** `machine.json`: which log is this machine's. */

@@ -26,9 +26,9 @@ export interface OpenedMachine {
 }
 
 /**
- * Opens this machine's identity, making one when there is none or when the home came from another
- * computer: two computers must never continue one log. Errors: `unsafe-file`, `malformed-file`,
- * `local-io`.
+ * Opens this machine's identity, making one when there is none, when its two files do not belong
+ * together or when the home came from another computer: two computers must never continue one log.
+ * Errors: `unsafe-file`, `malformed-file`, `local-io`.
  */
 export async function openMachine(platform: Platform, paths: HomePaths): Promise<OpenedMachine> {
   const hostHash = hashOfHost(platform);
@@ -41,9 +41,21 @@ export async function openMachine(platform: Platform, paths: HomePaths): Promise
       });
     }
     const identity = await machineIdentityFromSeed(new Secret(seed));
-    return { machine: { identity, tag: file.tag }, made: "existing" };
+    if ((file.machineId ?? identity.id) === identity.id) {
+      return { machine: { identity, tag: file.tag }, made: "existing" };
+    }
   }
-  if (seed !== null) setAside(platform, paths.machineSeed);
+  const machine = await replaceMachine(platform, paths);
+  const made = file !== null && file.hostHash !== hostHash ? "copied-home" : "new";
+  return { machine, made };
+}
+
+/**
+ * Gives this machine a new identity and a log of its own; the old one is set aside. Errors: `busy`,
+ * `unsafe-file`, `local-io`.
+ */
+export async function replaceMachine(platform: Platform, paths: HomePaths): Promise<Machine> {
+  if (readSecretFile(platform, paths.machineSeed) !== null) setAside(platform, paths.machineSeed);
   const fresh = platform.random.bytes(MACHINE_SEED_BYTES);
   if (!createSecretFile(platform, paths.machineSeed, fresh)) {
     throw new ClaudeSyncError("busy", "Another claude-sync is giving this machine its identity", {
@@ -51,10 +63,10 @@ export async function openMachine(platform: Platform, paths: HomePaths): Promise
     });
   }
   const tag = machineTag(platform.random);
-  writeMachineFile(platform, paths, { version: 1, tag, hostHash });
   const identity = await machineIdentityFromSeed(new Secret(fresh));
-  const made = file !== null && file.hostHash !== hostHash ? "copied-home" : "new";
-  return { machine: { identity, tag }, made };
+  const hostHash = hashOfHost(platform);
+  writeMachineFile(platform, paths, { version: 1, tag, hostHash, machineId: identity.id });
+  return { identity, tag };
 }
 
 function setAside(platform: Platform, path: string): void {

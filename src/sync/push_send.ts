@@ -2,22 +2,27 @@
  * Puts finished batches into the store, in the order that FORMAT.md section 10 demands, and takes
  * them into the index.
  */
-import { toHex } from "../base/bytes.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { assert } from "../base/assert.ts";
+import { fromHex, toHex } from "../base/bytes.ts";
+import type { Sealed } from "../crypto/sealed.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EnrolOp, Heads } from "../vault/entry_body.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
+import { decodeEntry } from "../vault/log_reader.ts";
+import { objectName } from "../storage/object_name.ts";
 import { Outbox, type StagedBatch } from "../vault/outbox.ts";
 import { parseLogEntryName } from "../vault/names.ts";
-import type { Machine } from "./machine.ts";
+import { type Machine, replaceMachine } from "./machine.ts";
 import type { BatchBuilder, BuiltBatch } from "./push_batch.ts";
 import { accept } from "./refresh.ts";
+import type { MachineRow } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** Sends this machine's entries. */
 export class Sender {
   readonly outbox: Outbox;
   readonly #vault: OpenVault;
-  readonly #machine: Machine;
+  #machine: Machine;
 
   constructor(vault: OpenVault, machine: Machine) {
     this.outbox = new Outbox(vault.context.platform, vault.paths.outbox);
@@ -35,23 +40,55 @@ export class Sender {
     const entry = batch === null ? null : parseLogEntryName(batch.entry.name);
     const listed = entry === null ? undefined : logs.get(entry.tag);
     const isNext = entry?.tag === this.#machine.tag && entry.seq === (listed?.length ?? 0) + 1;
-    if (batch !== null && isNext) await this.#put(batch);
+    const isGood = batch !== null && isNext && await this.#continuesLog(batch.entry);
+    if (isGood) await this.#put(batch);
     this.outbox.clear();
-    return batch !== null && isNext;
+    return isGood;
   }
 
   /** Stages, puts and accepts a batch; gives its plain bytes. Errors: the store's own, `forked`. */
   async send(builder: BatchBuilder): Promise<number> {
+    await this.#requireOwnLog();
     const batch = await builder.finish(
       this.#machine,
       this.#previous(),
       this.#enrol(),
       this.#heads(),
     );
+    assert(await this.#continuesLog(batch.entry), "every machine can read what is put");
     await this.#put(batch);
     this.#accept(batch);
     this.outbox.clear();
     return batch.plainBytes;
+  }
+
+  /**
+   * A tag and a seed that came from different places (a folder restored in part) would write what
+   * nobody can verify, for ever: such a machine begins anew.
+   */
+  async #requireOwnLog(): Promise<void> {
+    const { identity, tag } = this.#machine;
+    const rows = this.#vault.index.machines();
+    if (rows.every((row) => (row.id === identity.id) === (row.tag === tag))) return;
+    this.#machine = await replaceMachine(this.#vault.context.platform, this.#vault.paths);
+    const message = "This machine's identity did not fit its log: it gets a new one";
+    this.#vault.context.onProgress({ kind: "note", message });
+  }
+
+  /** Whether others will accept the entry as the next of this machine's log. */
+  async #continuesLog(entry: Sealed): Promise<boolean> {
+    const name = objectName(entry.name);
+    const own = this.#ownRow();
+    const signPublic = own === null ? null : fromHex(own.sign);
+    try {
+      const listed = { ...parseLogEntryName(name)!, name };
+      const { body } = await decodeEntry(this.#vault.opener, listed, entry.bytes, signPublic);
+      return body.machine === this.#machine.identity.id && body.seq === (own?.seq ?? 0) + 1 &&
+        body.prev === (own?.hash ?? "0".repeat(64));
+    } catch (error) {
+      if (!isClaudeSyncError(error, "damaged")) throw error;
+      return false;
+    }
   }
 
   async #put(batch: StagedBatch): Promise<void> {
@@ -77,8 +114,12 @@ export class Sender {
   }
 
   #previous(): { seq: number; hash: string } | null {
-    const own = this.#vault.index.machines().find(({ tag }) => tag === this.#machine.tag);
-    return own === undefined ? null : { seq: own.seq, hash: own.hash };
+    const own = this.#ownRow();
+    return own === null ? null : { seq: own.seq, hash: own.hash };
+  }
+
+  #ownRow(): MachineRow | null {
+    return this.#vault.index.machines().find(({ tag }) => tag === this.#machine.tag) ?? null;
   }
 
   #enrol(): EnrolOp | null {

@@ -51,18 +51,36 @@ export interface LogContext {
   readonly mark: LogMark | null;
 }
 
-/** Opens one entry and verifies all of it that needs no other entry. */
+/** An entry that holds by itself. */
+export interface ReadEntry {
+  readonly body: EntryBody;
+  readonly hash: string;
+  readonly inline: Bytes;
+  readonly sizeBytes: number;
+}
+
+/** Reads one entry and verifies all of it that needs no other entry. */
 export async function readEntry(
   opener: EntryOpener,
   listed: ListedEntry,
   signPublic: Bytes | null,
-): Promise<{ body: EntryBody; hash: string; inline: Bytes; sizeBytes: number }> {
+): Promise<ReadEntry> {
   const sealed = await opener.store.get(listed.name, { signal: opener.signal });
   if (sealed === null) {
     throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
       objectName: listed.name,
     });
   }
+  return await decodeEntry(opener, listed, sealed, signPublic);
+}
+
+/** Opens an entry's bytes and verifies them as `readEntry` does. */
+export async function decodeEntry(
+  opener: Pick<EntryOpener, "epoch" | "vaultId">,
+  listed: ListedEntry,
+  sealed: Bytes,
+  signPublic: Bytes | null,
+): Promise<ReadEntry> {
   const context = { type: "log" as const, vaultId: opener.vaultId, name: listed.name };
   const payload = await open(opener.epoch, context, sealed);
   const { tag, seq, hash8 } = listed;
