@@ -6,13 +6,8 @@ import { fileURLToPath } from "node:url";
 import { utf8 } from "../src/base/bytes.ts";
 import { parseCommandLine } from "../src/cli/command_line.ts";
 import { CONSEQUENCES, EXIT } from "../src/cli/error_report.ts";
-import {
-  ENVIRONMENT,
-  EXIT_TEXTS,
-  GLOBAL_FLAGS,
-  HELP_PAGES,
-  type HelpPage,
-} from "../src/cli/help_pages.ts";
+import { ENVIRONMENT, EXIT_TEXTS, GLOBAL_FLAGS } from "../src/cli/help_globals.ts";
+import { HELP_PAGES, type HelpPage } from "../src/cli/help_pages.ts";
 import { runCli } from "../src/cli/run.ts";
 import { homePaths } from "../src/sync/home.ts";
 import { syncService } from "../src/sync/service.ts";
