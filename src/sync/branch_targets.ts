@@ -3,6 +3,7 @@
  * `sessions/branches.ts` with the bytes of all leaves, and remembers the answer for as long as the
  * leaves are the same.
  */
+import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod/mini";
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -117,9 +118,19 @@ export class BranchTargets {
   #basis(root: SessionId): string {
     const members = [root, ...(this.#branchesOf.get(root) ?? []).toSorted()];
     const leaves = members.map((id) =>
-      this.#leavesOf(id).map(({ gen, hash, machine }) => [gen, hash, machine])
+      this.#leavesOf(id).map((leaf) => [leaf.gen, leaf.hash, this.#writersOf(id, leaf)])
     );
-    return sha256Hex(utf8(JSON.stringify([members, leaves, this.#machineNames()])));
+    return sha256Hex(utf8(JSON.stringify([members, leaves])));
+  }
+
+  #writersOf(id: SessionId, leaf: Leaf): Writer[] {
+    const names = this.#machineNames();
+    const writers: Writer[] = [];
+    for (const { off, machine } of chainTo(this.#vault, id, TRANSCRIPT, leaf)) {
+      const name = names[machine] ?? "";
+      if (writers.at(-1)?.machine !== name) writers.push({ start: off, machine: name });
+    }
+    return writers;
   }
 
   #machineNames(): Record<string, string> {
@@ -151,7 +162,8 @@ export class BranchTargets {
     const own = await load(root);
     const stored = new Map<string, Continuation[]>();
     for (const id of this.#branchesOf.get(root) ?? []) stored.set(id, await load(id));
-    const resolution = resolveBranches(root, own, (id) => stored.get(id) ?? []);
+    const known = this.#branchesOf.get(root) ?? [];
+    const resolution = resolveBranches(root, own, (id) => stored.get(id) ?? [], known);
     const contents = new Map<string, Uint8Array>();
     const target = (session: ResolvedSession | ResolvedBranch): TranscriptTarget => {
       const first = session.from[0]!;
@@ -176,13 +188,7 @@ export class BranchTargets {
 
   async #continuation(id: SessionId, leaf: Leaf): Promise<Continuation> {
     const bytes = await readState(this.#vault, id, TRANSCRIPT, leaf);
-    const names = this.#machineNames();
-    const writers: Writer[] = [];
-    for (const { off, machine } of chainTo(this.#vault, id, TRANSCRIPT, leaf)) {
-      const name = names[machine] ?? "";
-      if (writers.at(-1)?.machine !== name) writers.push({ start: off, machine: name });
-    }
-    return { bytes, writers };
+    return { bytes, writers: this.#writersOf(id, leaf) };
   }
 
   /** What cannot be read is nobody's branch; that it cannot be read shows when it is written. */
@@ -196,16 +202,39 @@ export class BranchTargets {
   }
 
   async #rootOf(id: SessionId, leaves: readonly Leaf[]): Promise<SessionId> {
-    const key = `root:${id}`;
-    const row = this.#vault.database.prepare("SELECT result FROM resolution WHERE session = ?")
-      .get(key) as { result: string } | undefined;
-    const remembered = row === undefined ? null : parseSessionId(row.result);
-    if (remembered !== null) return remembered;
     const first = leaves[0];
     if (first === undefined) return id;
+    const key = `root:${id}`;
+    const row = this.#vault.database.prepare(
+      "SELECT result FROM resolution WHERE session = ? AND basis = ?",
+    ).get(key, first.hash) as { result: string } | undefined;
+    const remembered = row === undefined ? null : parseSessionId(row.result);
+    if (remembered !== null) return remembered;
     const root = rootSessionId(id, await readState(this.#vault, id, TRANSCRIPT, first));
-    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, '', ?)")
-      .run(key, root);
+    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
+      .run(key, first.hash, root);
     return root;
   }
+}
+
+/** A branch as the last pull decided it; it may not be on this machine. */
+export interface RememberedBranch extends TranscriptTarget {
+  /** The session it branched off. */
+  readonly root: string;
+}
+
+/** Every branch that this machine knows of, without asking the vault. */
+export function rememberedBranches(database: DatabaseSync): RememberedBranch[] {
+  const rows = database.prepare("SELECT session, result FROM resolution").all() as {
+    session: string;
+    result: string;
+  }[];
+  const branches: RememberedBranch[] = [];
+  for (const { session: root, result } of rows) {
+    if (root.startsWith("root:")) continue;
+    const family = z.safeParse(Family, JSON.parse(result));
+    if (!family.success) continue;
+    branches.push(...family.data.branches.map((branch) => ({ ...branch, root })));
+  }
+  return branches;
 }
