@@ -1,0 +1,188 @@
+/**
+ * Kills the real program in the middle of push and pull, again and again, on one vault that grows.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { sha256Hex } from "../../src/crypto/hash.ts";
+import { seededNumbers, SessionCorpus } from "../support/session_corpus.ts";
+import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
+
+const VAULTS = 20;
+const ROUNDS_PER_VAULT = 10;
+const SEED = 9;
+/** Of each of the sessions: together enough for packs. */
+const FIRST_BYTES = 700_000;
+/** What each session grows by: little, which travels inside an entry, or enough for a pack. */
+const GROWTH_BYTES = [20_000, 20_000, 20_000, 300_000];
+
+const PROGRAM = process.platform === "win32" ? "claude-sync.exe" : "claude-sync";
+const BINARY = process.env["CLAUDE_SYNC_BINARY"] ??
+  join(import.meta.dirname!, "..", "..", "dist", PROGRAM);
+
+const IDS = [1, 2, 3].map((n) => `0000000${n}-0000-4000-8000-00000000000${n}`);
+
+type Command = "push" | "pull";
+
+/** How a run ended and how long it took. */
+interface Ended {
+  readonly code: number | null;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+/** Runs the program as `machine`'s user; kills it after `killAfterMs`. */
+function runProgram(machine: SyncMachine, command: Command, killAfterMs?: number): Promise<Ended> {
+  const startMs = performance.now();
+  const child = spawn(BINARY, [command, "--no-input"], {
+    cwd: machine.home,
+    env: { HOME: machine.home, USERPROFILE: machine.home, PATH: process.env["PATH"] },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (text) => stderr += text);
+  const timer = killAfterMs === undefined
+    ? undefined
+    : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+  return new Promise((done, failed) => {
+    child.on("error", failed);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      done({ code, stderr, ms: performance.now() - startMs });
+    });
+  });
+}
+
+/** The same computer for the program and for this process. */
+function machineOf(dir: string, name: string): SyncMachine {
+  const machine = new SyncMachine({ name, dir });
+  return Object.assign(machine, {
+    platform: { ...machine.platform, host: { ...machine.platform.host, hostname: hostname() } },
+  });
+}
+
+/** Two machines whose sessions grow with every round. */
+class Playground {
+  readonly anna: SyncMachine;
+  readonly bert: SyncMachine;
+  readonly #corpora: readonly SessionCorpus[];
+  #rounds = 0;
+
+  constructor(dir: string) {
+    this.anna = machineOf(dir, "anna");
+    this.bert = machineOf(dir, "bert");
+    const startMs = Date.now() - 86_400_000;
+    const cwd = this.anna.project;
+    this.#corpora = IDS.map((session, seed) => new SessionCorpus({ session, cwd, seed, startMs }));
+  }
+
+  async setUp(): Promise<void> {
+    await this.anna.init();
+    await this.bert.join(this.anna);
+  }
+
+  /**
+   * One round: something is new, and the program works on it until it is killed. Odd rounds pull
+   * what the round before has pushed, and more.
+   */
+  async round(killAfterMs: number | undefined): Promise<Ended> {
+    const round = this.#rounds++;
+    const command = round % 2 === 0 ? "push" : "pull";
+    this.#grow(round);
+    if (command === "pull") assert.equal((await this.anna.push()).failed, 0);
+    const target = command === "push" ? this.anna : this.bert;
+    const [old, wanted] = [digestsOf(target), digestsOf(this.anna)];
+    const ended = await runProgram(target, command, killAfterMs);
+    checkOldOrNew(target, old, wanted);
+    assert.deepEqual((await target.verify()).problems, [], "the vault verifies");
+    // The next pull but one is to bring everything that two pushes have sent.
+    if (command === "push") await completes(this.anna);
+    else await completes(this.bert);
+    if (command === "pull") assert.deepEqual(digestsOf(this.bert), digestsOf(this.anna));
+    return ended;
+  }
+
+  #grow(round: number): void {
+    const growth = GROWTH_BYTES[(round >> 1) % GROWTH_BYTES.length]!;
+    for (const [i, id] of IDS.entries()) {
+      const path = this.anna.transcriptPath(id);
+      if (round === 0) this.anna.writeTranscript(id, this.#corpora[i]!.next(FIRST_BYTES));
+      else fs.appendFileSync(path, this.#corpora[i]!.next(growth));
+    }
+    this.anna.write(`todos/${IDS[0]}-agent-${IDS[0]}.json`, `[${round}]`);
+    const session = `00000010-0000-4000-8000-${String(round).padStart(12, "0")}`;
+    const options = { session, cwd: this.anna.project, seed: round, startMs: Date.now() };
+    this.anna.writeTranscript(session, new SessionCorpus(options).next(growth));
+  }
+}
+
+async function completes(machine: SyncMachine): Promise<void> {
+  const { pull, push } = await machine.sync();
+  assert.deepEqual([...pull.failures, ...push.failures], [], "the next sync completes");
+  const again = await machine.push();
+  assert.deepEqual([again.pushed, again.requests, again.bytes.sent], [0, 1, 0], "and was all");
+}
+
+/**
+ * Digests by path without the project's folder, which differs between machines. A kill leaves
+ * temporary files, which are swept when they are an hour old.
+ */
+function digestsOf(machine: SyncMachine): Map<string, string> {
+  const digests = new Map<string, string>();
+  for (const [path, latin1] of Object.entries(machine.files())) {
+    if (/(^|\/)\.claude-sync-[0-9a-f]{16}\.tmp$/.test(path)) continue;
+    const digest = sha256Hex(new Uint8Array(Buffer.from(latin1, "latin1")));
+    digests.set(path.replace(/^projects\/[^/]+\//, ""), digest);
+  }
+  return digests;
+}
+
+function checkOldOrNew(
+  target: SyncMachine,
+  old: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, string>,
+): void {
+  const files = digestsOf(target);
+  for (const path of old.keys()) assert.ok(files.has(path), `${path} is gone`);
+  for (const [path, digest] of files) {
+    const isOldOrNew = digest === old.get(path) || digest === wanted.get(path);
+    assert.ok(isOldOrNew, `${path} is neither old nor new`);
+  }
+}
+
+Deno.test("killing push and pull at any moment loses nothing", () =>
+  inTempDir(async (dir) => {
+    assert.ok(fs.existsSync(BINARY), `${BINARY} is missing: run deno task build first`);
+    const inVault = async (work: (playground: Playground) => Promise<void>) => {
+      const playground = new Playground(join(dir, "world"));
+      await playground.setUp();
+      await work(playground);
+      fs.rmSync(join(dir, "world"), { recursive: true });
+    };
+    const undisturbedMs: number[] = [];
+    await inVault(async (playground) => {
+      for (let round = 0; round < ROUNDS_PER_VAULT; round++) {
+        const { code, stderr, ms } = await playground.round(undefined);
+        assert.equal(code, 0, stderr);
+        undisturbedMs.push(ms);
+      }
+    });
+    const next = seededNumbers(SEED);
+    let killed = 0;
+    for (let vault = 0; vault < VAULTS; vault++) {
+      await inVault(async (playground) => {
+        for (let round = 0; round < ROUNDS_PER_VAULT; round++) {
+          const { code, stderr } = await playground.round(next() * undisturbedMs[round]!);
+          if (code === null) killed++;
+          else assert.equal(code, 0, stderr);
+        }
+      });
+    }
+    const rounds = VAULTS * ROUNDS_PER_VAULT;
+    console.log(`${rounds} rounds: ${killed} killed at work, ${rounds - killed} done before`);
+    assert.ok(killed >= rounds / 2, `only ${killed} of ${rounds} runs were killed at work`);
+  }));
