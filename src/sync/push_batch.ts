@@ -13,7 +13,6 @@ import { encodeGroup } from "../vault/group.ts";
 import type { Outbox, StagedBatch } from "../vault/outbox.ts";
 import { PackBuilder } from "../vault/pack.ts";
 import { type SealedObject, sealEntry, sealPack } from "../vault/sealing.ts";
-import { windows } from "./file_scan.ts";
 import type { Machine } from "./machine.ts";
 import type { PushItem } from "./push_files.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -50,6 +49,9 @@ export class BatchBuilder {
   readonly #ops: AddOp[] = [];
   readonly #packs: SealedObject[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
+  /** What was read last, and the group that it goes into: used again and again, as both are large. */
+  readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
+  readonly #raw = new Uint8Array(GROUP_RAW_BYTES_MAX);
   #pack = new PackBuilder();
   /** Groups that still may travel inside the entry; null once there are too many bytes. */
   #inline: { readonly group: PlacedGroup; readonly stored: Bytes }[] | null = [];
@@ -84,23 +86,24 @@ export class BatchBuilder {
         ? []
         : [{ file, gen: from.gen, from: { gen: replaces.gen, hash: replaces.hash } }]
     );
-    let parts: Bytes[] = [];
+    const raw = this.#raw;
     let segments: Segment[] = [];
     let rawBytes = 0;
     const flush = async () => {
       if (segments.length === 0) return;
-      const { stored, raw, comp } = encodeGroup(parts);
-      const group: PlacedGroup = { in: -1, at: 0, stored: stored.length, raw, comp, segments };
+      const { stored, comp } = encodeGroup([raw.subarray(0, rawBytes)]);
+      const size = { stored: stored.length, raw: rawBytes };
+      const group: PlacedGroup = { in: -1, at: 0, ...size, comp, segments };
       await this.#place(group, stored);
       groups.push(group);
-      this.#plainBytes += raw;
-      [parts, segments, rawBytes] = [[], [], 0];
+      this.#plainBytes += rawBytes;
+      [segments, rawBytes] = [[], 0];
     };
     for (const item of session.items) {
       const result = { item, hash: item.from.hash, end: item.from.len };
-      for (const { bytes, segment } of segmentsOf(this.#vault, item)) {
-        if (rawBytes + bytes.length > GROUP_RAW_BYTES_MAX) await flush();
-        parts.push(bytes);
+      for (const { bytes, segment } of segmentsOf(this.#vault, item, this.#window)) {
+        if (rawBytes + bytes.length > raw.length) await flush();
+        raw.set(bytes, rawBytes);
         segments.push(segment);
         rawBytes += bytes.length;
         [result.hash, result.end] = [segment.hash, segment.off + segment.len];
@@ -185,11 +188,12 @@ export class BatchBuilder {
 
 /**
  * Reads the item's bytes and cuts them: at most a group each, at the end of a line where there is
- * one.
+ * one. The bytes stand in `window` and are gone with the next ones.
  */
 function* segmentsOf(
   vault: OpenVault,
   item: PushItem,
+  window: Bytes,
 ): Iterable<{ bytes: Bytes; segment: Segment }> {
   const { file, from, end, stat } = item;
   const mtime = Math.max(0, Math.floor(stat.mtimeMs));
@@ -210,11 +214,12 @@ function* segmentsOf(
   if (handle === null) throw vanished(item);
   try {
     while (off < end) {
-      const [window] = windows(handle, off, Math.min(end, off + GROUP_RAW_BYTES_MAX));
-      if (window === undefined) throw vanished(item);
-      const isLast = off + window.bytes.length === end;
-      const lineEnd = isLast ? 0 : window.bytes.lastIndexOf(NEWLINE) + 1;
-      const bytes = lineEnd === 0 ? window.bytes : window.bytes.subarray(0, lineEnd);
+      const wanted = window.subarray(0, Math.min(window.length, end - off));
+      const read = wanted.subarray(0, handle.readAt(wanted, off));
+      if (read.length === 0) throw vanished(item);
+      const isLast = off + read.length === end;
+      const lineEnd = isLast ? 0 : read.lastIndexOf(NEWLINE) + 1;
+      const bytes = lineEnd === 0 ? read : read.subarray(0, lineEnd);
       yield { bytes, segment: segmentOf(bytes) };
     }
   } finally {

@@ -18,15 +18,16 @@ export interface EncodedGroup {
 
 /**
  * Joins and compresses the segments' bytes, together at most 4 MiB (more is a bug: the caller cuts
- * groups).
+ * groups). The result shares no memory with `parts`.
  */
 export function encodeGroup(parts: readonly Uint8Array[]): EncodedGroup {
-  const raw = concat(...parts);
+  const [first] = parts;
+  const raw = first !== undefined && parts.length === 1 ? first : concat(...parts);
   assert(raw.length <= GROUP_RAW_BYTES_MAX, "a group has at most 4 MiB");
   const compressed = zstdCompress(raw);
   return compressed.length < raw.length
     ? { stored: compressed, raw: raw.length, comp: "zstd" }
-    : { stored: raw, raw: raw.length, comp: "none" };
+    : { stored: raw.slice(), raw: raw.length, comp: "none" };
 }
 
 /**
