@@ -40,6 +40,7 @@ Deno.test("the demo ends well, with equal files on both machines after every ste
     assert.equal(Number(proofs[2]![2]), Number(proofs[1]![2]) + 1, "a branch became a session");
     assert.doesNotMatch(text, /DIFFER/);
     assert.match(text, /^Files that hold ".+": laptop [1-9]\d*, vault 0$/m);
+    assert.match(text, /base one \(from desktop\)/, "the older continuation keeps the id");
     assert.match(text, /^No damage\.$/m);
     assert.doesNotMatch(text, /[A-Za-z0-9+/]{43}=/, "the key is not shown");
     const [kept = "", ...others] = readdirSync(folder).filter((name) => name.includes("-demo-"));

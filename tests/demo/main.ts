@@ -160,8 +160,9 @@ async function play(stage: Stage): Promise<void> {
   proveEqual(stage);
 
   heading("4. Both go on with one session before they hear of each other");
-  console.log(`(session ${FORKED.slice(0, 8)} gets a turn on each machine)\n`);
-  appendTurn(laptop, FORKED, "What does the laptop say?", "This, on the laptop.");
+  console.log(`(session ${FORKED.slice(0, 8)} gets a turn on each machine, first on the laptop)\n`);
+  const aMinuteAgoMs = Date.now() - 60_000;
+  appendTurn(laptop, FORKED, "What does the laptop say?", "This, on the laptop.", aMinuteAgoMs);
   appendTurn(desktop, FORKED, "What does the desktop say?", "That, on the desktop.");
   await show(laptop, "sync");
   await show(desktop, "sync");

@@ -66,12 +66,13 @@ interface LastRecord {
   readonly version: string;
 }
 
-/** Appends what Claude Code writes when `question` is asked and `answer` comes back. */
+/** Appends what Claude Code writes when `question` is asked at a time and `answer` comes back. */
 export function appendTurn(
   machine: DemoMachine,
   sessionId: string,
   question: string,
   answer: string,
+  atMs = Date.now(),
 ): void {
   const path = machine.transcript(sessionId);
   const last = lastRecord(readFileSync(path, "utf8"));
@@ -86,7 +87,7 @@ export function appendTurn(
     type,
     message,
     uuid: randomUUID(),
-    timestamp: new Date().toISOString(),
+    timestamp: new Date(atMs).toISOString(),
   });
   const asked = record("user", last.uuid, { role: "user", content: question });
   const answered = record("assistant", asked.uuid, {
