@@ -1,5 +1,5 @@
 /** `install` and `uninstall`: our hooks in Claude Code's settings. */
-import { delimiter, isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import type { Platform } from "../../platform/types.ts";
 import {
   addHooks,
@@ -14,6 +14,7 @@ import type { SyncContext } from "../../sync/api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
 import type { InvocationOf } from "../command_line.ts";
 import { diffLines } from "../line_diff.ts";
+import { lastingCommand } from "../lasting_command.ts";
 import { terminalText } from "../terminal_text.ts";
 
 type BaseDeps = Pick<CommandDeps, "world" | "flags">;
@@ -89,21 +90,4 @@ function settingsAnswer(
   const backup = applySettingsChange(platform, change);
   const kept = backup === null ? [] : [`Backup: ${terminalText(backup)}`];
   return { json: { ...json, backup }, result: [says.done, ...kept] };
-}
-
-/**
- * A command that survives updates: package managers put each version into a folder of its own and
- * link to it from one in PATH, so a link there that leads to us is better than our real path.
- */
-function lastingCommand(
-  { fs, host }: Platform,
-  self: readonly [string, ...string[]],
-): readonly string[] {
-  if (self.length > 1) return self;
-  const name = host.os === "windows" ? "claude-sync.exe" : "claude-sync";
-  const real = fs.realpath(self[0]);
-  const folders = (host.env("PATH") ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
-  const link = folders.map((folder) => join(folder, name))
-    .find((path) => real !== null && fs.realpath(path) === real);
-  return [link ?? self[0]];
 }

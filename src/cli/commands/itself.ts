@@ -4,6 +4,7 @@ import { ClaudeSyncError } from "../../errors.ts";
 import type { Answer } from "../answer.ts";
 import { type Candidates, type Shell, suggestWords } from "../command_line.ts";
 import { helpTopic, overviewLines, pageLines } from "../help.ts";
+import { lastingCommand } from "../lasting_command.ts";
 import { shellScript } from "../shell_init.ts";
 import type { World } from "../world.ts";
 
@@ -47,6 +48,6 @@ export function completionWords(
 
 /** The shell function for a start-up file. */
 export function shellInit(world: World, shell: Shell): Answer {
-  const script = shellScript(shell, world.self);
+  const script = shellScript(shell, lastingCommand(world.platform, world.self));
   return { json: { shell, script }, data: [script] };
 }
