@@ -2,15 +2,15 @@
  * Brings the local index up to the vault: lists the logs, reads what is new, and accepts it only
  * when all of it holds together.
  */
-import { fromHex } from "../base/bytes.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { fromHex, toHex } from "../base/bytes.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { groupByLog, type ListedEntry, type LogMark, planLogRead } from "../vault/log_plan.ts";
 import { type LogContext, readPlanned, unmetClaims } from "../vault/log_reader.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
-import { LOG_PREFIX } from "../vault/names.ts";
+import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
 import { readTrust, type Trust, writeTrust } from "./home.ts";
-import type { OpenVault } from "./vault_access.ts";
+import { type OpenVault, readHeader } from "./vault_access.ts";
 
 /**
  * How often the logs are listed again when an entry speaks of another that the list did not show.
@@ -27,7 +27,8 @@ export interface Refreshed {
 
 /**
  * Reads everything new. On any alarm (`rolled-back`, `forked`, `incomplete`, `damaged`) nothing of
- * it is accepted and the error passes: the caller must neither write a local file nor push.
+ * it is accepted and the error passes: the caller must neither write a local file nor push. The same
+ * for `store-unreachable` and `no-vault`: what is there is not the vault.
  */
 export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
@@ -60,9 +61,65 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
 async function readOnce(vault: OpenVault): Promise<Refreshed> {
   const logs = groupByLog(await listLogs(vault));
   const known = knownLogs(vault);
-  const plan = planLogRead(logs, known);
-  const entries = await readPlanned(vault.opener, plan, known);
+  const isKnownHere = [...known].some(([tag, log]) => isListed(logs.get(tag), log));
+  let entries: VerifiedEntry[] = [];
+  try {
+    entries = await readPlanned(vault.opener, planLogRead(logs, known), known);
+  } catch (error) {
+    if (!isKnownHere && isAlarm(error)) await requireOurHeader(vault, logs, error);
+    throw error;
+  }
+  // What opened is bound to the vault's id. Without anything that did, only the header can tell
+  // that this is the vault and not, say, the folder that a network drive hides when it is there.
+  if (!isKnownHere && entries.length === 0) await requireOurHeader(vault, logs, null);
   return { entries, logs };
+}
+
+function isListed(entries: readonly ListedEntry[] | undefined, log: LogContext): boolean {
+  const marks = [log.mark, log.cursor].filter((mark) => mark !== null);
+  return marks.some(({ seq, hash }) =>
+    entries?.some((entry) => entry.seq === seq && hash.startsWith(entry.hash8))
+  );
+}
+
+function isAlarm(error: unknown): boolean {
+  return isClaudeSyncError(error, "rolled-back", "forked", "incomplete", "damaged");
+}
+
+/**
+ * Throws what an absent or foreign header explains better than `alarm` does; `alarm` itself when it
+ * explains nothing.
+ */
+async function requireOurHeader(
+  vault: OpenVault,
+  logs: ReadonlyMap<string, unknown>,
+  alarm: unknown,
+): Promise<void> {
+  const { store, config, context, opener } = vault;
+  const header = await readHeader(store, context.signal).catch((cause: unknown) => {
+    if (!isClaudeSyncError(cause, "malformed-file")) throw cause;
+    throw alarm ?? new ClaudeSyncError("damaged", "The vault's header cannot be understood", {
+      objectName: HEADER_NAME,
+      cause,
+    });
+  });
+  if (header === null && logs.size === 0) {
+    throw new ClaudeSyncError("store-unreachable", `There is no vault at ${opener.store.label}`, {
+      hint: "If it is on a network drive, a stick or in a synchronised folder, connect it and " +
+        "wait until it is ready; nothing was changed",
+    });
+  }
+  if (header === null) {
+    throw alarm ?? new ClaudeSyncError("incomplete", "The vault's header is missing", {
+      objectName: HEADER_NAME,
+    });
+  }
+  if (toHex(header.vaultId) === config.vaultId) return;
+  throw new ClaudeSyncError("no-vault", `Another vault stands at ${opener.store.label} now`, {
+    objectName: HEADER_NAME,
+    hint: "Bring the folder of your own vault back there; to begin with the other vault: " +
+      "claude-sync help init",
+  });
 }
 
 async function listLogs(vault: OpenVault): Promise<ObjectInfo[]> {

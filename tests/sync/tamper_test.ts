@@ -11,6 +11,7 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import { deriveEpoch, parseKeyText, rootKeyFromBytes } from "../../src/crypto/root_key.ts";
 import { type ObjectName, objectName } from "../../src/storage/object_name.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { withVault } from "../../src/sync/vault_access.ts";
 import { decodeHeader } from "../../src/vault/header.ts";
 import { readEntry } from "../../src/vault/log_reader.ts";
 import { parseLogEntryName } from "../../src/vault/names.ts";
@@ -29,6 +30,7 @@ import {
   localState,
   problemsOf,
   sealedNames,
+  SMALL,
   UNSENT,
   withWorld,
   type World,
@@ -45,6 +47,11 @@ Deno.test("the world of these tests is whole: packs, inline groups, generations,
     assert.deepEqual(report.problems, []);
     assert.equal(report.unreferenced, 0);
     assert.equal((await world.carl.pull()).pulled, 3);
+    const generations = await withVault(world.carl.context(), (vault) => {
+      const states = vault.index.states(SMALL, "transcript");
+      return Promise.resolve(new Set(states.map(({ gen }) => gen)).size);
+    });
+    assert.equal(generations, 2);
     const same = (name: string) => !name.includes(UNSENT) && !name.startsWith("settings");
     const shared = (machine: SyncMachine) =>
       Object.entries(machine.files()).filter(([name]) => same(name)).map(([, text]) => text).sort();
@@ -259,7 +266,7 @@ Deno.test("verify and whoever needs it notice a pack that is gone; who has its b
 Deno.test("a vault put back to an earlier state is refused by whoever saw the later one", () =>
   withWorld(async (world) => {
     const onlyHeader = new Map([[HEADER, world.whole.get(HEADER)!]]);
-    const earlier: Objects[] = [new Map(), onlyHeader, ...world.history.slice(0, -1)];
+    const earlier: Objects[] = [onlyHeader, ...world.history.slice(0, -1)];
     for (const [i, objects] of earlier.entries()) {
       await attack(world, `state ${i} of ${earlier.length}`, objects, {
         byListing: true,
@@ -268,6 +275,11 @@ Deno.test("a vault put back to an earlier state is refused by whoever saw the la
         newcomer: false,
       });
     }
+    // Nothing at all is what a network drive leaves that is not connected: said as such.
+    await world.store.show(new Map());
+    const before = localState(world.bert);
+    assert.equal(await codeOf(world.bert.sync()), "store-unreachable");
+    assert.deepEqual([localState(world.bert), world.store.puts], [before, []]);
     // FORMAT.md section 11: consistent and old is all that a newcomer can check.
     await world.store.show(world.history[2]!);
     assert.equal(await codeOf(world.carl.pull()), null);

@@ -1,0 +1,78 @@
+/** Setting up, and noticing that what stands at the configured place is not the vault. */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+import { codeOf } from "./tamper_world.ts";
+
+const IDS = [1, 2, 3, 4].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
+const T0 = Date.now() - 86_400_000;
+
+function speak(machine: SyncMachine, session: string): void {
+  const facts = { session, cwd: machine.project, atMs: T0 };
+  const text = said("user", `of ${machine.name}`, facts) + said("assistant", "yes", facts);
+  machine.writeTranscript(session, text);
+}
+
+Deno.test("a folder that is not the vault is neither pushed to nor taken for an attack", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    const b = new SyncMachine({ name: "bert", dir });
+    await a.init();
+    await b.join(a);
+    speak(a, IDS[0]!);
+    await a.push();
+    speak(b, IDS[1]!);
+    renameSync(a.vaultDir, `${a.vaultDir}.share`);
+    mkdirSync(a.vaultDir);
+    // Without any file of somebody else's the folder store itself takes it for a mount point.
+    writeFileSync(join(a.vaultDir, ".DS_Store"), "x");
+    for (const machine of [a, b]) {
+      for (const run of [() => machine.push(), () => machine.pull(), () => machine.sync()]) {
+        assert.equal(await codeOf(run()), "store-unreachable", machine.name);
+      }
+    }
+    assert.deepEqual(readdirSync(a.vaultDir), [".DS_Store"]);
+    renameSync(a.vaultDir, `${a.vaultDir}.mountpoint`);
+    renameSync(`${a.vaultDir}.share`, a.vaultDir);
+    assert.equal((await b.sync()).push.pushed, 1);
+    assert.equal((await a.pull()).pulled, 1);
+    assert.deepEqual((await a.verify()).problems, []);
+  }));
+
+Deno.test("another vault in the place of ours is said to be one, and left alone", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    const b = new SyncMachine({ name: "bert", dir });
+    const other = new SyncMachine({ name: "olga", dir, vaultDir: join(dir, "other") });
+    for (const machine of [a, other]) {
+      await machine.init();
+      speak(machine, IDS[0]!);
+    }
+    await b.join(a);
+    speak(b, IDS[1]!);
+    await a.push();
+    for (const isEmpty of [true, false]) {
+      if (!isEmpty) await other.push();
+      renameSync(a.vaultDir, `${a.vaultDir}.ours`);
+      renameSync(other.vaultDir, a.vaultDir);
+      const before = readdirSync(a.vaultDir, { recursive: true });
+      for (const machine of [a, b]) assert.equal(await codeOf(machine.sync()), "no-vault");
+      assert.deepEqual(readdirSync(a.vaultDir, { recursive: true }), before);
+      renameSync(a.vaultDir, other.vaultDir);
+      renameSync(`${a.vaultDir}.ours`, a.vaultDir);
+    }
+    assert.equal((await b.sync()).push.pushed, 1);
+    assert.equal(existsSync(b.transcriptPath(IDS[0]!)), true);
+  }));
+
+Deno.test("a first push reads the header; later ones do not", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    await a.init();
+    speak(a, IDS[0]!);
+    assert.equal((await a.push()).requests, 3);
+    speak(a, IDS[1]!);
+    assert.equal((await a.push()).requests, 2);
+    assert.equal((await a.push()).requests, 1);
+  }));
