@@ -85,9 +85,11 @@ async function createVault(
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
   if (outcome === "differs") {
-    // Another machine made a vault here in this very moment: join that one.
+    // Another machine made a vault here in this very moment: join that one. A key made just now fits
+    // nothing, and in its place the right one could not be imported.
+    if (existingKey === null) platform.fs.removeFile(context.keyFile);
     const theirs = requireHeader(await readHeader(store, signal), store);
-    return await join(context, request, location, store, theirs, key, null);
+    return await join(context, request, location, store, theirs, existingKey, null);
   }
   return await finish(context, request, location, header, epoch, "created");
 }

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { syncService } from "../../src/sync/service.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+import { openStore } from "../../src/storage/open.ts";
 import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
@@ -75,4 +77,33 @@ Deno.test("a first push reads the header; later ones do not", () =>
     speak(a, IDS[1]!);
     assert.equal((await a.push()).requests, 2);
     assert.equal((await a.push()).requests, 1);
+  }));
+
+Deno.test("of two that make a vault in one moment the second joins, without the key it made", () =>
+  inTempDir(async (dir) => {
+    const b = new SyncMachine({ name: "bert", dir });
+    const a: SyncMachine = new SyncMachine({
+      name: "anna",
+      dir,
+      store: async (location, create) => {
+        const store = await openStore(location, { platform: b.platform, create });
+        return {
+          label: store.label,
+          get: store.get.bind(store),
+          list: store.list.bind(store),
+          delete: store.delete.bind(store),
+          put: async (name, body, options) => {
+            if (name === "claude-sync.json") await b.init();
+            return await store.put(name, body, options);
+          },
+        };
+      },
+    });
+    assert.equal((await a.init()).outcome, "needs-key");
+    assert.equal(existsSync(join(a.home, ".claude-sync", "key")), false);
+    const { keyText } = await syncService.keyExport(b.context());
+    assert.equal((await syncService.keyImport(a.context(), keyText)).outcome, "imported");
+    speak(a, IDS[0]!);
+    await a.push();
+    assert.equal((await b.pull()).pulled, 1);
   }));
