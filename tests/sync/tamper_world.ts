@@ -109,8 +109,10 @@ async function makeWorld(dir: string): Promise<World> {
     join("projects", slugOf(bert.project), LARGE[0]!, "tool-results", "one.txt"),
     "another result\n",
   );
-  const lines = bert.readTranscript(SMALL).split("\n");
-  bert.writeTranscript(SMALL, [lines[0], ...lines.slice(2)].join("\n"), NOW - 7_200_000);
+  // An answer was taken back: a new generation.
+  const lines = bert.readTranscript(SMALL).trimEnd().split("\n");
+  const kept = lines.slice(0, -1).join("\n") + "\n";
+  bert.writeTranscript(SMALL, kept + turn(bert, SMALL, "again", T0 + 7000), NOW - 7_200_000);
   await push(bert);
   await anna.pull();
   anna.writeTranscript(SMALL, anna.readTranscript(SMALL) + turn(anna, SMALL, "last", T0 + 9000));
