@@ -3,14 +3,18 @@
  * refused as a whole, with an error of ours, and nothing changes.
  */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { utf8 } from "../../src/base/bytes.ts";
-import { EMPTY_SHA256_HEX } from "../../src/crypto/hash.ts";
+import { EMPTY_SHA256_HEX, sha256Hex } from "../../src/crypto/hash.ts";
 import { addOf, HostileMember, type Loose, segmentOf } from "./hostile_member.ts";
 import {
   assertAllRefused,
   assertRefused,
+  changes,
   codeOf,
+  everything,
   GOOD,
   HASH_A,
   HOSTILE,
@@ -203,3 +207,27 @@ Deno.test("pull refuses one identity in two logs", () =>
     await twin.add(addOf(GOOD, { transcript: "{}\n" }));
     await assertRefused(victims, "twin", ["forked"]);
   }));
+
+Deno.test("pull refuses a pack that is gone, or that a member sealed anew under its name", async () => {
+  const name = `packs/00/${"0".repeat(30)}`;
+  const swaps: Readonly<Record<string, (victims: Victims) => Promise<unknown>>> = {
+    damaged: ({ mallory }) => mallory.seal("pack", name, utf8("no\n")),
+    incomplete: ({ mallory }) => Promise.resolve(rmSync(join(mallory.vaultDir, name))),
+  };
+  for (const [code, swap] of Object.entries(swaps)) {
+    await withVictims(async (victims) => {
+      const { dir, bert, mallory } = victims;
+      const sealed = await mallory.seal("pack", name, utf8("{}\n"));
+      const packs = [{ name, size: sealed.length, sha256: sha256Hex(sealed) }];
+      const { op } = addOf(HOSTILE, { transcript: "{}\n" }, {}, { in: 0 });
+      await mallory.put(mallory.body([op], EMPTY, { packs }));
+      await swap(victims);
+      const before = everything(dir);
+      assert.equal(await codeOf(bert.pull()), code);
+      assert.deepEqual(changes(before, everything(dir)), []);
+      const { problems } = await bert.verify();
+      assert.ok(problems.length > 0);
+      for (const one of problems) assert.deepEqual([one.objectName, one.code], [name, code]);
+    });
+  }
+});
