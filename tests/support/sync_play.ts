@@ -37,6 +37,7 @@ const HOUR_MS = 3_600_000;
 const STEP_MS = 30_000;
 /** Bytes of a record that a crash leaves: enough for the words in it. */
 const TORN_BYTES = 120;
+const MARKS = /mark-\d{5}/g;
 
 /** A play on one world. */
 export class Play {
@@ -46,6 +47,8 @@ export class Play {
   readonly #said = new Set<string>();
   /** Marks that a user or client has taken out of some file. */
   readonly #dropped = new Set<string>();
+  /** Marks that were cut off some file: lost if nobody had pushed them. */
+  readonly #truncated = new Set<string>();
   /** Sessions that a user has deleted, by machine and id. */
   readonly #deleted = new Set<string>();
   /** The rest of a torn record by file. */
@@ -104,11 +107,16 @@ export class Play {
       if (moved === 0) break;
       assert.ok(round < machines.length + 2, "the machines come to rest");
     }
+    // While nobody has pushed anything, the header is looked at too.
+    const objects = await objectsOf(this.#world.store);
+    const requests = objects.size === 1 ? 2 : 1;
     for (const machine of machines) {
       const push = await machine.push();
-      assert.deepEqual([push.pushed, push.requests, push.bytes.sent], [0, 1, 0], "push at rest");
+      assert.deepEqual([push.pushed, push.bytes.sent], [0, 0], "push at rest");
+      assert.ok(push.requests <= requests, `${push.requests} requests of a push at rest`);
       const pull = await machine.pull();
-      assert.deepEqual([pull.pulled, pull.requests, pull.bytes.received], [0, 1, 0]);
+      assert.equal(pull.pulled, 0, "pull at rest");
+      assert.ok(pull.requests <= requests, `${pull.requests} requests of a pull at rest`);
       assert.deepEqual([pull.waiting, pull.unplaced], [0, 0]);
     }
   }
@@ -156,6 +164,7 @@ export class Play {
     const shown = [...contentsOf(this.#world.machines[0]!).values()].join("");
     for (const mark of this.#said) {
       if (this.#dropped.has(mark)) continue;
+      if (this.#truncated.has(mark) && !stored.includes(mark)) continue;
       assert.ok(shown.includes(mark), `${mark} is in a file`);
       assert.ok(stored.includes(mark), `${mark} is in the vault`);
     }
@@ -269,8 +278,11 @@ export class Play {
     const lineStarts = [...old.matchAll(/\n/g)].map(({ index }) => index + 1);
     const cut = choice % 3 === 0 ? choice % old.length : lineStarts[choice % lineStarts.length];
     if (cut === undefined || cut < lineStarts[0]! || cut === old.length) return;
-    this.#dropMarks(old.slice(cut));
-    if (choice % 3 === 0) this.#dropMarks(old.slice(old.lastIndexOf("\n", cut) + 1, cut));
+    for (const line of old.slice(old.lastIndexOf("\n", cut - 1) + 1).split("\n")) {
+      // The client takes an answer back by cutting it off; a question stays if it was pushed.
+      if (line.includes('"type":"assistant"')) this.#dropMarks(line);
+      else for (const [mark] of line.matchAll(MARKS)) this.#truncated.add(mark);
+    }
     this.#write(path, old.slice(0, cut));
   }
 
@@ -321,7 +333,7 @@ export class Play {
   }
 
   #dropMarks(text: string): void {
-    for (const [mark] of text.matchAll(/mark-\d{5}/g)) this.#dropped.add(mark);
+    for (const [mark] of text.matchAll(MARKS)) this.#dropped.add(mark);
   }
 
   #write(path: string, latin1: string): void {

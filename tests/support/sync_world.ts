@@ -113,8 +113,8 @@ export interface HistoryState {
 }
 
 /**
- * Every state of every file that was ever pushed, read from the vault alone. Throws when one of them
- * cannot be put together any more or is not what its hash says.
+ * Every state of every file that was ever pushed, read from the vault alone. Throws when one of
+ * them cannot be put together any more or is not what its hash says.
  */
 export async function historyOf(machine: SyncMachine): Promise<HistoryState[]> {
   return await withVault(machine.context(), async (vault) => {

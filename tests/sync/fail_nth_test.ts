@@ -1,6 +1,6 @@
 /**
- * Breaks every single call to the disk and to the store in turn, once and from then on, and looks at
- * what is left: every file old or new, the vault good, and the next try completes.
+ * Breaks every single call to the disk and to the store in turn, once and from then on, and looks
+ * at what is left: every file old or new, the vault good, and the next try completes.
  */
 import assert from "node:assert/strict";
 import fs from "node:fs";

@@ -12,7 +12,7 @@ const GROWTH_BYTES = 100_000;
 const SENT_BYTES_MAX = 80_000;
 const REQUESTS_MAX = 2;
 
-Deno.test("a session of 50 MB that grew by 100 kB sends less than 80 kB, and no change sends nothing", () =>
+Deno.test("a 50 MB session grown by 100 kB sends under 80 kB, and no change sends nothing", () =>
   inTempDir(async (dir) => {
     const [a, b] = ["anna", "bert"].map((name) => new SyncMachine({ name, dir })) as [
       SyncMachine,
