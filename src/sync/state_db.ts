@@ -10,9 +10,10 @@ import type { FileSystem } from "../platform/types.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const TABLES = `
+CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
 CREATE TABLE machine (
   tag TEXT PRIMARY KEY, id TEXT NOT NULL, sign TEXT NOT NULL, name TEXT NOT NULL,
   seq INTEGER NOT NULL, hash TEXT NOT NULL, last_ms INTEGER NOT NULL
@@ -55,21 +56,31 @@ CREATE INDEX local_session ON local (session, file);
 `;
 
 /**
- * Opens the database. The writer, who holds the lock, makes or remakes it when it is absent,
- * unreadable or of another version; a reader gets an empty one in memory then. Errors: `local-io`.
+ * Opens the database of the vault `vaultId` (null: of whatever vault it is). The writer, who holds
+ * the lock, makes or remakes it when it is absent, unreadable, of another version or of another
+ * vault; a reader gets an empty one in memory then. Errors: `local-io`.
  */
-export function openStateDb(fs: FileSystem, path: string, as: "writer" | "reader"): DatabaseSync {
-  const existing = as === "writer" || fs.lstat(path) !== null ? tryOpen(path) : null;
+export function openStateDb(
+  fs: FileSystem,
+  path: string,
+  as: "writer" | "reader",
+  vaultId: string | null = null,
+): DatabaseSync {
+  const isThere = as === "writer" || fs.lstat(path) !== null;
+  const existing = isThere ? tryOpen(path, vaultId) : null;
   if (existing !== null) return existing;
-  if (as === "writer") {
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) fs.removeFile(path + suffix);
-  }
-  const made = tryOpen(as === "writer" ? path : ":memory:");
+  if (as === "writer") removeStateDb(fs, path);
+  const made = tryOpen(as === "writer" ? path : ":memory:", vaultId);
   if (made !== null) return made;
   throw new ClaudeSyncError("local-io", `Cannot open the database "${path}"`, { path });
 }
 
-function tryOpen(path: string): DatabaseSync | null {
+/** Removes the database; the next writer makes it anew from the vault and the files. */
+export function removeStateDb(fs: FileSystem, path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) fs.removeFile(path + suffix);
+}
+
+function tryOpen(path: string, vaultId: string | null): DatabaseSync | null {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path);
@@ -77,9 +88,11 @@ function tryOpen(path: string): DatabaseSync | null {
       "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
     );
     const version = userVersion(database);
-    if (version === SCHEMA_VERSION) return database;
+    if (version === SCHEMA_VERSION && isOfVault(database, vaultId)) return database;
     if (version === 0 && isEmpty(database)) {
-      database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+      database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}`);
+      if (vaultId !== null) database.prepare("INSERT INTO vault VALUES (?)").run(vaultId);
+      database.exec("COMMIT");
       return database;
     }
     database.close();
@@ -88,6 +101,62 @@ function tryOpen(path: string): DatabaseSync | null {
     // Whatever is wrong with it, a rebuildable file is remade rather than reported.
     database?.close();
     return null;
+  }
+}
+
+function isOfVault(database: DatabaseSync, vaultId: string | null): boolean {
+  const row = database.prepare("SELECT id FROM vault").get() as { id?: unknown } | undefined;
+  return vaultId === null || row?.id === vaultId;
+}
+
+/** Primary result codes of SQLite. */
+const SQLITE = {
+  busy: 5,
+  locked: 6,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  notADatabase: 26,
+} as const;
+
+/**
+ * What an error of `work` with the open `database` at `path` means: `remake` when the file is
+ * damaged, an error of ours when something else is wrong with it, null when it came from elsewhere.
+ */
+export function explainDatabaseError(
+  error: unknown,
+  database: DatabaseSync,
+  path: string,
+): "remake" | ClaudeSyncError | null {
+  if (!isDatabaseError(error)) return null;
+  const primary = typeof error.errcode === "number" ? error.errcode & 0xff : null;
+  if (primary === SQLITE.corrupt || primary === SQLITE.notADatabase) return "remake";
+  const facts = { path, cause: error };
+  switch (primary) {
+    case SQLITE.full:
+      return new ClaudeSyncError("no-space", `No space left for the database "${path}"`, facts);
+    case SQLITE.busy:
+    case SQLITE.locked:
+      return new ClaudeSyncError("busy", `Another program holds the database "${path}"`, facts);
+    default:
+      // Not every runtime says the code with every error; the file itself knows.
+      if (primary !== SQLITE.ioError && !isIntact(database)) return "remake";
+      return new ClaudeSyncError("local-io", `Cannot use the database "${path}"`, facts);
+  }
+}
+
+function isDatabaseError(error: unknown): error is Error & { readonly errcode?: unknown } {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return typeof error.code === "string" && /^(ERR_)?SQLITE_/.test(error.code);
+}
+
+function isIntact(database: DatabaseSync): boolean {
+  try {
+    const row = database.prepare("PRAGMA quick_check(1)").get();
+    return Object.values(row ?? {})[0] === "ok";
+  } catch (error) {
+    if (isDatabaseError(error)) return false;
+    throw error;
   }
 }
 
@@ -128,7 +197,8 @@ export function transaction<Result>(database: DatabaseSync, work: () => Result):
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    database.exec("ROLLBACK");
+    // A full disk or a damaged file has ended the transaction already.
+    if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }
 }

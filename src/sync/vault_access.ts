@@ -17,7 +17,7 @@ import { readKeyFile } from "./key_file.ts";
 import { LocalFiles } from "./local_files.ts";
 import { acquireLock, type Lock } from "./lock.ts";
 import { SegmentIndex } from "./segment_index.ts";
-import { openStateDb } from "./state_db.ts";
+import { explainDatabaseError, openStateDb, removeStateDb } from "./state_db.ts";
 
 /** How long a call may wait for another claude-sync to finish. */
 const LOCK_WAIT_MS = 30_000;
@@ -93,6 +93,8 @@ export function lockProfile(context: SyncContext): Promise<Lock> {
 
 /**
  * Runs `work` with the local database open; a `reader` needs no lock and may see a run in progress.
+ * With a database that turns out to be damaged `work` runs a second time, on a new one. Errors:
+ * `no-space`, `local-io`, and those of `work`.
  */
 export async function withLocalState<Result>(
   context: SyncContext,
@@ -101,18 +103,28 @@ export async function withLocalState<Result>(
 ): Promise<Result> {
   const { fs, host } = context.platform;
   const paths = homePaths(context.home);
-  const database = openStateDb(fs, paths.state, as);
-  try {
-    return await work({
-      context,
-      paths,
-      root: claudeRoot(host),
-      database,
-      index: new SegmentIndex(database),
-      locals: new LocalFiles(database),
-    });
-  } finally {
-    database.close();
+  const vaultId = readConfig(context.platform, paths)?.vaultId ?? null;
+  let path = paths.state;
+  for (let isLast = false;; isLast = true) {
+    const database = openStateDb(fs, path, as, vaultId);
+    try {
+      return await work({
+        context,
+        paths,
+        root: claudeRoot(host),
+        database,
+        index: new SegmentIndex(database),
+        locals: new LocalFiles(database),
+      });
+    } catch (error) {
+      const meaning = explainDatabaseError(error, database, path);
+      if (meaning === null || (meaning === "remake" && isLast)) throw error;
+      if (meaning !== "remake") throw meaning;
+    } finally {
+      database.close();
+    }
+    if (as === "writer") removeStateDb(fs, path);
+    else path = ":memory:";
   }
 }
 
