@@ -109,6 +109,11 @@ export function homePaths(dir: string): HomePaths {
   };
 }
 
+/** Where the marks of a vault wait while this machine uses another one. */
+export function trustOf(paths: HomePaths, vaultId: string): string {
+  return join(paths.dir, `trust-${vaultId}.json`);
+}
+
 /**
  * Makes the folder (0700). Errors: `unsafe-file` when something else has its name or others may
  * read it, `local-io`.

@@ -13,9 +13,11 @@ import { encodeHeader, type Header } from "../vault/header.ts";
 import { groupByLog } from "../vault/log_plan.ts";
 import { readEntry } from "../vault/log_reader.ts";
 import { LOG_PREFIX } from "../vault/names.ts";
+import { Outbox } from "../vault/outbox.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import type { InitRequest, InitResult, SyncContext } from "./api.ts";
-import { type Config, ensureHome, homePaths, readConfig, writeConfig } from "./home.ts";
+import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "./home.ts";
+import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { createSecretFile, readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
 import { lockProfile, openMeteredStore, readHeader } from "./vault_access.ts";
@@ -35,14 +37,18 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
     throw new ClaudeSyncError(
       "already-set-up",
       `This machine is set up for ${formatStoreLocation(existing.store)} already`,
-      { path: paths.config },
+      {
+        path: paths.config,
+        hint: `To use another vault, move "${paths.config}" away first (and "${context.keyFile}" ` +
+          "unless it is that vault's key)",
+      },
     );
   }
   const key = readKeyFile(context.platform, context.keyFile);
   if (request.dryRun && context.platform.fs.lstat(request.dir) === null) {
     return await dryRun(context, request, location, null, key);
   }
-  const store = await openMeteredStore(context, { store: location }, { create: !request.dryRun });
+  const store = await openMeteredStore(context, { store: location }, { create: true });
   const header = await readHeader(store, context.signal);
   const epoch = key === null ? null : await deriveEpoch(key);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
@@ -181,8 +187,24 @@ async function finish(
     excluded: before?.excluded ?? [],
   };
   await openMachine(context.platform, paths);
+  changeVault(context, paths, config.vaultId);
   writeConfig(context.platform, paths, config);
   return resultOf(context, config, epoch, outcome);
+}
+
+/**
+ * The marks of another vault are kept under its name, for whoever goes back to it; what was on its
+ * way there is planned anew from the files then.
+ */
+function changeVault({ platform }: SyncContext, paths: HomePaths, vaultId: string): void {
+  const { fs } = platform;
+  const trust = readTrust(platform, paths);
+  if (trust !== null && trust.vaultId !== vaultId) {
+    new Outbox(platform, paths.outbox).clear();
+    fs.rename(paths.trust, trustOf(paths, trust.vaultId));
+  }
+  const kept = trustOf(paths, vaultId);
+  if (fs.lstat(paths.trust) === null && fs.lstat(kept) !== null) fs.rename(kept, paths.trust);
 }
 
 async function dryRun(

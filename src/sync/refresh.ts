@@ -9,7 +9,7 @@ import { groupByLog, type ListedEntry, type LogMark, planLogRead } from "../vaul
 import { type LogContext, readPlanned, unmetClaims } from "../vault/log_reader.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
-import { readTrust, type Trust, writeTrust } from "./home.ts";
+import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
 import { type OpenVault, readHeader } from "./vault_access.ts";
 
 /**
@@ -152,7 +152,10 @@ function marksOf(vault: OpenVault): Trust {
   throw new ClaudeSyncError(
     "malformed-file",
     `"${vault.paths.trust}" belongs to another vault`,
-    { path: vault.paths.trust },
+    {
+      path: vault.paths.trust,
+      hint: `Move it to "${trustOf(vault.paths, trust.vaultId)}", where that vault finds it again`,
+    },
   );
 }
 

@@ -1,14 +1,18 @@
 /** Setting up, and noticing that what stands at the configured place is not the vault. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { syncService } from "../../src/sync/service.ts";
-import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 import { openStore } from "../../src/storage/open.ts";
 import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
 const T0 = Date.now() - 86_400_000;
+
+function own(machine: SyncMachine, name: string): string {
+  return join(machine.home, ".claude-sync", name);
+}
 
 function speak(machine: SyncMachine, session: string): void {
   const facts = { session, cwd: machine.project, atMs: T0 };
@@ -106,4 +110,30 @@ Deno.test("of two that make a vault in one moment the second joins, without the 
     speak(a, IDS[0]!);
     await a.push();
     assert.equal((await b.pull()).pulled, 1);
+  }));
+
+Deno.test("a machine may begin with another vault, and go back with what it remembers", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    await a.init();
+    speak(a, IDS[0]!);
+    await a.push();
+    const early = filesBelow(a.vaultDir);
+    speak(a, IDS[1]!);
+    await a.push();
+    const keep = (name: string) => renameSync(own(a, name), own(a, `${name}.first`));
+    for (const name of ["config.json", "key"]) keep(name);
+    const second = { dir: join(dir, "second"), machineName: "anna", dryRun: false };
+    assert.equal((await syncService.init(a.context(), second)).outcome, "created");
+    assert.equal((await a.push()).pushed, 2);
+    assert.deepEqual((await a.verify()).problems, []);
+    for (const name of ["config.json", "key"]) renameSync(own(a, `${name}.first`), own(a, name));
+    assert.equal((await a.init()).outcome, "unchanged");
+    assert.equal((await a.sync()).push.pushed, 0);
+    assert.deepEqual((await a.verify()).problems, []);
+    // What it saw of the first vault is still an alarm when it is gone.
+    for (const name of Object.keys(filesBelow(a.vaultDir))) {
+      if (!(name in early)) rmSync(join(a.vaultDir, name));
+    }
+    assert.equal(await codeOf(a.pull()), "rolled-back");
   }));
