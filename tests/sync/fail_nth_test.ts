@@ -9,12 +9,15 @@ import { parseObjectName } from "../../src/storage/object_name.ts";
 import { MemoryStore } from "../../src/storage/memory/store.ts";
 import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
 import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
+import { SessionCorpus } from "../support/session_corpus.ts";
 import { filesBelow, inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { contentsOf, emptyWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
 
 const IDS = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
 const START_MS = Date.now();
 const HOUR_MS = 3_600_000;
+/** Compressed, this is too much to travel inside an entry. */
+const PACKED_BYTES = 1_500_000;
 const ANNA = 0;
 const BERT = 1;
 
@@ -24,6 +27,8 @@ interface Scenario {
   readonly actor: typeof ANNA | typeof BERT;
   readonly prepare: (anna: SyncMachine, bert: SyncMachine) => Promise<void>;
   readonly run: (anna: SyncMachine, bert: SyncMachine) => Promise<unknown>;
+  /** Breaks only the store: for worlds that take long. */
+  readonly isLarge?: true;
 }
 
 let uuids = 0;
@@ -83,6 +88,17 @@ const SCENARIOS: readonly Scenario[] = [
     prepare: async (anna, bert) => {
       await bothSetUp(anna, bert);
       speak(anna, IDS[0]!, "more");
+    },
+    run: (anna) => anna.push(),
+  },
+  {
+    name: "push of so much that it takes packs",
+    actor: ANNA,
+    isLarge: true,
+    prepare: async (anna, bert) => {
+      await bothSetUp(anna, bert);
+      const facts = { session: IDS[1]!, cwd: anna.project, seed: 5, startMs: START_MS - HOUR_MS };
+      anna.writeTranscript(IDS[1]!, new SessionCorpus(facts).next(PACKED_BYTES));
     },
     run: (anna) => anna.push(),
   },
@@ -247,7 +263,7 @@ const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
 ];
 
 for (const scenario of SCENARIOS) {
-  for (const fault of DISK_FAULTS) {
+  for (const fault of scenario.isLarge ? [] : DISK_FAULTS) {
     const how = `${fault.from}, ${fault.effect} the effect`;
     Deno.test(`${scenario.name} survives every failure of the disk, ${how}`, () =>
       inTempDir(async (dir) => {
