@@ -14,13 +14,8 @@ import { lookAt, type PushItem } from "./push_files.ts";
 import { Sender } from "./push_send.ts";
 import type { OpenVault } from "./vault_access.ts";
 
-/**
- * A batch is closed when it has more than this; a first push is several entries, so that an
- * interruption keeps what was done.
- */
-const BATCH_PLAIN_BYTES_MAX = 256 * 1024 * 1024;
+/** Sessions after which a batch is closed, however small they are. */
 const BATCH_SESSIONS_MAX = 1_000;
-const BATCH_SEGMENTS_MAX = 20_000;
 
 /** What to push. */
 export interface PushScope {
@@ -52,7 +47,8 @@ export async function pushSessions(
   scope: PushScope,
 ): Promise<PushTotals> {
   const plan = await planPush(vault, projects, scope);
-  const totals = { pushedSessions: [] as string[], plainBytes: 0 };
+  const pushed = new Set<string>();
+  let sentBytes = 0;
   const failures = [...plan.failures];
   const totalBytes = plan.sessions.reduce((sum, session) => sum + plannedBytes(session), 0);
   if (scope.dryRun) {
@@ -64,7 +60,7 @@ export async function pushSessions(
       kind: "bytes",
       doneBytes,
       totalBytes,
-      doneSessions: totals.pushedSessions.length,
+      doneSessions: pushed.size,
       totalSessions: plan.sessions.length,
     });
   if (totalBytes > 0) vault.context.onProgress({ kind: "phase", phase: "sending" });
@@ -73,27 +69,28 @@ export async function pushSessions(
     vault.context.signal.throwIfAborted();
     const builder = new BatchBuilder(vault, sender.outbox);
     const inBatch: string[] = [];
-    while (queue.length > 0 && !isFull(builder, inBatch.length)) {
+    while (queue.length > 0 && !builder.isFull && inBatch.length < BATCH_SESSIONS_MAX) {
       const next = queue.shift()!;
       try {
-        await builder.add(next);
+        const rest = await builder.add(next);
+        if (rest !== null) queue.unshift(rest);
         inBatch.push(next.session);
       } catch (error) {
         failures.push(failureOf(error, next.session));
       }
-      progress(totals.plainBytes + builder.plainBytes);
+      progress(sentBytes + builder.plainBytes);
     }
     if (inBatch.length === 0) continue;
-    totals.plainBytes += await sender.send(builder);
-    totals.pushedSessions.push(...inBatch);
-    progress(totals.plainBytes);
+    sentBytes += await sender.send(builder);
+    for (const session of inBatch) pushed.add(session);
+    progress(sentBytes);
   }
-  return { ...totals, tornTails: plan.tornTails, failures };
-}
-
-function isFull(builder: BatchBuilder, sessions: number): boolean {
-  return builder.plainBytes > BATCH_PLAIN_BYTES_MAX || sessions >= BATCH_SESSIONS_MAX ||
-    builder.segmentCount > BATCH_SEGMENTS_MAX;
+  return {
+    pushedSessions: [...pushed],
+    plainBytes: sentBytes,
+    tornTails: plan.tornTails,
+    failures,
+  };
 }
 
 function plannedBytes(session: SessionItems): number {

@@ -3,21 +3,31 @@
  * staged.
  */
 import { assert } from "../base/assert.ts";
-import { type Bytes, concat } from "../base/bytes.ts";
-import { sha256Hex } from "../crypto/hash.ts";
+import { type Bytes, concat, utf8 } from "../base/bytes.ts";
+import { type Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import { fileKind, parseFileName } from "../sessions/file_name.ts";
+import type { Generation } from "../vault/entry_body.ts";
 import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
-import type { Segment } from "../vault/entry_body.ts";
+import type { PackClaim, Segment } from "../vault/entry_body.ts";
 import { GROUP_RAW_BYTES_MAX, INLINE_BYTES_MAX } from "../vault/format.ts";
 import { encodeGroup } from "../vault/group.ts";
 import type { Outbox, StagedBatch } from "../vault/outbox.ts";
 import { PackBuilder } from "../vault/pack.ts";
-import { type SealedObject, sealEntry, sealPack } from "../vault/sealing.ts";
+import { sealEntry, sealPack } from "../vault/sealing.ts";
+import type { Config } from "./home.ts";
 import type { Machine } from "./machine.ts";
 import type { PushItem } from "./push_files.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 const NEWLINE = 10;
+
+/**
+ * A batch is closed when it has more than this; a first push is several entries, so that an
+ * interruption keeps what was done.
+ */
+const BATCH_PLAIN_BYTES_MAX = 256 * 1024 * 1024;
+const BATCH_SEGMENTS_MAX = 20_000;
 
 /** All items of one session that go into one entry. */
 export interface SessionItems {
@@ -47,7 +57,7 @@ export class BatchBuilder {
   readonly #vault: OpenVault;
   readonly #outbox: Outbox;
   readonly #ops: AddOp[] = [];
-  readonly #packs: SealedObject[] = [];
+  readonly #packs: PackClaim[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   /** What was read last, and the group that it goes into: used again and again, as both are large. */
   readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
@@ -69,23 +79,21 @@ export class BatchBuilder {
     return this.#plainBytes;
   }
 
-  /** Segments so far. */
-  get segmentCount(): number {
-    return this.#segments;
+  /** Whether it is to be sent before more is added. */
+  get isFull(): boolean {
+    return this.#wouldBeFull(0, 0);
   }
 
   /**
-   * Adds one session's items. Errors: `local-io`; then the session is not in the batch, and what
+   * Adds one session's items, and gives those that are left for the next batch when this one got
+   * full on the way, else null. Errors: `local-io`; then the session is not in the batch, and what
    * was read of it is unreferenced bytes in a pack.
    */
-  async add(session: SessionItems): Promise<void> {
+  async add(session: SessionItems): Promise<SessionItems | null> {
     const groups: Group[] = [];
     const reached: { item: PushItem; hash: string; end: number }[] = [];
-    const gens = session.items.flatMap(({ file, from, replaces }) =>
-      replaces === null
-        ? []
-        : [{ file, gen: from.gen, from: { gen: replaces.gen, hash: replaces.hash } }]
-    );
+    let rest: PushItem[] = [];
+    let segmentCount = 0;
     const raw = this.#raw;
     let segments: Segment[] = [];
     let rawBytes = 0;
@@ -99,22 +107,36 @@ export class BatchBuilder {
       this.#plainBytes += rawBytes;
       [segments, rawBytes] = [[], 0];
     };
-    for (const item of session.items) {
+    for (const [index, item] of session.items.entries()) {
       const result = { item, hash: item.from.hash, end: item.from.len };
-      for (const { bytes, segment } of segmentsOf(this.#vault, item, this.#window)) {
+      for (const { bytes, segment, hasher } of segmentsOf(this.#vault, item, this.#window)) {
         if (rawBytes + bytes.length > raw.length) await flush();
         raw.set(bytes, rawBytes);
         segments.push(segment);
         rawBytes += bytes.length;
         [result.hash, result.end] = [segment.hash, segment.off + segment.len];
+        if (!this.#wouldBeFull(rawBytes, ++segmentCount)) continue;
+        if (result.end < item.end && !mayEndAfter(item, bytes)) continue;
+        const from = { gen: item.from.gen, hash: result.hash, len: result.end };
+        const unfinished = result.end < item.end ? [{ ...item, from, hasher: hasher.copy() }] : [];
+        rest = [...unfinished, ...session.items.slice(index + 1)];
+        break;
       }
       reached.push(result);
+      if (rest.length > 0) break;
     }
     await flush();
     const { session: id, project } = session;
+    const gens = reached.flatMap(({ item }) => generationOf(item));
     this.#ops.push({ op: "add", session: id, project, gens, groups });
-    this.#segments += groups.reduce((sum, group) => sum + group.segments.length, 0);
+    this.#segments += segmentCount;
     this.#reached.push(...reached);
+    return rest.length === 0 ? null : { ...session, items: rest };
+  }
+
+  #wouldBeFull(moreBytes: number, moreSegments: number): boolean {
+    return this.#plainBytes + moreBytes > BATCH_PLAIN_BYTES_MAX ||
+      this.#segments + moreSegments > BATCH_SEGMENTS_MAX;
   }
 
   async #place(group: PlacedGroup, stored: Bytes): Promise<void> {
@@ -146,8 +168,7 @@ export class BatchBuilder {
     if (this.#pack.groupCount === 0) return;
     const { random } = this.#vault.context.platform;
     const sealed = await sealPack(this.#vault, this.#pack.payload(), random);
-    this.#outbox.addPack(sealed);
-    this.#packs.push(sealed);
+    this.#packs.push(this.#outbox.addPack(sealed));
     this.#pack = new PackBuilder();
   }
 
@@ -175,15 +196,35 @@ export class BatchBuilder {
       time: clock.nowMs(),
       heads,
       inline: { size: inline.length, sha256: sha256Hex(inline) },
-      packs: this.#packs.map(({ name, bytes, sha256 }) => ({ name, size: bytes.length, sha256 })),
+      packs: this.#packs,
       ops: enrol === null ? this.#ops : [enrol, ...this.#ops],
     };
     const sealed = await sealEntry(this.#vault, body, machine.identity, inline, random);
     const { entry, entryHash } = sealed;
-    const staged = { entry, packs: this.#packs };
+    const staged = { entry, packs: this.#packs, basis: planBasis(this.#vault.config) };
     this.#outbox.complete(staged);
     return { ...staged, body, entryHash, plainBytes: this.#plainBytes, reached: this.#reached };
   }
+}
+
+/** What the user's settings mean for a plan: a batch made under others may hold too much. */
+export function planBasis(config: Config): string {
+  return sha256Hex(utf8(JSON.stringify(config.excluded.toSorted())));
+}
+
+/**
+ * Whether the rest of a file may travel in a later entry. Not that of a new generation, of which
+ * half would replace the old one; nor that of a file which only makes sense as a whole.
+ */
+function mayEndAfter({ file, replaces }: PushItem, bytes: Bytes): boolean {
+  const name = parseFileName(file);
+  const isLines = name !== null && fileKind(name) === "lines";
+  return isLines && replaces === null && bytes.at(-1) === NEWLINE;
+}
+
+function generationOf({ file, from, replaces }: PushItem): Generation[] {
+  if (replaces === null) return [];
+  return [{ file, gen: from.gen, from: { gen: replaces.gen, hash: replaces.hash } }];
 }
 
 /**
@@ -194,7 +235,7 @@ function* segmentsOf(
   vault: OpenVault,
   item: PushItem,
   window: Bytes,
-): Iterable<{ bytes: Bytes; segment: Segment }> {
+): Iterable<{ bytes: Bytes; segment: Segment; hasher: Sha256 }> {
   const { file, from, end, stat } = item;
   const mtime = Math.max(0, Math.floor(stat.mtimeMs));
   const hasher = item.hasher.copy();
@@ -207,7 +248,7 @@ function* segmentsOf(
     return segment;
   };
   if (end === 0) {
-    yield { bytes: new Uint8Array(0), segment: segmentOf(new Uint8Array(0)) };
+    yield { bytes: new Uint8Array(0), segment: segmentOf(new Uint8Array(0)), hasher };
     return;
   }
   const handle = vault.context.platform.fs.openRead(item.path);
@@ -220,7 +261,7 @@ function* segmentsOf(
       const isLast = off + read.length === end;
       const lineEnd = isLast ? 0 : read.lastIndexOf(NEWLINE) + 1;
       const bytes = lineEnd === 0 ? read : read.subarray(0, lineEnd);
-      yield { bytes, segment: segmentOf(bytes) };
+      yield { bytes, segment: segmentOf(bytes), hasher };
     }
   } finally {
     handle.close();

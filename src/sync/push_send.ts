@@ -13,7 +13,7 @@ import { objectName } from "../storage/object_name.ts";
 import { Outbox, type StagedBatch } from "../vault/outbox.ts";
 import { parseLogEntryName } from "../vault/names.ts";
 import { type Machine, replaceMachine } from "./machine.ts";
-import type { BatchBuilder, BuiltBatch } from "./push_batch.ts";
+import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
 import { accept } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -36,11 +36,12 @@ export class Sender {
    * be refreshed.
    */
   async resume(logs: ReadonlyMap<string, readonly ListedEntry[]>): Promise<boolean> {
-    const batch = await this.outbox.recover(this.#vault.epoch, this.#vault.vaultId);
+    const batch = await this.outbox.recover(this.#vault);
     const entry = batch === null ? null : parseLogEntryName(batch.entry.name);
     const listed = entry === null ? undefined : logs.get(entry.tag);
     const isNext = entry?.tag === this.#machine.tag && entry.seq === (listed?.length ?? 0) + 1;
-    const isGood = batch !== null && isNext && await this.#continuesLog(batch.entry);
+    const isGood = batch !== null && isNext && await this.#continuesLog(batch.entry) &&
+      await this.#isWanted(batch);
     if (isGood) await this.#put(batch);
     this.outbox.clear();
     return isGood;
@@ -91,9 +92,22 @@ export class Sender {
     }
   }
 
+  /**
+   * Whether the user still wants to send what was planned before other projects were excluded. What
+   * the store may have must be finished: the log has only one entry of its number.
+   */
+  async #isWanted({ entry, basis }: StagedBatch): Promise<boolean> {
+    if (basis === planBasis(this.#vault.config)) return true;
+    const { store, signal } = this.#vault.opener;
+    return await store.get(objectName(entry.name), { signal }) !== null;
+  }
+
   async #put(batch: StagedBatch): Promise<void> {
     const { store, signal } = this.#vault.opener;
-    for (const object of [...batch.packs, batch.entry]) {
+    for (let index = 0; index <= batch.packs.length; index++) {
+      const object = index === batch.packs.length
+        ? batch.entry
+        : await this.outbox.readPack(this.#vault, batch, index);
       const outcome = await store.putSealed(object, { signal });
       if (outcome !== "differs") continue;
       throw new ClaudeSyncError("forked", "The store holds another object under a name of ours", {

@@ -7,13 +7,15 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { adopt, type Sealed } from "../crypto/sealed.ts";
-import type { Epoch } from "../crypto/root_key.ts";
 import type { Bytes } from "../base/bytes.ts";
+import { sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
+import type { PackClaim } from "./entry_body.ts";
 import { OBJECT_SEALED_BYTES_MAX } from "./format.ts";
 import { parseLogEntryName, parsePackName } from "./names.ts";
+import type { SealingKeys } from "./sealing.ts";
 
 const BATCH_BYTES_MAX = 1024 * 1024;
 const BATCH_FILE = "batch.json";
@@ -22,12 +24,16 @@ const Batch = z.object({
   version: z.literal(1),
   entry: z.string(),
   packs: z.array(z.string()),
+  basis: z.string(),
 });
 
 /** One push on its way: packs first, the entry last. */
 export interface StagedBatch {
   readonly entry: Sealed;
-  readonly packs: readonly Sealed[];
+  /** What lies on the disk; `readPack` gives the bytes, which would not all fit in memory. */
+  readonly packs: readonly PackClaim[];
+  /** What it was planned by, for the planner to compare. */
+  readonly basis: string;
 }
 
 /** The folder of staged objects. One process at a time uses it (the profile's lock). */
@@ -42,9 +48,10 @@ export class Outbox {
   }
 
   /** Stages one pack of a push that is being built. */
-  addPack(pack: Sealed): void {
+  addPack(pack: Sealed): PackClaim {
     this.#platform.fs.makeDir(this.#dir);
-    this.#write(`pack-${this.#count++}`, pack.bytes);
+    this.#write(packFile(this.#count++), pack.bytes);
+    return claimOf(pack);
   }
 
   /** Stages the entry and completes the batch: from here on it survives a crash. */
@@ -56,6 +63,7 @@ export class Outbox {
       version: 1,
       entry: batch.entry.name,
       packs: batch.packs.map((pack) => pack.name),
+      basis: batch.basis,
     };
     writeFileAtomic(fs, random, join(this.#dir, BATCH_FILE), utf8(JSON.stringify(facts)));
   }
@@ -65,25 +73,44 @@ export class Outbox {
    * unusable (another key, damaged): its content is then planned anew from the files, which still
    * hold it.
    */
-  async recover(epoch: Epoch, vaultId: Bytes): Promise<StagedBatch | null> {
+  async recover({ epoch, vaultId }: SealingKeys): Promise<StagedBatch | null> {
     const { fs } = this.#platform;
     const bytes = fs.readFile(join(this.#dir, BATCH_FILE), BATCH_BYTES_MAX);
     if (bytes === null) return null;
     try {
       const facts = z.parse(Batch, JSON.parse(fromUtf8(bytes)));
       if (parseLogEntryName(facts.entry) === null) return null;
-      const packs: Sealed[] = [];
+      const packs: PackClaim[] = [];
       for (const [index, name] of facts.packs.entries()) {
         if (parsePackName(name) === null) return null;
         const context = { type: "pack" as const, vaultId, name };
-        packs.push(await adopt(epoch, context, this.#read(`pack-${index}`)));
+        packs.push(claimOf(await adopt(epoch, context, this.#read(packFile(index)))));
       }
       const context = { type: "log" as const, vaultId, name: facts.entry };
-      return { entry: await adopt(epoch, context, this.#read("entry")), packs };
+      const entry = await adopt(epoch, context, this.#read("entry"));
+      return { entry, packs, basis: facts.basis };
     } catch (error) {
       if (error instanceof ClaudeSyncError && error.code !== "damaged") throw error;
       return null;
     }
+  }
+
+  /**
+   * The bytes of the pack at `index` of a staged batch. Throws `local-io` when they are not the ones
+   * that were staged.
+   */
+  async readPack(
+    { epoch, vaultId }: SealingKeys,
+    batch: StagedBatch,
+    index: number,
+  ): Promise<Sealed> {
+    const { name, sha256 } = batch.packs[index]!;
+    const path = join(this.#dir, packFile(index));
+    const bytes = this.#platform.fs.readFile(path, OBJECT_SEALED_BYTES_MAX);
+    if (bytes === null || sha256Hex(bytes) !== sha256) {
+      throw new ClaudeSyncError("local-io", `"${path}" changed before it was sent`, { path });
+    }
+    return await adopt(epoch, { type: "pack", vaultId, name }, bytes);
   }
 
   /** Removes everything staged. */
@@ -108,4 +135,12 @@ export class Outbox {
     }
     return bytes;
   }
+}
+
+function packFile(index: number): string {
+  return `pack-${index}`;
+}
+
+function claimOf({ name, bytes, sha256 }: Sealed): PackClaim {
+  return { name, size: bytes.length, sha256 };
 }

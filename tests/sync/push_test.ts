@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { ClaudeSyncError } from "../../src/errors.ts";
+import type { ObjectStore } from "../../src/storage/object_store.ts";
+import { openStore } from "../../src/storage/open.ts";
+import { syncService } from "../../src/sync/service.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
@@ -17,6 +21,39 @@ function turn(machine: SyncMachine, text: string, atMs: number, session = ID): s
   const facts = { session, cwd: machine.project, atMs };
   return said("user", text, facts) +
     said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
+}
+
+/** A machine whose store takes only what `mayPut` lets through. */
+function limited(
+  dir: string,
+  name: string,
+  mayPut: (objectName: string) => boolean,
+): SyncMachine {
+  const machine: SyncMachine = new SyncMachine({
+    name,
+    dir,
+    store: async (location, create): Promise<ObjectStore> => {
+      const { platform } = machine;
+      const store = await openStore(location, { platform, create });
+      return {
+        label: store.label,
+        get: store.get.bind(store),
+        list: store.list.bind(store),
+        delete: store.delete.bind(store),
+        put: (name, bytes, options) => {
+          if (mayPut(name)) return store.put(name, bytes, options);
+          throw new ClaudeSyncError("store-refused", "This store is read-only");
+        },
+      };
+    },
+  });
+  return machine;
+}
+
+function logEntries(machine: SyncMachine): number {
+  const log = `${machine.vaultDir}/log`;
+  if (!existsSync(log)) return 0;
+  return readdirSync(log).reduce((sum, tag) => sum + readdirSync(`${log}/${tag}`).length, 0);
 }
 
 Deno.test("a file that lost its middle to zeros replaces no good copy, and a pull repairs it", () =>
@@ -37,4 +74,43 @@ Deno.test("a file that lost its middle to zeros replaces no good copy, and a pul
     assert.equal(a.readTranscript(ID), good);
     assert.equal(Object.keys(b.files()).length, 1, "the damage is no second session");
     assert.deepEqual((await b.verify()).problems, []);
+  }));
+
+Deno.test("a very long session is sent in several entries, and an interruption keeps the first", () =>
+  inTempDir(async (dir) => {
+    let entriesLeft = 1;
+    const a = limited(dir, "anna", (name) => !name.startsWith("log/") || entriesLeft-- > 0);
+    await a.init();
+    const b = new SyncMachine({ name: "bert", dir });
+    await b.join(a);
+    const line = turn(a, "x".repeat(1_000_000), T0);
+    a.writeTranscript(ID, "");
+    for (let i = 0; i < 140; i++) appendFileSync(a.transcriptPath(ID), line);
+    const sizeBytes = 140 * line.length;
+    await assert.rejects(a.push(), { code: "store-refused" });
+    assert.equal(logEntries(a), 1);
+    assert.equal((await b.pull()).pulled, 1, "what was sent can be read");
+    entriesLeft = 10;
+    appendFileSync(a.transcriptPath(ID), turn(a, "more", T0 + 1));
+    const rest = await a.push();
+    assert.ok(rest.bytes.plain < sizeBytes / 10, `${rest.bytes.plain} bytes again`);
+    await b.pull();
+    assert.ok(b.readTranscript(ID) === a.readTranscript(ID));
+    assert.equal(Object.keys(b.files()).length, 1);
+  }));
+
+Deno.test("what was staged before its project was excluded is not sent", () =>
+  inTempDir(async (dir) => {
+    let isReadOnly = true;
+    const a = limited(dir, "anna", (name) => !isReadOnly || !name.startsWith("log/"));
+    await a.init();
+    a.writeTranscript(ID, turn(a, "secret", T0));
+    await assert.rejects(a.push(), { code: "store-refused" });
+    const [project] = await syncService.projectList(a.context());
+    await syncService.projectExclude(a.context(), project!.key, true);
+    isReadOnly = false;
+    assert.equal((await a.push()).pushed, 0);
+    assert.equal(logEntries(a), 0);
+    await syncService.projectExclude(a.context(), project!.key, false);
+    assert.equal((await a.push()).pushed, 1);
   }));
