@@ -210,7 +210,7 @@ Deno.test("push reads through no link that leads out of Claude Code's folder", (
     assert.equal((await bert.push()).pushed, 0);
   }));
 
-Deno.test("files that stand in each other's way harm neither the pull nor what is there", async () => {
+Deno.test("files that stand in each other's way harm nothing", async () => {
   await withVictims(async (victims) => {
     const transcript = turns(HOSTILE, victims.bert.project, ["x"]);
     const files = { transcript, "side/a": "file", "side/a/b": "in a folder of that name" };

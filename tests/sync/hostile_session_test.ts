@@ -13,7 +13,7 @@ import { generationName } from "../../src/vault/generation.ts";
 import { addOf, type Loose, type LooseAdd, segmentOf } from "./hostile_member.ts";
 import { HASH_A, HONEST, HOSTILE, pullBeside, turns, withVictims } from "./hostile_world.ts";
 
-Deno.test("pull writes nothing of a session with an unsafe file name, and takes the others", async () => {
+Deno.test("pull writes nothing of a session with an unsafe name, and takes others", async () => {
   const names = [
     "side/../../../../evil",
     "side/..",
@@ -60,7 +60,7 @@ Deno.test("pull writes nothing of a session with an unsafe file name, and takes 
   });
 });
 
-Deno.test("pull refuses a session whose bytes are not what its segments say, and takes the others", async () => {
+Deno.test("pull refuses a session whose bytes are not what it says, and takes others", async () => {
   const text = utf8("{}\n");
   const whole = addOf(HOSTILE, { transcript: "{}\n" });
   const group = (over: Loose): LooseAdd => addOf(HOSTILE, { transcript: "{}\n" }, {}, over);

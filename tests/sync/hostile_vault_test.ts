@@ -208,7 +208,7 @@ Deno.test("pull refuses one identity in two logs", () =>
     await assertRefused(victims, "twin", ["forked"]);
   }));
 
-Deno.test("pull refuses a pack that is gone, or that a member sealed anew under its name", async () => {
+Deno.test("pull refuses a pack that is gone, or sealed anew under its name", async () => {
   const name = `packs/00/${"0".repeat(30)}`;
   const swaps: Readonly<Record<string, (victims: Victims) => Promise<unknown>>> = {
     damaged: ({ mallory }) => mallory.seal("pack", name, utf8("no\n")),

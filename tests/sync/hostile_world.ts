@@ -52,7 +52,7 @@ export async function withVictims(work: (victims: Victims) => Promise<void>): Pr
   });
 }
 
-/** Every path below `dir` but those of our own folders and the vault: kind, content, link target. */
+/** Every file and link below `dir` but those of our own folders and the vault. */
 export function everything(dir: string): Map<string, string> {
   const found = new Map<string, string>();
   const walk = (at: string) => {
