@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type Bytes, fromUtf8, toHex, utf8 } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import { writeFileAtomic } from "../platform/atomic_file.ts";
+import { temporaryPathBeside, writeFileAtomic } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import { homeFolder, isDisabled, isProfileName } from "./home_folder.ts";
@@ -119,12 +119,23 @@ async function sessionEnd(
   await startWorker(world, home, profile, input, ["push"]);
 }
 
-/** Writes the note that outlives us: `queue/<session id>.json`, on the disk before this returns. */
+/**
+ * Writes the note that outlives us: `queue/<session id>.json`. It is not flushed, as the user waits
+ * for that: what a power cut takes away, the next session's start finds in the files themselves.
+ */
 function noteSession({ fs, random, clock }: Platform, home: string, sessionId: SessionId): void {
   const queue = join(home, "queue");
   fs.makeDir(queue);
   const note = JSON.stringify({ version: 1, sessionId, atMs: clock.nowMs() });
-  writeFileAtomic(fs, random, join(queue, `${sessionId}.json`), utf8(`${note}\n`));
+  const path = join(queue, `${sessionId}.json`);
+  const temporary = temporaryPathBeside(random, path);
+  const file = fs.createFile(temporary);
+  try {
+    file.write(utf8(`${note}\n`));
+  } finally {
+    file.close();
+  }
+  fs.rename(temporary, path);
 }
 
 async function sessionStart(
