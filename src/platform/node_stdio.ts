@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
-import { type Bytes, concat } from "../base/bytes.ts";
+import { type Bytes, concat, utf8 } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 
 const READ_BYTES = 64 * 1024;
@@ -26,6 +26,8 @@ export interface NodeStdio {
   columns(): number | null;
   /** Writes to stderr without a newline; loses the text when it cannot be written. */
   write(text: string): void;
+  /** Writes a line to stderr. Not `console.error`: on a terminal one runtime colours what it prints. */
+  err(line: string): void;
   /** All of standard input, or null when it is longer than `maxBytes`. Rejects when aborted. */
   readInput(maxBytes: number, signal: AbortSignal): Promise<Bytes | null>;
 }
@@ -36,17 +38,28 @@ export function nodeStdio(): NodeStdio {
     isTerminal: async (stream) => (await import("node:tty")).isatty(DESCRIPTORS[stream]),
     columns: () => process.stderr.columns ?? null,
     write,
+    err: (line) => write(`${line}\n`),
     readInput,
   };
 }
 
 function write(text: string): void {
-  try {
-    fs.writeSync(2, text);
-  } catch (error) {
-    // Decoration only: a closed or full terminal is no reason to fail.
-    if (errnoOf(error) === null) throw error;
+  let rest: Uint8Array = utf8(text);
+  for (let attempt = 0; attempt < AGAIN_ATTEMPTS && rest.length > 0; attempt++) {
+    try {
+      rest = rest.subarray(fs.writeSync(2, rest));
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === null) throw error;
+      // A closed terminal is no reason to fail.
+      if (errno !== "EAGAIN") return;
+      pauseForPipe();
+    }
   }
+}
+
+function pauseForPipe(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
 }
 
 async function readInput(maxBytes: number, signal: AbortSignal): Promise<Bytes | null> {
@@ -103,7 +116,7 @@ function readPart(into: Uint8Array): number | null {
       // Windows reports the end of a pipe as an error.
       if (errno === "EOF") return 0;
       if (errno !== "EAGAIN") return null;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
+      pauseForPipe();
     }
   }
   return null;

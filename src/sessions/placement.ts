@@ -66,7 +66,7 @@ function transcriptFolders(
 
 /**
  * Working folders that the slug's transcripts name. A transcript that came from another machine
- * names that machine's folder first, so the search goes on until a folder has this very slug.
+ * names that machine's folder first, which may be here too: the one with this very slug is it.
  */
 function foldersOfSlug(
   fs: FileSystem,
@@ -79,8 +79,8 @@ function foldersOfSlug(
     for (const cwd of workingFolders(fs, path)) {
       const dir = existingDir(fs, host, cwd);
       if (dir === null) continue;
+      if (slugOf(dir) === slug) return [dir];
       folders.push(dir);
-      if (slugOf(dir) === slug) return folders;
     }
   }
   return folders;
@@ -128,8 +128,8 @@ function existingDir(fs: FileSystem, host: Host, dir: string): string | null {
 
 /** How a place was found. */
 export type PlacedBy =
-  /** The hook runs in a folder of this very project. */
-  | "hook"
+  /** The program runs in a folder of this very project. */
+  | "cwd"
   /** The user mapped it. */
   | "map"
   /** Claude Code has been used there. */
@@ -148,8 +148,8 @@ export interface Placement {
 export interface PlacementFacts {
   readonly fs: FileSystem;
   readonly host: Host;
-  /** The folder a hook reports. */
-  readonly hookCwd?: string;
+  /** The folder that the program, or the hook that started it, runs in. */
+  readonly cwd?: string;
   /** The user's mappings: project key to absolute folder. */
   readonly maps: ReadonlyMap<string, string>;
   /** From `knownFolders`; earlier ones win. */
@@ -160,9 +160,9 @@ export interface PlacementFacts {
 export function placeProject(identity: ProjectIdentity, facts: PlacementFacts): Placement | null {
   const { fs, host } = facts;
   const key = projectKey(identity);
-  const hookDir = facts.hookCwd === undefined ? null : existingDir(fs, host, facts.hookCwd);
-  if (hookDir !== null && projectKey(identifyProject(fs, host, hookDir)) === key) {
-    return { dir: hookDir, how: "hook" };
+  const cwdDir = facts.cwd === undefined ? null : existingDir(fs, host, facts.cwd);
+  if (cwdDir !== null && projectKey(identifyProject(fs, host, cwdDir)) === key) {
+    return { dir: cwdDir, how: "cwd" };
   }
   const mapped = facts.maps.get(key);
   if (mapped !== undefined) {

@@ -9,7 +9,7 @@ import { discoverSessions } from "../sessions/discover.ts";
 import { parseSessionId } from "../sessions/session_id.ts";
 import type { SyncContext } from "./api.ts";
 import { homePaths } from "./home.ts";
-import { type Caller, runPush, runSync } from "./run.ts";
+import { runPush, runSync } from "./run.ts";
 import { leaveNotice, withdrawNotice } from "./run_log.ts";
 
 /**
@@ -22,14 +22,13 @@ const QUIET_WAIT_MS_MAX = 5_000;
 
 /** See `SyncService.hookWorker`. */
 export async function runHookWorker(context: SyncContext, kind: "push" | "sync"): Promise<void> {
-  const caller: Caller = { by: "hook", hookCwd: context.platform.host.cwd() };
   try {
     const queued = queuedSessions(context);
     await waitUntilQuiet(context, queued.map(({ session }) => session));
     const request = { sessions: [], all: false, dryRun: false };
     const push = kind === "push"
-      ? await runPush(context, request, caller)
-      : (await runSync(context, request, caller)).push;
+      ? await runPush(context, request, "hook")
+      : (await runSync(context, request, "hook")).push;
     const [failure] = push.failures;
     if (failure === undefined) {
       forget(context, queued);

@@ -1,5 +1,6 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
 import { type Bytes, toHex } from "../base/bytes.ts";
+import { damagedObject } from "../crypto/damaged.ts";
 import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -11,7 +12,7 @@ import type { MeteredStore } from "../storage/with_meter.ts";
 import { MACHINE_NAME_CHARACTERS_MAX } from "../vault/format.ts";
 import { encodeHeader, type Header } from "../vault/header.ts";
 import { groupByLog } from "../vault/log_plan.ts";
-import { readEntry } from "../vault/log_reader.ts";
+import { tryReadEntry } from "../vault/log_reader.ts";
 import { LOG_PREFIX } from "../vault/names.ts";
 import { Outbox } from "../vault/outbox.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
@@ -162,8 +163,10 @@ export async function checkKey(
   const opener = { store: new VaultStore(store), epoch, vaultId: header.vaultId, signal };
   const listed = [];
   for await (const info of store.list(LOG_PREFIX, { signal })) listed.push(info);
-  const [first] = [...groupByLog(listed).values()].flat().filter(({ seq }) => seq === 1);
-  if (first !== undefined) await readEntry(opener, first, null);
+  const firsts = [...groupByLog(listed).values()].flat().filter(({ seq }) => seq === 1);
+  // One that opens is enough: a stranger's log beside it does not belong to the vault.
+  for (const first of firsts) if (await tryReadEntry(opener, first, null) !== null) return;
+  if (firsts.length > 0) throw damagedObject(firsts[0]!.name);
 }
 
 async function finish(

@@ -32,7 +32,7 @@ export function listProjects(context: SyncContext): Promise<readonly ProjectRow[
     const facts = { fs, host, maps: new Map(Object.entries(config.maps)), known };
     const rows = [...found].map(([key, { identity, sessions }]): ProjectRow => {
       const placed = placeProject(identity, facts);
-      const how = placed === null || placed.how === "hook"
+      const how = placed === null || placed.how === "cwd"
         ? null
         : placed.how === "same-path"
         ? "home"

@@ -32,8 +32,6 @@ export interface PullRequest {
   readonly sessions: readonly string[];
   readonly all: boolean;
   readonly dryRun: boolean;
-  /** Folder that a hook reports. */
-  readonly hookCwd: string | null;
 }
 
 /**
@@ -50,7 +48,7 @@ export async function pullSessions(
   for (let round = 1;; round++) {
     const projects = new ProjectFinder(vault.context.platform, vault.index);
     const targets = await computeTargets(vault);
-    const local = new LocalView(vault, request.hookCwd);
+    const local = new LocalView(vault);
     const scope = { ids: chosenIds(request.sessions, targets, local), all: request.all };
     const plan = await new PullPlanner(vault, local, projects, scope).plan(targets);
     if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !request.dryRun) {

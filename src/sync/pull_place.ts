@@ -18,14 +18,11 @@ export class LocalView {
   readonly leftovers: Discovery["temps"];
   readonly #slugLinks: Discovery["slugLinks"];
   readonly #vault: OpenVault;
-  readonly #hookCwd: string | null;
   readonly #sessions = new Map<string, LocalSession[]>();
   #known: readonly KnownFolder[] | null = null;
 
-  /** `hookCwd`: the folder that a hook reports. */
-  constructor(vault: OpenVault, hookCwd: string | null) {
+  constructor(vault: OpenVault) {
     this.#vault = vault;
-    this.#hookCwd = hookCwd;
     const discovery = discoverSessions(vault.context.platform.fs, vault.root);
     this.leftovers = discovery.temps;
     this.#slugLinks = discovery.slugLinks;
@@ -59,7 +56,7 @@ export class LocalView {
       host,
       maps: new Map(Object.entries(this.#vault.config.maps)),
       known: this.#known,
-      ...(this.#hookCwd === null ? {} : { hookCwd: this.#hookCwd }),
+      cwd: host.cwd(),
     });
     const dir = placed?.dir ?? (mayTranslate ? translatedDir(project, host) : null);
     if (dir === null) return null;

@@ -11,7 +11,7 @@ import type { LocalFileRow } from "./local_files.ts";
 import { decideLines, decideWhole, type FileRelation, relate } from "./push_plan.ts";
 import type { FileState } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
-import { COMPARED_BYTES_MAX, isBehind, readState } from "./vault_content.ts";
+import { COMPARED_BYTES_MAX, isBehind, isNotComparable, readState } from "./vault_content.ts";
 
 /** Bytes of one file that are to be pushed: `[from.len, end)`. */
 export interface PushItem {
@@ -105,6 +105,10 @@ async function decideForLines(
   return decideLines(scan, relation, { mayTear, isBehind: behind, isRewrite });
 }
 
+/**
+ * Whether the file takes the place of what was synced from it. What cannot be compared is sent
+ * beside it: that loses nothing.
+ */
 async function rewritten(
   vault: OpenVault,
   session: LocalSession,
@@ -113,9 +117,15 @@ async function rewritten(
 ): Promise<boolean> {
   if (relation.kind !== "changed") return false;
   if (file.name !== TRANSCRIPT) return true;
-  const old = await readState(vault, session.id, file.name, relation.row);
-  const now = vault.context.platform.fs.readFile(file.path, COMPARED_BYTES_MAX);
-  return now !== null && isRewriteOf(old, now);
+  if (Math.max(relation.row.len, file.stat.sizeBytes) > COMPARED_BYTES_MAX) return false;
+  try {
+    const old = await readState(vault, session.id, file.name, relation.row);
+    const now = vault.context.platform.fs.readFile(file.path, COMPARED_BYTES_MAX);
+    return now !== null && isRewriteOf(old, now);
+  } catch (error) {
+    if (isNotComparable(error)) return false;
+    throw error;
+  }
 }
 
 function readRange(vault: OpenVault, path: string, offset: number, length: number): Bytes {

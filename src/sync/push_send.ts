@@ -83,7 +83,9 @@ export class Sender {
     const signPublic = own === null ? null : fromHex(own.sign);
     try {
       const listed = { ...parseLogEntryName(name)!, name };
-      const { body } = await decodeEntry(this.#vault.opener, listed, entry.bytes, signPublic);
+      const read = await decodeEntry(this.#vault.opener, listed, entry.bytes, signPublic);
+      if (read === null) return false;
+      const { body } = read;
       return body.machine === this.#machine.identity.id && body.seq === (own?.seq ?? 0) + 1 &&
         body.prev === (own?.hash ?? "0".repeat(64));
     } catch (error) {

@@ -6,7 +6,8 @@ import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { groupByLog, type ListedEntry, type LogMark, planLogRead } from "../vault/log_plan.ts";
-import { type LogContext, readPlanned, unmetClaims } from "../vault/log_reader.ts";
+import { foreignLogMessage, type LogContext, type ReadLogs } from "../vault/log_reader.ts";
+import { readPlanned, unmetClaims } from "../vault/log_reader.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
 import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
@@ -44,6 +45,9 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
       for (const { objectName, inline } of read.entries) {
         if (inline !== undefined) vault.reader.preload(objectName, inline);
       }
+      for (const { tag } of read.foreign) {
+        vault.context.onProgress({ kind: "note", message: foreignLogMessage(tag) });
+      }
       return read;
     }
     if (attempt === RELIST_MAX) {
@@ -58,21 +62,21 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   }
 }
 
-async function readOnce(vault: OpenVault): Promise<Refreshed> {
+async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {
   const logs = groupByLog(await listLogs(vault));
   const known = knownLogs(vault);
   const isKnownHere = [...known].some(([tag, log]) => isListed(logs.get(tag), log));
-  let entries: VerifiedEntry[] = [];
+  let read: ReadLogs;
   try {
-    entries = await readPlanned(vault.opener, planLogRead(logs, known), known);
+    read = await readPlanned(vault.opener, planLogRead(logs, known), known);
   } catch (error) {
     if (!isKnownHere && isAlarm(error)) await requireOurHeader(vault, logs, error);
     throw error;
   }
   // What opened is bound to the vault's id. Without anything that did, only the header can tell
   // that this is the vault and not, say, the folder that a network drive hides when it is there.
-  if (!isKnownHere && entries.length === 0) await requireOurHeader(vault, logs, null);
-  return { entries, logs };
+  if (!isKnownHere && read.entries.length === 0) await requireOurHeader(vault, logs, null);
+  return { ...read, logs };
 }
 
 function isListed(entries: readonly ListedEntry[] | undefined, log: LogContext): boolean {

@@ -11,25 +11,16 @@ import { recorded } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
 
-/** Who runs it, and for a hook in which folder. */
-export interface Caller {
-  readonly by: RunRecord["by"];
-  readonly hookCwd: string | null;
-}
-
-/** Called by a person in no particular folder. */
-export const BY_USER: Caller = { by: "user", hookCwd: null };
-
 /** See `SyncService.push`. */
 export function runPush(
   context: SyncContext,
   request: SyncRequest,
-  caller: Caller = BY_USER,
+  by: RunRecord["by"] = "user",
 ): Promise<PushResult> {
   return recorded(
     context,
     "push",
-    caller.by,
+    by,
     () => withFreshVault(context, request.dryRun, (run) => push(run, request)),
     failureOfPush,
   );
@@ -39,13 +30,13 @@ export function runPush(
 export function runPull(
   context: SyncContext,
   request: SyncRequest,
-  caller: Caller = BY_USER,
+  by: RunRecord["by"] = "user",
 ): Promise<PullResult> {
   return recorded(
     context,
     "pull",
-    caller.by,
-    () => withFreshVault(context, request.dryRun, (run) => pull(run, request, caller)),
+    by,
+    () => withFreshVault(context, request.dryRun, (run) => pull(run, request)),
     failureOfPull,
   );
 }
@@ -54,17 +45,17 @@ export function runPull(
 export function runSync(
   context: SyncContext,
   request: SyncRequest,
-  caller: Caller = BY_USER,
+  by: RunRecord["by"] = "user",
 ): Promise<{ pull: PullResult; push: PushResult }> {
   const both = (run: Run) =>
-    pull(run, request, caller).then(async (pulled) => ({
+    pull(run, request).then(async (pulled) => ({
       pull: pulled,
       push: await push(run, request),
     }));
   return recorded(
     context,
     "sync",
-    caller.by,
+    by,
     () => withFreshVault(context, request.dryRun, both),
     (result) => failureOfPull(result.pull) ?? failureOfPush(result.push),
   );
@@ -128,11 +119,10 @@ function chooseLocal(
   return sessions.filter(({ id }) => ids.has(id));
 }
 
-async function pull(run: Run, request: SyncRequest, caller: Caller): Promise<PullResult> {
+async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
   const { vault, sender, meter } = run;
   const { sessions, all, dryRun } = request;
-  const { hookCwd } = caller;
-  const totals = await pullSessions(vault, sender, { sessions, all, dryRun, hookCwd });
+  const totals = await pullSessions(vault, sender, { sessions, all, dryRun });
   const { requests, receivedBytes, ms } = meter.sinceLast();
   const { writtenBytes, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };

@@ -3,10 +3,19 @@
  * start.
  */
 import { utf8 } from "../base/bytes.ts";
-import { isClaudeSyncError } from "../errors.ts";
+import { type ErrorCode, isClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";
 import type { RunRecord, SyncContext } from "./api.ts";
 import { homePaths, readRuns, type Runs, writeRuns } from "./home.ts";
+
+const NOT_RECORDED: readonly ErrorCode[] = [
+  "usage",
+  "not-set-up",
+  "key-missing",
+  "not-found",
+  "ambiguous",
+  "busy",
+];
 
 /** Runs `work` and records its outcome under `kind`; passes its result or error on. */
 export async function recorded<Result>(
@@ -22,8 +31,9 @@ export async function recorded<Result>(
     return result;
   } catch (error) {
     const known = isClaudeSyncError(error);
-    const isInterrupted = context.signal.aborted;
-    if (!isInterrupted) {
+    // What the user mistyped or has still to set up says nothing about the state of the vault.
+    const isOfUser = isClaudeSyncError(error, ...NOT_RECORDED);
+    if (!isOfUser && !context.signal.aborted) {
       const failure = known
         ? { code: error.code, message: error.message }
         : { code: "bug", message: "Unexpected failure" };

@@ -3,7 +3,7 @@
  */
 import { type Bytes, concat } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { isUnchanged } from "./local_files.ts";
 import type { FileState, StoredSegment } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -94,8 +94,17 @@ function readLocalState(
 }
 
 /**
+ * Whether `error` says that the vault's bytes cannot be had. That is a reason not to replace
+ * anything here; none to keep local bytes from the vault.
+ */
+export function isNotComparable(error: unknown): boolean {
+  return isClaudeSyncError(error, "incomplete", "damaged", "too-large");
+}
+
+/**
  * Whether `tail`, what a local file holds from `from` on, is only the beginning of what the vault
- * has there: then the file is behind and adds nothing.
+ * has there: then the file is behind and adds nothing. What cannot be compared does not count as
+ * behind.
  */
 export async function isBehind(
   vault: OpenVault,
@@ -111,7 +120,12 @@ export async function isBehind(
     if (chain === null) continue;
     const passes = from.len === 0 ||
       chain.some((segment) => segment.hash === from.hash && segment.off + segment.len === from.len);
-    if (passes && await beginsWith(vault, chain, from.len, tail, sizeBytes)) return true;
+    if (!passes) continue;
+    try {
+      if (await beginsWith(vault, chain, from.len, tail, sizeBytes)) return true;
+    } catch (error) {
+      if (!isNotComparable(error)) throw error;
+    }
   }
   return false;
 }

@@ -7,7 +7,8 @@ import type { Bytes } from "../base/bytes.ts";
 import { fromHex } from "../base/bytes.ts";
 import type { Epoch } from "../crypto/root_key.ts";
 import { open } from "../crypto/envelope.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { damagedObject } from "../crypto/damaged.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
 import { decodeRecord } from "./record.ts";
@@ -65,6 +66,20 @@ export async function readEntry(
   listed: ListedEntry,
   signPublic: Bytes | null,
 ): Promise<ReadEntry> {
+  const entry = await tryReadEntry(opener, listed, signPublic);
+  if (entry !== null) return entry;
+  throw damagedObject(listed.name);
+}
+
+/**
+ * Like `readEntry`, but null when the object does not open: it is damaged, or was never made for
+ * this vault.
+ */
+export async function tryReadEntry(
+  opener: EntryOpener,
+  listed: ListedEntry,
+  signPublic: Bytes | null,
+): Promise<ReadEntry | null> {
   const sealed = await opener.store.get(listed.name, { signal: opener.signal });
   if (sealed === null) {
     throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
@@ -74,15 +89,19 @@ export async function readEntry(
   return await decodeEntry(opener, listed, sealed, signPublic);
 }
 
-/** Opens an entry's bytes and verifies them as `readEntry` does. */
+/** Opens an entry's bytes and verifies them; null when they do not open. */
 export async function decodeEntry(
   opener: Pick<EntryOpener, "epoch" | "vaultId">,
   listed: ListedEntry,
   sealed: Bytes,
   signPublic: Bytes | null,
-): Promise<ReadEntry> {
+): Promise<ReadEntry | null> {
   const context = { type: "log" as const, vaultId: opener.vaultId, name: listed.name };
-  const payload = await open(opener.epoch, context, sealed);
+  const payload = await open(opener.epoch, context, sealed).catch((error: unknown) => {
+    if (!isClaudeSyncError(error, "damaged")) throw error;
+    return null;
+  });
+  if (payload === null) return null;
   const { tag, seq, hash8 } = listed;
   const expected = { tag, seq, hash8, signPublic, kid: opener.epoch.kidHex };
   const record = await decodeRecord(payload, opener.vaultId, expected);
@@ -94,6 +113,18 @@ export async function decodeEntry(
   };
 }
 
+/** What a look at the logs gave. */
+export interface ReadLogs {
+  readonly entries: readonly VerifiedEntry[];
+  /** First entries of logs that were left out: they belong to another vault or are no logs. */
+  readonly foreign: readonly ListedEntry[];
+}
+
+/** What to say about a log that is left out. */
+export function foreignLogMessage(tag: string): string {
+  return `log/${tag} belongs to another vault or is no log: it is left out`;
+}
+
 /**
  * Reads all planned entries. The result is in an order in which every log's entries follow each
  * other; it is complete and verified or an alarm is thrown, except for `heads` claims, which
@@ -103,16 +134,20 @@ export async function readPlanned(
   opener: EntryOpener,
   plan: LogPlan,
   known: ReadonlyMap<string, LogContext>,
-): Promise<VerifiedEntry[]> {
+): Promise<ReadLogs> {
   const budget = { bytes: INLINE_KEPT_BYTES_MAX };
   const perLog = await mapConcurrently(
     plan.logs,
     CONCURRENCY,
     (log) => readLog(opener, log.entries, known.get(log.tag) ?? null, budget),
   );
-  const entries = perLog.flat();
+  const entries = perLog.flatMap((log) => log ?? []);
+  const foreign = plan.logs.filter((_, i) => perLog[i] === null).map((log) => log.entries[0]!);
+  if (foreign.length > 0 && entries.length === 0 && known.size === 0) {
+    throw damagedObject(foreign[0]!.name);
+  }
   checkOneLogEach(entries, [...known.values()].flatMap(({ machine }) => machine ?? []));
-  return entries;
+  return { entries, foreign };
 }
 
 /**
@@ -133,12 +168,13 @@ export function checkOneLogEach(
   }
 }
 
+/** Null for a log that nobody knows and of which nothing opens. */
 async function readLog(
   opener: EntryOpener,
   entries: readonly ListedEntry[],
   known: LogContext | null,
   budget: { bytes: number },
-): Promise<VerifiedEntry[]> {
+): Promise<VerifiedEntry[] | null> {
   let signPublic = known?.machine?.signPublic ?? null;
   let machineId = known?.machine?.id ?? null;
   let previous = known?.cursor ?? null;
@@ -148,7 +184,12 @@ async function readLog(
     // Entry 1 brings the key that the others are verified with, so it is read alone.
     const batch = signPublic === null ? entries.slice(0, 1) : entries.slice(at, at + CONCURRENCY);
     const key = signPublic;
-    const read = await Promise.all(batch.map((entry) => readEntry(opener, entry, key)));
+    const isStrange = known === null && at === 0;
+    const first = isStrange ? await tryReadEntry(opener, batch[0]!, key) : undefined;
+    if (first === null) return null;
+    const read = first !== undefined
+      ? [first]
+      : await Promise.all(batch.map((entry) => readEntry(opener, entry, key)));
     for (const [i, record] of read.entries()) {
       const listed = batch[i]!;
       checkLink(listed, record.body, machineId, previous);

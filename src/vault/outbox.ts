@@ -8,8 +8,7 @@ import * as z from "zod/mini";
 import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { adopt, type Sealed } from "../crypto/sealed.ts";
 import type { Bytes } from "../base/bytes.ts";
-import { sha256Hex } from "../crypto/hash.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
 import type { PackClaim } from "./entry_body.ts";
@@ -105,12 +104,19 @@ export class Outbox {
     index: number,
   ): Promise<Sealed> {
     const { name, sha256 } = batch.packs[index]!;
-    const path = join(this.#dir, packFile(index));
-    const bytes = this.#platform.fs.readFile(path, OBJECT_SEALED_BYTES_MAX);
-    if (bytes === null || sha256Hex(bytes) !== sha256) {
-      throw new ClaudeSyncError("local-io", `"${path}" changed before it was sent`, { path });
+    const changed = (cause: unknown) =>
+      new ClaudeSyncError("local-io", "A staged pack changed before it was sent", {
+        path: join(this.#dir, packFile(index)),
+        cause,
+      });
+    try {
+      const context = { type: "pack" as const, vaultId, name };
+      const pack = await adopt(epoch, context, this.#read(packFile(index)));
+      if (pack.sha256 === sha256) return pack;
+    } catch (error) {
+      throw isClaudeSyncError(error, "damaged") ? changed(error) : error;
     }
-    return await adopt(epoch, { type: "pack", vaultId, name }, bytes);
+    throw changed(null);
   }
 
   /** Removes everything staged. */

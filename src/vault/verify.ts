@@ -4,13 +4,14 @@
  * thing, and is the oracle of the tests.
  */
 import { type Bytes, fromHex, toHex } from "../base/bytes.ts";
+import { damagedObject } from "../crypto/damaged.ts";
 import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
 import { groupByLog, type KnownLog, type ListedEntry, type LogMark } from "./log_plan.ts";
 import { planLogRead } from "./log_plan.ts";
 import type { EntryOpener, VerifiedEntry } from "./log_reader.ts";
-import { checkOneLogEach, readEntry, unmetClaims } from "./log_reader.ts";
+import { checkOneLogEach, foreignLogMessage, tryReadEntry, unmetClaims } from "./log_reader.ts";
 import { HEADER_NAME, parsePackName } from "./names.ts";
 
 /** Something that is wrong with a vault. */
@@ -120,7 +121,14 @@ async function checkLog(
     try {
       // Without the first entry's key nothing after it can be verified, and it says so itself.
       if (listed.seq > 1 && signPublic === null) break;
-      const { body, hash, sizeBytes } = await readEntry(opener, listed, signPublic);
+      const read = await tryReadEntry(opener, listed, signPublic);
+      if (read === null && listed.seq === 1 && mark === null) {
+        const message = foreignLogMessage(listed.tag);
+        problems.push({ objectName: listed.name, code: "damaged", message });
+        return verified;
+      }
+      if (read === null) throw damagedObject(listed.name);
+      const { body, hash, sizeBytes } = read;
       entry = { objectName: listed.name, body, hash, sizeBytes };
     } catch (error) {
       if (!isProblem(error)) throw error;

@@ -90,7 +90,7 @@ Deno.test("pull says what arrived and what needs the user", async () => {
     '1 was continued on both machines: "Fix \u{fffd}[31mflaky auth test"      ' +
     "both kept: 3f2a0000, 91bc0000",
     "1 session is open in Claude Code; new turns arrive when it ends: aaaaaaaa",
-    "41 old sessions stay in the vault only      claude-sync resume ID",
+    "41 sessions, old or deleted here, stay in the vault only      claude-sync resume ID",
   ]);
 });
 

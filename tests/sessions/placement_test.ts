@@ -62,13 +62,13 @@ Deno.test("knownFolders finds the own folder behind another machine's transcript
   assert.deepEqual(known(fs).map(({ dir }) => dir), ["/home/bob/src/app"]);
 });
 
-Deno.test("knownFolders goes on from a folder that exists but is not the slug's own", () => {
+Deno.test("knownFolders takes the slug's own folder, not another one that exists", () => {
   const fs = new MemoryFs();
   for (const dir of ["/home/bob/notes", "/home/bob/app"]) fs.makeDir(dir);
   const slug = `${PROJECTS}/-home-bob-app`;
   put(fs, `${slug}/${idOf(1)}.jsonl`, record("/home/bob/notes"), 9_000);
   put(fs, `${slug}/${idOf(2)}.jsonl`, record("/home/bob/app"), 1_000);
-  assert.deepEqual(known(fs).map(({ dir }) => dir), ["/home/bob/notes", "/home/bob/app"]);
+  assert.deepEqual(known(fs).map(({ dir }) => dir), ["/home/bob/app"]);
 });
 
 Deno.test("sessionFolder goes by the slug, then by what exists, then by the text", () => {
@@ -102,9 +102,9 @@ Deno.test("knownFolders survives a broken .claude.json", () => {
   }
 });
 
-Deno.test("placeProject tries hook, map, known folders, then the same path", () => {
+Deno.test("placeProject tries the current folder, map, known folders, then the same path", () => {
   const fs = new MemoryFs();
-  for (const dir of ["hook", "mapped", "seen"]) clone(fs, `/home/bob/${dir}`);
+  for (const dir of ["here", "mapped", "seen"]) clone(fs, `/home/bob/${dir}`);
   fs.makeDir("/home/bob/notes");
   fs.makeDir("/srv/data");
   const key = "git:github.com/acme/app";
@@ -112,7 +112,7 @@ Deno.test("placeProject tries hook, map, known folders, then the same path", () 
   const all = {
     fs,
     host: HOST,
-    hookCwd: "/home/bob/hook",
+    cwd: "/home/bob/here",
     maps: new Map([[key, "/home/bob/mapped"]]),
     known: seen,
   };
@@ -120,12 +120,12 @@ Deno.test("placeProject tries hook, map, known folders, then the same path", () 
     const none = { fs, host: HOST, maps: new Map<string, string>(), known: [] };
     return placeProject(identity, { ...none, ...facts });
   };
-  assert.deepEqual(place(all), { dir: "/home/bob/hook", how: "hook" });
-  assert.deepEqual(place({ ...all, hookCwd: "/home/bob/notes" }), {
+  assert.deepEqual(place(all), { dir: "/home/bob/here", how: "cwd" });
+  assert.deepEqual(place({ ...all, cwd: "/home/bob/notes" }), {
     dir: "/home/bob/mapped",
     how: "map",
   });
-  assert.deepEqual(place({ known: seen, hookCwd: "/gone" }), {
+  assert.deepEqual(place({ known: seen, cwd: "/gone" }), {
     dir: "/home/bob/seen",
     how: "known",
   });

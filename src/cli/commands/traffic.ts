@@ -107,8 +107,8 @@ function pullRemarks(result: PullResult, os: Host["os"]): string[] {
   if (result.archived > 0) {
     const verb = result.archived === 1 ? "stays" : "stay";
     lines.push(
-      `${countText(result.archived, "old session")} ${verb} in the vault only      ` +
-        "claude-sync resume ID",
+      `${countText(result.archived, "session")}, old or deleted here, ${verb} in the vault only` +
+        "      claude-sync resume ID",
     );
   }
   return lines;
