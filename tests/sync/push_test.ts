@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { openStore } from "../../src/storage/open.ts";
@@ -113,4 +113,22 @@ Deno.test("what was staged before its project was excluded is not sent", () =>
     assert.equal(logEntries(a), 0);
     await syncService.projectExclude(a.context(), project!.key, false);
     assert.equal((await a.push()).pushed, 1);
+  }));
+
+Deno.test("a push needs nobody else's pack", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "base", T0));
+    await a.push();
+    await b.pull();
+    const noise = Array.from({ length: 200_000 }, (_, i) =>
+      (i * 2654435761 % 4294967296).toString(36));
+    const long = turn(a, noise.join(""), T0 + 1000);
+    appendFileSync(a.transcriptPath(ID), long);
+    await a.push();
+    rmSync(`${a.vaultDir}/packs`, { recursive: true });
+    // The first record of what the pack holds: is it behind, or the start of something else?
+    appendFileSync(b.transcriptPath(ID), long.slice(0, long.indexOf("\n") + 1));
+    const push = await b.push();
+    assert.deepEqual([push.pushed, push.failures], [1, []]);
   }));
