@@ -6,17 +6,17 @@ import { measure, type Measured, measureMemory } from "./measure.ts";
 /** How a tool does what our first push and first pull do. */
 export interface Peer {
   readonly name: string;
-  /** Programs it needs. */
-  readonly programs: readonly string[];
+  /** Programs it needs, each with what makes it print its version. */
+  readonly programs: readonly (readonly [program: string, argument: string])[];
   /** Stores `source` in `<dir>/store` and restores it below `<dir>/out`. */
   run(source: string, dir: string): Promise<{ push: Measured; pull: Measured }>;
 }
 
 /** Why a peer cannot be measured here; null when it can. */
 export async function peerProblem(peer: Peer): Promise<string | null> {
-  for (const program of peer.programs) {
+  for (const [program, argument] of peer.programs) {
     try {
-      await measure({ command: [program, "--version"] });
+      await measure({ command: [program, argument] });
     } catch (_absent) {
       return `${program} is not installed`;
     }
@@ -32,7 +32,7 @@ function shell(dir: string, line: string, argument = "", env: Record<string, str
 
 const RESTIC: Peer = {
   name: "restic",
-  programs: ["restic"],
+  programs: [["restic", "version"]],
   async run(source, dir) {
     mkdirSync(dir, { recursive: true });
     const env = {
@@ -48,7 +48,7 @@ const RESTIC: Peer = {
 
 const BORG: Peer = {
   name: "borg",
-  programs: ["borg"],
+  programs: [["borg", "--version"]],
   async run(source, dir) {
     mkdirSync(join(dir, "out"), { recursive: true });
     const env = { BORG_PASSPHRASE: "for this benchmark only", BORG_REPO: join(dir, "store") };
@@ -61,7 +61,7 @@ const BORG: Peer = {
 
 const TAR: Peer = {
   name: "tar | zstd | age",
-  programs: ["tar", "zstd", "age"],
+  programs: [["tar", "--version"], ["zstd", "--version"], ["age", "--version"]],
   async run(source, dir) {
     for (const name of ["store", "out"]) mkdirSync(join(dir, name), { recursive: true });
     await shell(dir, "age-keygen -o key 2>public");
