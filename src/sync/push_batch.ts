@@ -59,7 +59,7 @@ export class BatchBuilder {
   readonly #ops: AddOp[] = [];
   readonly #packs: PackClaim[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
-  /** What was read last, and the group that it goes into: used again and again, as both are large. */
+  /** What was read last, and the group that it goes into. Large, so used again and again. */
   readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
   readonly #raw = new Uint8Array(GROUP_RAW_BYTES_MAX);
   #pack = new PackBuilder();
