@@ -122,16 +122,16 @@ Deno.test("pull refuses bodies that are not what the format says", () =>
     },
   }));
 
-Deno.test("pull refuses lists of millions without noting every member", () =>
+Deno.test("pull refuses long lists without noting every member", () =>
   assertAllRefused({
     "ops": ({ mallory }) => {
-      const bodyBytes = utf8(`{"v":1,"ops":[${"0,".repeat(3_000_000)}0]}`);
+      const bodyBytes = utf8(`{"v":1,"ops":[${"0,".repeat(300_000)}0]}`);
       return mallory.put({}, EMPTY, { bodyBytes });
     },
     "groups": ({ mallory }) => {
       const op = { ...addOf(HOSTILE, {}).op, groups: ["here"] };
       const text = JSON.stringify(mallory.body([op], EMPTY));
-      const bodyBytes = utf8(text.replace('"here"', `${"0,".repeat(3_000_000)}0`));
+      const bodyBytes = utf8(text.replace('"here"', `${"0,".repeat(300_000)}0`));
       return mallory.put({}, EMPTY, { bodyBytes });
     },
     "heads": ({ mallory }) => {

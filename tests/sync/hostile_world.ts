@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
 import { addOf, HostileMember, type LooseAdd } from "./hostile_member.ts";
 
 /** Session that bert has. */
@@ -39,8 +40,8 @@ export function turns(session: string, cwd: string, texts: readonly string[]): s
 export async function withVictims(work: (victims: Victims) => Promise<void>): Promise<void> {
   await inTempDir(async (dir) => {
     const clock = new TestClock(Date.now());
-    const anna = new SyncMachine({ name: "anna", dir, clock });
-    const bert = new SyncMachine({ name: "bert", dir, clock });
+    const anna = new SyncMachine({ name: "anna", dir, clock, fs: withoutFlush });
+    const bert = new SyncMachine({ name: "bert", dir, clock, fs: withoutFlush });
     await anna.init();
     await bert.join(anna);
     anna.writeTranscript(HONEST, turns(HONEST, anna.project, ["honest"]));

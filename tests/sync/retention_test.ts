@@ -15,6 +15,7 @@ import { syncService } from "../../src/sync/service.ts";
 import { withVault } from "../../src/sync/vault_access.ts";
 import { chainBytes } from "../../src/sync/vault_content.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
 
 const FIRST = "11111111-1111-4111-8111-111111111111";
 const SECOND = "22222222-2222-4222-8222-222222222222";
@@ -41,8 +42,8 @@ interface Pair {
 async function withPair(work: (pair: Pair) => Promise<void>): Promise<void> {
   await inTempDir(async (dir) => {
     const clock = new TestClock(NOW);
-    const anna = new SyncMachine({ name: "anna", dir, clock });
-    const bert = new SyncMachine({ name: "bert", dir, clock });
+    const anna = new SyncMachine({ name: "anna", dir, clock, fs: withoutFlush });
+    const bert = new SyncMachine({ name: "bert", dir, clock, fs: withoutFlush });
     await anna.init();
     await bert.join(anna);
     anna.writeTranscript(FIRST, turns(anna, FIRST, ["one", "two", "three"], NOW - DAY_MS));

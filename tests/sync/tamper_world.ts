@@ -5,11 +5,11 @@ import { join } from "node:path";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { CONSEQUENCES, EXIT } from "../../src/cli/error_report.ts";
 import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
-import type { FileSystem } from "../../src/platform/types.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { type ObjectName, objectName } from "../../src/storage/object_name.ts";
 import { inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { type Objects, TamperedStore } from "../support/tampered_store.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
 
 /** A session whose bytes travel inside entries, rewritten once. */
 export const SMALL = "11111111-1111-4111-8111-111111111111";
@@ -39,22 +39,6 @@ export interface World {
   readonly whole: Objects;
   readonly dir: string;
   readonly clock: TestClock;
-}
-
-/** The real disk but for waiting until it has everything: these tests do not cut the power. */
-function withoutFlush(fs: FileSystem): FileSystem {
-  return {
-    ...fs,
-    syncDir: () => {},
-    createFile(path) {
-      const handle = fs.createFile(path);
-      return {
-        write: (bytes) => handle.write(bytes),
-        sync: () => {},
-        close: () => handle.close(),
-      };
-    },
-  };
 }
 
 /** Incompressible lines, so that they travel in a pack. */
