@@ -154,7 +154,7 @@ export class Play {
     for (const machine of machines) {
       const here = contentsOf(machine);
       const missing = [...all.keys()].filter((name) => !here.has(name))
-        .filter((name) => !this.#deleted.has(`${machine.name}/${name.slice(0, 36)}`));
+        .filter((name) => !this.#deleted.has(`${machine.name}/${idIn(name)}`));
       assert.deepEqual(missing, [], `missing on ${machine.name}`);
     }
   }
@@ -295,6 +295,7 @@ export class Play {
         this.#dropMarks(text);
       }
       fs.rmSync(side, { recursive: true, force: true });
+      fs.rmSync(todosOf(machine, id), { force: true });
     }
     this.#deleted.add(`${machine.name}/${id}`);
   }
@@ -305,7 +306,7 @@ export class Play {
     const side = path.replace(/\.jsonl$/, "");
     const [name, content] = choice % 2 === 0
       ? [join(side, "custom-title.json"), JSON.stringify({ title: this.#mark() })]
-      : [join(machine.configDir, "todos", `${id}-agent-${id}.json`), `["${this.#mark()}"]`];
+      : [todosOf(machine, id), `["${this.#mark()}"]`];
     this.#write(name, content);
   }
 
@@ -342,6 +343,15 @@ export class Play {
     const atSeconds = this.#world.clock.nowMs() / 1000;
     fs.utimesSync(path, atSeconds, atSeconds);
   }
+}
+
+/** The session that a file belongs to, by its name. */
+function idIn(name: string): string {
+  return /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(name)?.[0] ?? "";
+}
+
+function todosOf(machine: SyncMachine, id: string): string {
+  return join(machine.configDir, "todos", `${id}-agent-${id}.json`);
 }
 
 function forgetState(machine: SyncMachine): void {

@@ -6,7 +6,7 @@ import { newWorld } from "../support/sync_world.ts";
 import { inTempDir } from "../support/sync_machine.ts";
 import { Play, type Step, STEP_KINDS } from "../support/sync_play.ts";
 
-const RUNS = Number(Deno.env.get("CLAUDE_SYNC_CONVERGENCE_RUNS") ?? 60);
+const RUNS = Number(Deno.env.get("CLAUDE_SYNC_CONVERGENCE_RUNS") ?? 40);
 const SEED = Number(Deno.env.get("CLAUDE_SYNC_CONVERGENCE_SEED") ?? 20260115);
 const NAMES = ["anna", "bert", "cleo"];
 
