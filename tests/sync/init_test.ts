@@ -1,6 +1,7 @@
 /** Setting up, and noticing that what stands at the configured place is not the vault. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { syncService } from "../../src/sync/service.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
@@ -136,4 +137,40 @@ Deno.test("a machine may begin with another vault, and go back with what it reme
       if (!(name in early)) rmSync(join(a.vaultDir, name));
     }
     assert.equal(await codeOf(a.pull()), "rolled-back");
+  }));
+
+Deno.test("two vaults that a synchroniser merged go on side by side, and it is said", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    const b = new SyncMachine({ name: "bert", dir });
+    const other = new SyncMachine({ name: "olga", dir, vaultDir: join(dir, "other") });
+    await a.init();
+    await b.join(a);
+    await other.init();
+    for (const [i, machine] of [a, other].entries()) {
+      speak(machine, IDS[i]!);
+      await machine.push();
+    }
+    cpSync(join(other.vaultDir, "log"), join(dir, "foreign"), { recursive: true });
+    cpSync(join(other.vaultDir, "log"), join(a.vaultDir, "log"), { recursive: true });
+    cpSync(join(a.vaultDir, "log"), join(other.vaultDir, "log"), { recursive: true });
+    const { tag: theirs } = JSON.parse(readFileSync(own(other, "machine.json"), "utf8"));
+    for (const [i, machine] of [a, b, other].entries()) {
+      speak(machine, IDS[i + 1]!);
+      const { pull, push } = await machine.sync();
+      assert.deepEqual([pull.failures, push.pushed], [[], 1], machine.name);
+      const problems = (await machine.verify()).problems.map(({ message }) => message);
+      assert.match(problems.join(), /another vault or is no log/, machine.name);
+    }
+    const notes = a.events.flatMap((event) => event.kind === "note" ? event.message : []);
+    assert.match(notes.join(), new RegExp(`log/${theirs} belongs to another vault`));
+    // Whoever joins checks the key with any log that opens.
+    const c = new SyncMachine({ name: "carl", dir });
+    await c.join(a);
+    assert.equal((await c.pull()).pulled, 3);
+    // A machine with the right key that opens nothing at all has met damage.
+    rmSync(join(a.vaultDir, "log"), { recursive: true });
+    cpSync(join(dir, "foreign"), join(a.vaultDir, "log"), { recursive: true });
+    const d = new SyncMachine({ name: "dora", dir });
+    assert.equal(await codeOf(d.join(a)), "damaged");
   }));

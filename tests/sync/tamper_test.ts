@@ -194,9 +194,11 @@ Deno.test("pull, push and verify refuse an object replayed under another name of
       }
       const stranger = objectName("log/0123456789abcdef/000000000001.0123abcd");
       await attack(world, `${name} as a new machine`, changed(world.whole, stranger, bytes), {
+        // A log that nobody has seen or speaks of, and that does not open, is left out.
+        names: stranger,
         byListing: true,
-        veteran: true,
-        newcomer: true,
+        veteran: false,
+        newcomer: false,
       });
     }
   }));
