@@ -26,7 +26,9 @@ export interface NodeStdio {
   columns(): number | null;
   /** Writes to stderr without a newline; loses the text when it cannot be written. */
   write(text: string): void;
-  /** Writes a line to stderr. Not `console.error`: on a terminal one runtime colours what it prints. */
+  /**
+   * Writes a line to stderr. Not `console.error`: on a terminal one runtime colours what it prints.
+   */
   err(line: string): void;
   /** All of standard input, or null when it is longer than `maxBytes`. Rejects when aborted. */
   readInput(maxBytes: number, signal: AbortSignal): Promise<Bytes | null>;

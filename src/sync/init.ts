@@ -1,6 +1,5 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
 import { type Bytes, toHex } from "../base/bytes.ts";
-import { damagedObject } from "../crypto/damaged.ts";
 import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -92,8 +91,8 @@ async function createVault(
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
   if (outcome === "differs") {
-    // Another machine made a vault here in this very moment: join that one. A key made just now fits
-    // nothing, and in its place the right one could not be imported.
+    // Another machine made a vault here in this very moment: join that one. A key made just now
+    // fits nothing, and in its place the right one could not be imported.
     if (existingKey === null) platform.fs.removeFile(context.keyFile);
     const theirs = requireHeader(await readHeader(store, signal), store);
     return await join(context, request, location, store, theirs, existingKey, null);
@@ -166,7 +165,11 @@ export async function checkKey(
   const firsts = [...groupByLog(listed).values()].flat().filter(({ seq }) => seq === 1);
   // One that opens is enough: a stranger's log beside it does not belong to the vault.
   for (const first of firsts) if (await tryReadEntry(opener, first, null) !== null) return;
-  if (firsts.length > 0) throw damagedObject(firsts[0]!.name);
+  const [first] = firsts;
+  if (first === undefined) return;
+  throw new ClaudeSyncError("damaged", "No log of the vault can be opened with its key", {
+    objectName: first.name,
+  });
 }
 
 async function finish(

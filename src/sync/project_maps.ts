@@ -6,7 +6,7 @@ import { describeProject, type ProjectIdentity, projectKey } from "../sessions/p
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import type { ProjectRow, SyncContext } from "./api.ts";
 import { type Config, homePaths, writeConfig } from "./home.ts";
-import { ProjectFinder } from "./projects.ts";
+import { isExcluded, ProjectFinder } from "./projects.ts";
 import { lockProfile, requireConfig, withLocalState } from "./vault_access.ts";
 
 /** See `SyncService.projectList`. */
@@ -43,7 +43,7 @@ export function listProjects(context: SyncContext): Promise<readonly ProjectRow[
         dir: placed?.dir ?? null,
         how,
         sessions: sessions.size,
-        excluded: config.excluded.includes(key),
+        excluded: isExcluded(config, identity),
       };
     });
     return Promise.resolve(

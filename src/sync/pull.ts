@@ -36,8 +36,8 @@ export interface PullRequest {
 
 /**
  * Pulls. The index must be fresh. Bytes that only this machine has are pushed before their file is
- * replaced, so the outcome depends on the vault's content alone. Errors: `not-found` and `ambiguous`
- * for `sessions`, alarms, those of the store.
+ * replaced, so the outcome depends on the vault's content alone. Errors: `not-found` and
+ * `ambiguous` for `sessions`, alarms, those of the store.
  */
 export async function pullSessions(
   vault: OpenVault,

@@ -45,8 +45,8 @@ export class LocalView {
   }
 
   /**
-   * The folder name below `projects/` for a session of `project`, or null when nothing tells where the
-   * project is. `mayTranslate`: take the other machine's path then, even if it is not here.
+   * The folder name below `projects/` for a session of `project`, or null when nothing tells where
+   * the project is. `mayTranslate`: take the other machine's path then, even if it is not here.
    */
   slugFor(project: ProjectIdentity, mayTranslate: boolean): string | null {
     const { fs, host } = this.#vault.context.platform;

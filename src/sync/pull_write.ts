@@ -1,7 +1,7 @@
 /**
  * Carries out the writes of a pull, batch by batch and in two steps: first every new content is
- * fetched, checked and put beside its file, then all of them are published. So an alarm leaves every
- * file of its batch as it was, and a crash at any instant leaves each file old or new.
+ * fetched, checked and put beside its file, then all of them are published. So an alarm leaves
+ * every file of its batch as it was, and a crash at any instant leaves each file old or new.
  */
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
@@ -28,8 +28,8 @@ const CLOCK_RIGHT_FROM_MS = Date.UTC(2026, 0, 1);
 const TAIL_BYTES = 1024 * 1024;
 
 /**
- * Files are published when this many new bytes are beside them: an interrupted pull keeps what it has
- * done, and needs no more space than that on top of the result.
+ * Files are published when this many new bytes are beside them: an interrupted pull keeps what it
+ * has done, and needs no more space than that on top of the result.
  */
 const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -309,7 +309,10 @@ function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): numb
   return nowMs - (Math.min(days, CLEANUP_PERIOD_DAYS_DEFAULT) * DAY_MS) / 2;
 }
 
-/** A time in the future is a wrong clock somewhere; but which one is wrong, only a day's slack tells. */
+/**
+ * A time in the future is a wrong clock somewhere; but which one is wrong, only a day's slack
+ * tells.
+ */
 function plausibleMs(atMs: number, nowMs: number): number {
   const isOurClockWrong = nowMs < CLOCK_RIGHT_FROM_MS;
   return isOurClockWrong || atMs <= nowMs + DAY_MS ? atMs : nowMs;

@@ -4,13 +4,13 @@
  */
 import { assert } from "../base/assert.ts";
 import { fromHex, toHex } from "../base/bytes.ts";
-import type { Sealed } from "../crypto/sealed.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EnrolOp, Heads } from "../vault/entry_body.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { decodeEntry } from "../vault/log_reader.ts";
 import { objectName } from "../storage/object_name.ts";
 import { Outbox, type StagedBatch } from "../vault/outbox.ts";
+import type { SealedObject } from "../vault/sealing.ts";
 import { parseLogEntryName } from "../vault/names.ts";
 import { type Machine, replaceMachine } from "./machine.ts";
 import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
@@ -77,7 +77,7 @@ export class Sender {
   }
 
   /** Whether others will accept the entry as the next of this machine's log. */
-  async #continuesLog(entry: Sealed): Promise<boolean> {
+  async #continuesLog(entry: SealedObject): Promise<boolean> {
     const name = objectName(entry.name);
     const own = this.#ownRow();
     const signPublic = own === null ? null : fromHex(own.sign);

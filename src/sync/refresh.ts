@@ -28,8 +28,8 @@ export interface Refreshed {
 
 /**
  * Reads everything new. On any alarm (`rolled-back`, `forked`, `incomplete`, `damaged`) nothing of
- * it is accepted and the error passes: the caller must neither write a local file nor push. The same
- * for `store-unreachable` and `no-vault`: what is there is not the vault.
+ * it is accepted and the error passes: the caller must neither write a local file nor push. The
+ * same for `store-unreachable` and `no-vault`: what is there is not the vault.
  */
 export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;

@@ -16,7 +16,10 @@ import type { VaultStore } from "./sealed_store.ts";
 
 /** Entries read at the same time. */
 const CONCURRENCY = 8;
-/** Inline bytes that stay in memory after reading, so that a small pull need not fetch an entry again. */
+/**
+ * Inline bytes that stay in memory after reading, so that a small pull need not fetch an entry
+ * again.
+ */
 const INLINE_KEPT_BYTES_MAX = 32 * 1024 * 1024;
 
 /** One machine as its enrol op introduced it. */

@@ -1,4 +1,6 @@
-/** The frozen vault was made by another program from FORMAT.md alone: ours must read it for ever. */
+/**
+ * The frozen vault was made by another program from FORMAT.md alone: ours must read it for ever.
+ */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { chmodSync, cpSync, mkdirSync, readFileSync } from "node:fs";
