@@ -1,6 +1,7 @@
 /** Who this machine is in the vault, and noticing that a home was copied to another computer. */
+import { join } from "node:path";
 import { sha256Hex } from "../crypto/hash.ts";
-import { concat, utf8 } from "../base/bytes.ts";
+import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { MACHINE_SEED_BYTES, type MachineIdentity } from "../crypto/machine_identity.ts";
 import { machineIdentityFromSeed } from "../crypto/machine_identity.ts";
 import { Secret } from "../crypto/secret.ts";
@@ -45,6 +46,10 @@ export async function openMachine(platform: Platform, paths: HomePaths): Promise
       return { machine: { identity, tag: file.tag }, made: "existing" };
     }
   }
+  if (file !== null && seed !== null && file.hostHash !== hostHash) {
+    park(platform, paths, file.hostHash);
+    if (unpark(platform, paths, hostHash)) return await openMachine(platform, paths);
+  }
   const machine = await replaceMachine(platform, paths);
   const made = file !== null && file.hostHash !== hostHash ? "copied-home" : "new";
   return { machine, made };
@@ -69,17 +74,38 @@ export async function replaceMachine(platform: Platform, paths: HomePaths): Prom
   return { identity, tag };
 }
 
+/** Keeps the identity of another computer: its home may come back, or only its name changed. */
+function park({ fs }: Platform, paths: HomePaths, hostHash: string): void {
+  const parked = parkedPaths(paths, hostHash);
+  fs.rename(paths.machine, parked.machine);
+  fs.rename(paths.machineSeed, parked.machineSeed);
+}
+
+/** Takes this computer's own identity back; false when there is none. */
+function unpark({ fs }: Platform, paths: HomePaths, hostHash: string): boolean {
+  const parked = parkedPaths(paths, hostHash);
+  if (fs.lstat(parked.machine) === null || fs.lstat(parked.machineSeed) === null) return false;
+  fs.rename(parked.machineSeed, paths.machineSeed);
+  fs.rename(parked.machine, paths.machine);
+  return true;
+}
+
+function parkedPaths({ dir }: HomePaths, hostHash: string) {
+  const base = join(dir, `machine-${hostHash.slice(0, 16)}`);
+  return { machine: `${base}.json`, machineSeed: `${base}.key` };
+}
+
 function setAside(platform: Platform, path: string): void {
   platform.fs.rename(path, `${path}.old`);
 }
 
 /**
  * Facts that differ between computers and stay the same on one. They never leave it, and are hashed
- * all the same.
+ * all the same. A host's name changes with the network it is in, so it counts only without a better
+ * fact.
  */
-function hashOfHost(platform: Platform): string {
-  const { fs, host } = platform;
-  const machineId = host.os === "linux" ? fs.readFile("/etc/machine-id", 4096) : null;
-  const facts = utf8(JSON.stringify([host.os, host.hostname, host.home]));
-  return sha256Hex(concat(facts, machineId ?? new Uint8Array(0)));
+function hashOfHost({ fs, host }: Platform): string {
+  const bytes = host.os === "linux" ? fs.readFile("/etc/machine-id", 4096) : null;
+  const machineId = /^[0-9a-f]{32}\s*$/.exec(bytes === null ? "" : fromUtf8(bytes))?.[0].trim();
+  return sha256Hex(utf8(JSON.stringify([host.os, machineId ?? host.hostname, host.home])));
 }

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { utf8 } from "../../src/base/bytes.ts";
+import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
@@ -61,4 +63,41 @@ Deno.test("a tag that was lost, with the seed still there, begins a log of anoth
     assert.equal((await a.push()).pushed, 1);
     assert.equal((await b.pull()).pulled, 2);
     assert.deepEqual((await b.verify()).problems, []);
+  }));
+
+Deno.test("a changed host name changes nothing where the computer has an id", () =>
+  inTempDir(async (dir) => {
+    const withId = (fs: FileSystem): FileSystem => ({
+      ...fs,
+      readFile: (path, max) =>
+        path === "/etc/machine-id"
+          ? utf8("0123456789abcdef".repeat(2) + "\n")
+          : fs.readFile(path, max),
+    });
+    const a = new SyncMachine({ name: "anna", dir, fs: withId });
+    Object.assign(a.platform.host, { os: "linux" });
+    await a.init();
+    for (const [i, hostname] of ["anna.home", "anna.local", "anna"].entries()) {
+      Object.assign(a.platform.host, { hostname });
+      speak(a, IDS[i]!);
+      await a.push();
+    }
+    assert.equal(await machinesOf(a), 1);
+  }));
+
+Deno.test("a host name that comes back brings its identity back", () =>
+  inTempDir(async (dir) => {
+    const withoutId = (fs: FileSystem): FileSystem => ({
+      ...fs,
+      readFile: (path, max) => path === "/etc/machine-id" ? null : fs.readFile(path, max),
+    });
+    const a = new SyncMachine({ name: "anna", dir, fs: withoutId });
+    await a.init();
+    for (const [i, hostname] of ["anna", "anna.local", "anna", "anna.local"].entries()) {
+      Object.assign(a.platform.host, { hostname });
+      speak(a, IDS[i]!);
+      assert.equal((await a.push()).pushed, 1);
+    }
+    assert.equal(await machinesOf(a), 2);
+    assert.deepEqual((await a.verify()).problems, []);
   }));
