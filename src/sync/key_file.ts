@@ -9,7 +9,8 @@ import type { FileStat, FileSystem, Platform } from "../platform/types.ts";
 
 /**
  * The key in `path`, or null when there is no such file. Errors: `unsafe-file` for a link, another
- * owner, or a file that others may read or that has a second name; `key-malformed`.
+ * owner, or a file that others may read (one in our own closed folder is closed instead) or that
+ * has a second name; `key-malformed`.
  */
 export function readKeyFile(platform: Platform, path: string): RootKey | null {
   const bytes = readSecretFile(platform, path);
@@ -37,12 +38,24 @@ export function readSecretFile(platform: Platform, path: string): Bytes | null {
     if (stat.uid !== null && host.uid !== null && stat.uid !== host.uid) {
       throw refuse("belongs to another user", `Make it yours: chown "$USER" '${path}'`);
     }
+    if ((stat.mode & 0o077) !== 0 && isInOwnFolder(platform, path)) {
+      // Nobody else could reach it there; a shell that wrote it knows only its umask.
+      fs.setMode(path, 0o600);
+      stat = fs.lstat(path) ?? stat;
+    }
     if ((stat.mode & 0o077) !== 0) {
       throw refuse("may be read by other users", `Close it: chmod 600 '${path}'`);
     }
     if (stat.nlink > 1) throw refuse("has a second name (hard link)", "Remove the other name");
   }
   return fs.readFile(path, KEY_TEXT_BYTES_MAX);
+}
+
+/** Whether the file's folder is ours and closed to everybody else. */
+function isInOwnFolder({ fs, host }: Platform, path: string): boolean {
+  const dir = dirname(path);
+  const stat = fs.lstat(fs.realpath(dir) ?? dir);
+  return stat?.kind === "directory" && stat.uid === host.uid && (stat.mode & 0o077) === 0;
 }
 
 /** A crash between giving a new file its name and taking away its temporary one leaves both. */
