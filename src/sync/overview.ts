@@ -13,7 +13,7 @@ import { type Config, homePaths, readConfig, readRuns } from "./home.ts";
 import { readKeyFile } from "./key_file.ts";
 import { isSettled } from "./local_files.ts";
 import { readMachineFile } from "./home.ts";
-import { isExcluded, ProjectFinder } from "./projects.ts";
+import { Exclusion, ProjectFinder } from "./projects.ts";
 import type { Leaf } from "./segment_index.ts";
 import { type LocalState, withLocalState } from "./vault_access.ts";
 
@@ -90,9 +90,11 @@ function sessionRows(
   const rows: SessionRow[] = [];
   const live = liveSessions(fs, host, local.root);
   const known = local.locals.all();
-  for (const session of longestPerId(discoverSessions(fs, local.root).sessions)) {
+  const { sessions } = discoverSessions(fs, local.root);
+  const exclusion = config === null ? null : new Exclusion(config, projects, sessions);
+  for (const session of longestPerId(sessions)) {
     const project = projects.ofSession(session);
-    if (config !== null && isExcluded(config, project)) continue;
+    if (exclusion?.excludes(session) === true) continue;
     const files = session.files;
     const vaultLeaves = leaves.get(session.id);
     leaves.delete(session.id);

@@ -8,7 +8,7 @@ import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { LocalFileRow } from "./local_files.ts";
 import { isSettled } from "./local_files.ts";
 import type { Failure } from "./api.ts";
-import { isExcluded, type ProjectFinder } from "./projects.ts";
+import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
 import { BatchBuilder, type SessionItems } from "./push_batch.ts";
 import { lookAt, type PushItem } from "./push_files.ts";
 import { Sender } from "./push_send.ts";
@@ -113,12 +113,13 @@ async function planPush(
   const live = liveSessions(fs, host, vault.root);
   const planned = new Map<string, { items: PushItem[]; newestMs: number; local: LocalSession }>();
   const failures: Failure[] = [];
+  const exclusion = new Exclusion(vault.config, projects, scope.sessions);
   let tornTails = 0;
   for (const session of scope.sessions) {
     vault.context.signal.throwIfAborted();
     const changed = session.files.filter((file) => !isSettled(rows.get(file.path), file.stat));
     if (changed.length === 0) continue;
-    if (!scope.all && isExcluded(vault.config, projects.ofSession(session))) continue;
+    if (!scope.all && exclusion.excludes(session)) continue;
     for (const file of changed) {
       const mayTear = scope.tearNow || isQuiet(vault, file.stat.mtimeMs, live.has(session.id));
       const row: LocalFileRow | undefined = rows.get(file.path);
@@ -139,7 +140,7 @@ async function planPush(
   const order = [...planned].sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1));
   const sessions = order.map(([session, { items, local }]) => ({
     session,
-    project: projects.ofSession(local),
+    project: projectClaim(projects.ofSession(local)),
     items,
   }));
   return { sessions, tornTails, failures };

@@ -5,6 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
+import type { LogMark } from "../vault/log_plan.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
 import { Statements, transaction } from "./state_db.ts";
@@ -66,11 +67,21 @@ export class SegmentIndex {
     return rows as unknown as MachineRow[];
   }
 
-  /** Hash of an applied entry, or null. */
-  hashAt(machine: string, seq: number): string | null {
-    const row = this.#statements.prepare("SELECT hash FROM entry WHERE machine = ? AND seq = ?")
-      .get(machine, seq) as { hash: string } | undefined;
-    return row?.hash ?? null;
+  /** Hashes of the applied entries with that number: none, one, or those of clones. */
+  hashesAt(machine: string, seq: number): string[] {
+    const rows = this.#statements.prepare("SELECT hash FROM entry WHERE machine = ? AND seq = ?")
+      .all(machine, seq) as { hash: string }[];
+    return rows.map(({ hash }) => hash);
+  }
+
+  /** Applied entries of a machine that share their number with another, by number and hash. */
+  twins(machine: string): LogMark[] {
+    const rows = this.#statements.prepare(
+      `SELECT seq, hash FROM entry WHERE machine = ?1 AND seq IN
+         (SELECT seq FROM entry WHERE machine = ?1 GROUP BY seq HAVING count(*) > 1)
+       ORDER BY seq, hash`,
+    ).all(machine) as unknown as LogMark[];
+    return rows.map(({ seq, hash }) => ({ seq, hash }));
   }
 
   /**
@@ -91,14 +102,15 @@ export class SegmentIndex {
       .run(body.machine, body.seq, entry.hash);
     for (const op of body.ops) {
       if (op.op === "enrol") {
-        this.#statements.prepare("INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
+        this.#statements.prepare("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
           .run(body.tag, body.machine, op.sign, op.name, body.seq, entry.hash, body.time);
       } else {
         this.#applyAdd(entry, op, touched);
       }
     }
-    this.#statements.prepare("UPDATE machine SET seq = ?, hash = ?, last_ms = ? WHERE tag = ?")
-      .run(body.seq, entry.hash, body.time, body.tag);
+    this.#statements.prepare(
+      `UPDATE machine SET seq = ?1, hash = ?2, last_ms = ?3 WHERE tag = ?4 AND seq <= ?1`,
+    ).run(body.seq, entry.hash, body.time, body.tag);
   }
 
   #applyAdd(entry: VerifiedEntry, op: AddOp, touched: Map<string, [string, string]>): void {
@@ -265,6 +277,16 @@ export class SegmentIndex {
     const row = this.#statements.prepare("SELECT project FROM claim WHERE session = ?")
       .get(session);
     return (row as { project: string | null } | undefined)?.project ?? null;
+  }
+
+  /** The session that a branch was made from, when this machine has made it; else null. */
+  rootOf(branch: string): string | null {
+    const row = this.#statements.prepare(
+      `SELECT r.session FROM resolution r,
+              json_each(CASE WHEN json_valid(r.result) THEN r.result ELSE '{}' END, '$.branches') b
+       WHERE json_extract(b.value, '$.session') = ? LIMIT 1`,
+    ).get(branch);
+    return (row as { session: string } | undefined)?.session ?? null;
   }
 
   /** Bytes of all objects that entries name, and of entries with inline groups. */

@@ -132,3 +132,15 @@ Deno.test("a push needs nobody else's pack", () =>
     const push = await b.push();
     assert.deepEqual([push.pushed, push.failures], [1, []]);
   }));
+
+Deno.test("a session whose folder has a name too long for the vault is pushed like the others", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    const other = "22222222-2222-4222-8222-222222222222";
+    const facts = { session: other, cwd: `/${"é".repeat(3_000)}`, atMs: T0 };
+    a.writeTranscript(ID, turn(a, "good", T0));
+    a.write(`projects/-long/${other}.jsonl`, said("user", "far away", facts));
+    assert.deepEqual([(await a.push()).pushed, (await a.push()).pushed], [2, 0]);
+    const pulled = await b.pull();
+    assert.deepEqual([pulled.pulled, pulled.failures], [1, []]);
+  }));
