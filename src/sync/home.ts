@@ -48,12 +48,19 @@ const Machine = z.object({
 /** `machine.json`: which log is this machine's. */
 export type MachineFile = z.infer<typeof Machine>;
 
+const MARK = { seq: z.int().check(z.minimum(1)), hash: HEX_64 };
+
 const Trust = z.object({
   version: z.literal(1),
   vaultId: HEX_32,
   logs: z.record(
     z.string(),
-    z.object({ machine: HEX_32, seq: z.int().check(z.minimum(1)), hash: HEX_64 }),
+    z.object({
+      machine: HEX_32,
+      ...MARK,
+      /** Accepted entries that share their number with another: clones of one machine wrote them. */
+      twins: z.optional(z.array(z.object(MARK))),
+    }),
   ),
 });
 

@@ -65,14 +65,18 @@ export class Sender {
 
   /**
    * A tag and a seed that came from different places (a folder restored in part) would write what
-   * nobody can verify, for ever: such a machine begins anew.
+   * nobody can verify, for ever; two clones of one machine write one number twice. Each begins anew.
    */
   async #requireOwnLog(): Promise<void> {
     const { identity, tag } = this.#machine;
     const rows = this.#vault.index.machines();
-    if (rows.every((row) => (row.id === identity.id) === (row.tag === tag))) return;
+    const isOurs = rows.every((row) => (row.id === identity.id) === (row.tag === tag));
+    const isCloned = this.#vault.index.twins(identity.id).length > 0;
+    if (isOurs && !isCloned) return;
     this.#machine = await replaceMachine(this.#vault.context.platform, this.#vault.paths);
-    const message = "This machine's identity did not fit its log: it gets a new one";
+    const message = isOurs
+      ? "A copy of this machine writes to the vault with the same identity: this one gets a new one"
+      : "This machine's identity did not fit its log: it gets a new one";
     this.#vault.context.onProgress({ kind: "note", message });
   }
 

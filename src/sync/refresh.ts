@@ -35,10 +35,14 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
     const read = await readOnce(vault);
-    const accepted = new Map(read.entries.map((e) => [`${e.body.machine}/${e.body.seq}`, e.hash]));
+    const accepted = new Set(
+      read.entries.map(({ body, hash }) => `${body.machine}/${body.seq}/${hash}`),
+    );
     const [unmet] = unmetClaims(
       read.entries,
-      (machine, seq) => accepted.get(`${machine}/${seq}`) ?? vault.index.hashAt(machine, seq),
+      (machine, seq, hash) =>
+        accepted.has(`${machine}/${seq}/${hash}`) ||
+        vault.index.hashesAt(machine, seq).includes(hash),
     );
     if (unmet === undefined) {
       accept(vault, read.entries);
@@ -136,7 +140,7 @@ async function listLogs(vault: OpenVault): Promise<ObjectInfo[]> {
 function knownLogs(vault: OpenVault): Map<string, LogContext> {
   const known = new Map<string, LogContext>();
   for (const [tag, mark] of Object.entries(marksOf(vault).logs)) {
-    known.set(tag, { machine: null, cursor: null, mark });
+    known.set(tag, { machine: null, cursor: null, mark, twins: mark.twins ?? [] });
   }
   for (const row of vault.index.machines()) {
     const cursor: LogMark = { seq: row.seq, hash: row.hash };
@@ -144,6 +148,10 @@ function knownLogs(vault: OpenVault): Map<string, LogContext> {
       machine: { id: row.id, tag: row.tag, name: row.name, signPublic: fromHex(row.sign)! },
       cursor,
       mark: known.get(row.tag)?.mark ?? null,
+      twins: [...(known.get(row.tag)?.twins ?? []), ...vault.index.twins(row.id)],
+      hasRead: ({ seq, hash8 }) =>
+        vault.index.hashesAt(row.id, seq).some((hash) => hash.startsWith(hash8)),
+      hashesAt: (seq) => vault.index.hashesAt(row.id, seq),
     });
   }
   return known;
@@ -174,7 +182,9 @@ export function accept(vault: OpenVault, entries: readonly VerifiedEntry[]): voi
   const logs = { ...trust.logs };
   for (const { id, tag, seq, hash } of vault.index.machines()) {
     const mark = logs[tag];
-    if (mark === undefined || mark.seq < seq) logs[tag] = { machine: id, seq, hash };
+    const newest = mark === undefined || mark.seq < seq ? { machine: id, seq, hash } : mark;
+    const twins = vault.index.twins(id);
+    logs[tag] = twins.length === 0 ? newest : { ...newest, twins };
   }
   writeTrust(vault.context.platform, vault.paths, { ...trust, logs });
 }

@@ -10,7 +10,7 @@ import type { FileSystem } from "../platform/types.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -19,7 +19,7 @@ CREATE TABLE machine (
   seq INTEGER NOT NULL, hash TEXT NOT NULL, last_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE entry (machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
-  PRIMARY KEY (machine, seq)) STRICT, WITHOUT ROWID;
+  PRIMARY KEY (machine, seq, hash)) STRICT, WITHOUT ROWID;
 CREATE TABLE object (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, sha256 TEXT
 ) STRICT;

@@ -53,7 +53,7 @@ function marksOf(vault: OpenVault): Map<string, KnownLog> {
   const trust = readTrust(vault.context.platform, vault.paths);
   const marks = new Map<string, KnownLog>();
   for (const [tag, mark] of Object.entries(trust?.logs ?? {})) {
-    marks.set(tag, { mark, cursor: null });
+    marks.set(tag, { mark, cursor: null, twins: mark.twins ?? [] });
   }
   return marks;
 }

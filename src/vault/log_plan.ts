@@ -20,6 +20,10 @@ export interface KnownLog {
   readonly mark: LogMark | null;
   /** Newest entry that the local index holds; null when the index is new. */
   readonly cursor: LogMark | null;
+  /** Further entries that this machine has accepted: those that share their number with another. */
+  readonly twins?: readonly LogMark[];
+  /** Whether the local index holds an entry. Needed with a cursor. */
+  readonly hasRead?: (entry: ListedEntry) => boolean;
 }
 
 /** One entry as its name tells it. */
@@ -71,9 +75,8 @@ export function planLogRead(
     const entries = logs.get(tag)!;
     listed += entries.length;
     const log = known.get(tag) ?? { mark: null, cursor: null };
-    checkSeries(tag, entries, newest(log));
-    const from = log.cursor?.seq ?? 0;
-    const unread = entries.slice(from);
+    checkSeries(tag, entries, newest(log), log.twins ?? []);
+    const unread = unreadOf(entries, log);
     if (unread.length > 0) plan.push({ tag, entries: unread });
   }
   return { logs: plan, listed };
@@ -84,37 +87,51 @@ function newest(log: KnownLog): LogMark | null {
   return log.mark.seq >= log.cursor.seq ? log.mark : log.cursor;
 }
 
-function checkSeries(tag: string, entries: readonly ListedEntry[], mark: LogMark | null): void {
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i]!;
-    if (i > 0 && entries[i - 1]!.seq === entry.seq) {
-      throw new ClaudeSyncError(
-        "forked",
-        `The log ${tag} has two entries with number ${entry.seq}`,
-        {
-          objectName: entry.name,
-        },
-      );
-    }
-    if (entry.seq !== i + 1) {
-      const lost = mark !== null && i + 1 <= mark.seq;
+function unreadOf(entries: readonly ListedEntry[], log: KnownLog): ListedEntry[] {
+  const { cursor, twins = [] } = log;
+  if (cursor === null) return [...entries];
+  // Of a number that is there twice one may have been read; every other was read up to the cursor.
+  return entries.filter((entry, i) => {
+    const isTwin = entries[i - 1]?.seq === entry.seq || entries[i + 1]?.seq === entry.seq;
+    if (isMarked(entry, cursor) || twins.some((twin) => isMarked(entry, twin))) return false;
+    return isTwin ? !log.hasRead?.(entry) : entry.seq > cursor.seq;
+  });
+}
+
+function isMarked(entry: ListedEntry, mark: LogMark): boolean {
+  return entry.seq === mark.seq && mark.hash.startsWith(entry.hash8);
+}
+
+function checkSeries(
+  tag: string,
+  entries: readonly ListedEntry[],
+  mark: LogMark | null,
+  twins: readonly LogMark[],
+): void {
+  let expected = 1;
+  for (const entry of entries) {
+    // Two entries with one number: whether both are the machine's own shows when they are read.
+    if (entry.seq === expected - 1) continue;
+    if (entry.seq !== expected) {
+      const lost = mark !== null && expected <= mark.seq;
       throw new ClaudeSyncError(
         "incomplete",
         lost
-          ? `Entry ${i + 1} of the log ${tag}, which this machine has read before, is gone`
-          : `The log ${tag} has a gap: entry ${i + 1} is missing`,
+          ? `Entry ${expected} of the log ${tag}, which this machine has read before, is gone`
+          : `The log ${tag} has a gap: entry ${expected} is missing`,
         { objectName: entry.name },
       );
     }
+    expected++;
   }
   if (mark === null) return;
-  if (entries.length < mark.seq) throw rolledBack(tag, entries.length, mark.seq);
-  const atMark = entries[mark.seq - 1]!;
-  if (atMark.hash8 !== mark.hash.slice(0, 8)) {
+  if (expected - 1 < mark.seq) throw rolledBack(tag, expected - 1, mark.seq);
+  for (const seen of [mark, ...twins]) {
+    if (entries.some((entry) => isMarked(entry, seen))) continue;
     throw new ClaudeSyncError(
       "forked",
-      `Entry ${mark.seq} of the log ${tag} is not the one this machine has read before`,
-      { objectName: atMark.name },
+      `Entry ${seen.seq} of the log ${tag} is not the one this machine has read before`,
+      { objectName: entries.find(({ seq }) => seq === seen.seq)!.name },
     );
   }
 }

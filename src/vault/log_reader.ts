@@ -53,6 +53,10 @@ export interface LogContext {
   readonly machine: KnownMachine | null;
   readonly cursor: LogMark | null;
   readonly mark: LogMark | null;
+  readonly twins?: readonly LogMark[];
+  readonly hasRead?: (entry: ListedEntry) => boolean;
+  /** Hashes of the accepted entries with that number; one, but for a log that was forked. */
+  readonly hashesAt?: (seq: number) => readonly string[];
 }
 
 /** An entry that holds by itself. */
@@ -180,33 +184,26 @@ async function readLog(
 ): Promise<VerifiedEntry[] | null> {
   let signPublic = known?.machine?.signPublic ?? null;
   let machineId = known?.machine?.id ?? null;
-  let previous = known?.cursor ?? null;
+  const read = new LogHashes(known);
   const verified: VerifiedEntry[] = [];
   let at = 0;
   while (at < entries.length) {
     // Entry 1 brings the key that the others are verified with, so it is read alone.
     const batch = signPublic === null ? entries.slice(0, 1) : entries.slice(at, at + CONCURRENCY);
     const key = signPublic;
-    const isStrange = known === null && at === 0;
+    const isStrange = known === null && at === 0 && entries[1]?.seq !== 1;
     const first = isStrange ? await tryReadEntry(opener, batch[0]!, key) : undefined;
     if (first === null) return null;
-    const read = first !== undefined
+    const records = first !== undefined
       ? [first]
       : await Promise.all(batch.map((entry) => readEntry(opener, entry, key)));
-    for (const [i, record] of read.entries()) {
+    for (const [i, record] of records.entries()) {
       const listed = batch[i]!;
-      checkLink(listed, record.body, machineId, previous);
-      if (known?.mark?.seq === listed.seq && known.mark.hash !== record.hash) {
-        throw new ClaudeSyncError(
-          "forked",
-          `Entry ${listed.seq} of the log ${listed.tag} is not the one read here before`,
-          { objectName: listed.name },
-        );
-      }
+      checkLink(listed, record.body, machineId, read.at(listed.seq - 1));
       machineId = record.body.machine;
       const first = record.body.ops[0];
       if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
-      previous = { seq: listed.seq, hash: record.hash };
+      read.add(listed.seq, record.hash);
       const { body, hash, sizeBytes, inline } = record;
       const isKept = inline.length > 0 && inline.length <= budget.bytes;
       if (isKept) budget.bytes -= inline.length;
@@ -215,18 +212,56 @@ async function readLog(
     }
     at += batch.length;
   }
+  checkMark(known, entries, read);
   return verified;
+}
+
+/** Hashes of a log's entries by number: what the index has, and what was read now. */
+class LogHashes {
+  readonly #known: LogContext | null;
+  readonly #read = new Map<number, string[]>();
+
+  constructor(known: LogContext | null) {
+    this.#known = known;
+  }
+
+  add(seq: number, hash: string): void {
+    this.#read.set(seq, [...(this.#read.get(seq) ?? []), hash]);
+  }
+
+  at(seq: number): readonly string[] {
+    if (seq === 0) return ["0".repeat(64)];
+    const { cursor = null, hashesAt } = this.#known ?? {};
+    const accepted = hashesAt?.(seq) ?? (cursor?.seq === seq ? [cursor.hash] : []);
+    return [...accepted, ...(this.#read.get(seq) ?? [])];
+  }
+}
+
+/** The name has eight digits of the hash; whoever owns the log could find a second entry for them. */
+function checkMark(
+  known: LogContext | null,
+  entries: readonly ListedEntry[],
+  read: LogHashes,
+): void {
+  for (const { seq, hash } of [known?.mark ?? [], known?.twins ?? []].flat()) {
+    const listed = entries.find((entry) => entry.seq === seq);
+    if (listed === undefined || read.at(seq).includes(hash)) continue;
+    throw new ClaudeSyncError(
+      "forked",
+      `Entry ${seq} of the log ${listed.tag} is not the one read here before`,
+      { objectName: listed.name },
+    );
+  }
 }
 
 function checkLink(
   listed: ListedEntry,
   body: EntryBody,
   machineId: string | null,
-  previous: LogMark | null,
+  previous: readonly string[],
 ): void {
   const sameMachine = machineId === null || body.machine === machineId;
-  const expectedPrev = previous?.hash ?? "0".repeat(64);
-  if (sameMachine && body.prev === expectedPrev) return;
+  if (sameMachine && previous.includes(body.prev)) return;
   throw new ClaudeSyncError("damaged", "An entry does not continue its log", {
     objectName: listed.name,
   });
@@ -241,18 +276,18 @@ export interface UnmetClaim {
 }
 
 /**
- * Checks every `heads` claim of `entries` against `hashAt`, which gives the accepted hash of a
- * machine's entry (null when unknown).
+ * Gives the `heads` claims of `entries` that are not met. `isAccepted`: whether that entry of a
+ * machine was accepted.
  */
 export function unmetClaims(
   entries: readonly VerifiedEntry[],
-  hashAt: (machine: string, seq: number) => string | null,
+  isAccepted: (machine: string, seq: number, hash: string) => boolean,
 ): UnmetClaim[] {
   const unmet: UnmetClaim[] = [];
   for (const entry of entries) {
-    for (const [machine, head] of Object.entries(entry.body.heads)) {
-      if (hashAt(machine, head.seq) === head.hash) continue;
-      unmet.push({ machine, seq: head.seq, hash: head.hash, claimedIn: entry.objectName });
+    for (const [machine, { seq, hash }] of Object.entries(entry.body.heads)) {
+      if (isAccepted(machine, seq, hash)) continue;
+      unmet.push({ machine, seq, hash, claimedIn: entry.objectName });
     }
   }
   return unmet;

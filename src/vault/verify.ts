@@ -68,8 +68,8 @@ export async function checkLogs(
     }
   }
   collect(problems, () => checkOneLogEach(entries, []));
-  const hashes = new Map(entries.map((e) => [`${e.body.machine}/${e.body.seq}`, e.hash]));
-  for (const claim of unmetClaims(entries, (id, seq) => hashes.get(`${id}/${seq}`) ?? null)) {
+  const hashes = new Set(entries.map((e) => `${e.body.machine}/${e.body.seq}/${e.hash}`));
+  for (const claim of unmetClaims(entries, (...claimed) => hashes.has(claimed.join("/")))) {
     const message = `It speaks of entry ${claim.seq} of another machine, which is not there`;
     problems.push({ objectName: claim.claimedIn, code: "incomplete", message });
   }
@@ -83,7 +83,7 @@ export async function checkLogs(
 
 function only(marks: ReadonlyMap<string, KnownLog>, tag: string): Map<string, KnownLog> {
   const log = marks.get(tag);
-  return new Map(log === undefined ? [] : [[tag, { mark: log.mark, cursor: null }]]);
+  return new Map(log === undefined ? [] : [[tag, { ...log, cursor: null }]]);
 }
 
 async function checkHeader(
@@ -114,7 +114,7 @@ async function checkLog(
   const verified: VerifiedEntry[] = [];
   let signPublic: Bytes | null = null;
   let machine: string | null = null;
-  let previous: VerifiedEntry | null = null;
+  const hashes = new Map<number, string[]>([[0, ["0".repeat(64)]]]);
   for (const listed of log) {
     opener.signal.throwIfAborted();
     let entry: VerifiedEntry;
@@ -122,7 +122,7 @@ async function checkLog(
       // Without the first entry's key nothing after it can be verified, and it says so itself.
       if (listed.seq > 1 && signPublic === null) break;
       const read = await tryReadEntry(opener, listed, signPublic);
-      if (read === null && listed.seq === 1 && mark === null) {
+      if (read === null && listed.seq === 1 && log[1]?.seq !== 1 && mark === null) {
         const message = foreignLogMessage(listed.tag);
         problems.push({ objectName: listed.name, code: "damaged", message });
         return verified;
@@ -133,26 +133,26 @@ async function checkLog(
     } catch (error) {
       if (!isProblem(error)) throw error;
       problems.push({ objectName: listed.name, code: error.code, message: error.message });
-      previous = null;
       continue;
     }
-    const expectedPrev: string | null = listed.seq === 1 ? "0".repeat(64) : previous?.hash ?? null;
+    const previous = hashes.get(listed.seq - 1);
     const isOthers = machine !== null && entry.body.machine !== machine;
-    if (isOthers || (expectedPrev !== null && entry.body.prev !== expectedPrev)) {
+    if (isOthers || (previous !== undefined && !previous.includes(entry.body.prev))) {
       const message = "The entry does not continue its log";
       problems.push({ objectName: listed.name, code: "damaged", message });
     }
     if (isOthers) continue;
     machine = entry.body.machine;
-    // The name has eight digits of the hash, and a log's owner could find a second entry for them.
-    if (mark?.seq === listed.seq && mark.hash !== entry.hash) {
-      const message = "The entry is not the one this machine has read before";
-      problems.push({ objectName: listed.name, code: "forked", message });
-    }
     const [first] = entry.body.ops;
     if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
     verified.push(entry);
-    previous = entry;
+    hashes.set(listed.seq, [...(hashes.get(listed.seq) ?? []), entry.hash]);
+  }
+  // The name has eight digits of the hash, and a log's owner could find a second entry for them.
+  const atMark = mark === null ? [] : verified.filter(({ body }) => body.seq === mark.seq);
+  if (atMark.length > 0 && !atMark.some(({ hash }) => hash === mark?.hash)) {
+    const message = "The entry is not the one this machine has read before";
+    problems.push({ objectName: atMark[0]!.objectName, code: "forked", message });
   }
   return verified;
 }

@@ -356,7 +356,17 @@ Deno.test("another entry in the place of one that was read is a fork", () =>
     await attack(world, "fork", fork, { byListing: true, veteran: true, newcomer: false });
     assert.equal(await codeOf(bert.pull()), "forked");
     const both = new Map([...world.whole, ...fork]);
-    await attack(world, "both sides", both, { byListing: true, veteran: true, newcomer: true });
+    // Both sides together hide nothing: what two copies of one machine say is taken in.
+    await store.show(both);
+    assert.deepEqual((await bert.verify()).problems, []);
+    assert.equal(await codeOf(bert.pull()), null);
+    for (const [what, side] of [["first", world.whole], ["second", fork]] as const) {
+      await attack(world, `only the ${what} side`, side, {
+        byListing: true,
+        veteran: true,
+        newcomer: false,
+      });
+    }
   }));
 
 Deno.test("verify compares more than an entry's name with what this machine remembers", () =>
