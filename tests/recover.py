@@ -304,7 +304,6 @@ class Vault:
                 # What follows is reported, but the entry is used: the hashes of files decide.
                 need(not before or field(body, "prev", HEX32) in before,
                      "does not continue the entry before it", Forked)
-                need(len(chain[tag, seq]) == 1, "a second entry with this number", Forked)
                 said = field(body, "inline", dict)
                 need((field(said, "size", int), field(said, "sha256", HEX32))
                      == (len(inline), hashlib.sha256(inline).hexdigest()),
