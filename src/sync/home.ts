@@ -58,7 +58,7 @@ const Trust = z.object({
     z.object({
       machine: HEX_32,
       ...MARK,
-      /** Accepted entries that share their number with another: clones of one machine wrote them. */
+      /** Accepted entries that share their number with another: clones wrote them. */
       twins: z.optional(z.array(z.object(MARK))),
     }),
   ),

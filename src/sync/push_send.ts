@@ -65,7 +65,8 @@ export class Sender {
 
   /**
    * A tag and a seed that came from different places (a folder restored in part) would write what
-   * nobody can verify, for ever; two clones of one machine write one number twice. Each begins anew.
+   * nobody can verify, for ever; two clones of one machine write one number twice. Each begins
+   * anew.
    */
   async #requireOwnLog(): Promise<void> {
     const { identity, tag } = this.#machine;

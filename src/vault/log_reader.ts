@@ -237,7 +237,7 @@ class LogHashes {
   }
 }
 
-/** The name has eight digits of the hash; whoever owns the log could find a second entry for them. */
+/** The name has eight digits of the hash; the log's owner could find a second entry for them. */
 function checkMark(
   known: LogContext | null,
   entries: readonly ListedEntry[],
