@@ -1,7 +1,8 @@
 /**
  * Finds every session's files. Each of the client's folders is listed once, however many sessions
- * there are, and each file costs one `lstat`. Links are not followed, with one exception that the
- * client has too: a project's folder may be a link to another place inside `projects/`.
+ * there are, and each file costs one `lstat`. Links are not followed, with two exceptions that the
+ * client has too: `projects/` may be a link to another place (a larger disk), and a project's folder
+ * one to another place inside `projects/`.
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { DirEntry, FileStat, FileSystem } from "../platform/types.ts";
@@ -75,6 +76,8 @@ export interface SkippedPath {
   readonly kind: SkipKind;
   /** For people; reads on after the path ("is a symbolic link"). */
   readonly reason: string;
+  /** What is missing for it: a transcript or more, or one file beside it. */
+  readonly loses: "session" | "file";
 }
 
 /** What is on this machine. */
@@ -134,7 +137,7 @@ class Finder {
       histories: this.#idFolders(areaDir(this.#root, "file-history")),
       tasks: this.#idFolders(areaDir(this.#root, "tasks")),
     };
-    const entries = this.#list(projects);
+    const entries = this.#listProjects(projects);
     const folders = new Set(entries.filter((e) => e.kind === "directory").map((e) => e.name));
     for (const entry of entries) {
       if (entry.kind === "directory") this.#addSlug(projects, entry.name);
@@ -146,6 +149,15 @@ class Finder {
       slugLinks: this.#slugLinks,
       temps: this.#temps,
     };
+  }
+
+  /** Entries of `projects/`, which may be a link. */
+  #listProjects(projects: string): DirEntry[] {
+    if (this.#fs.lstat(projects)?.kind !== "symlink") return this.#list(projects);
+    const target = realpathIfAny(this.#fs, projects);
+    const entries = target === null ? null : this.#fs.readDir(target);
+    if (entries === null) this.#skipSession(projects, "link", "is a symbolic link to no folder");
+    return entries ?? [];
   }
 
   /** Entries of a folder that is itself no link. */
@@ -163,7 +175,7 @@ class Finder {
     const home = realpathIfAny(this.#fs, projects);
     const below = target === null || home === null ? null : pathBelow(this.#root.os, home, target);
     if (below === null || below === "") {
-      this.#skip(path, "link", "is a symbolic link that leads out of the projects folder");
+      this.#skipSession(path, "link", "is a symbolic link that leads out of the projects folder");
     } else if (folders.has(below)) {
       this.#slugLinks.set(slug, below);
     } else {
@@ -179,7 +191,7 @@ class Finder {
       found.set(id, files);
       return files;
     };
-    for (const entry of this.#entries(dir)) {
+    for (const entry of this.#entries(dir, "session")) {
       const path = this.#child(dir, entry.name);
       if (entry.kind === "directory") {
         const id = parseSessionId(entry.name);
@@ -187,7 +199,7 @@ class Finder {
       } else if (entry.name.endsWith(".jsonl")) {
         this.#addTranscript(filesOf, path, entry);
       } else if (entry.kind === "symlink" && parseSessionId(entry.name) !== null) {
-        this.#skip(path, "link");
+        this.#skipSession(path, "link");
       } else if (isTempName(entry.name)) {
         this.#temps.push({ path });
       }
@@ -203,10 +215,11 @@ class Finder {
     const id = parseSessionId(entry.name.slice(0, -".jsonl".length));
     const name = id === null ? parseFileName(`legacy/${entry.name}`) : TRANSCRIPT;
     if (name === null) return this.#skip(path, "unknown-transcript");
-    const stat = this.#regular(path, entry.kind);
+    const stat = this.#regular(path, entry.kind, "session");
     // The client makes empty transcripts and takes them for absent.
     if (stat === null || (id !== null && stat.sizeBytes === 0)) return;
-    const owner = id ?? this.#attempt(path, () => legacyOwner(this.#fs, path) ?? "unowned");
+    const owner = id ??
+      this.#attempt(path, () => legacyOwner(this.#fs, path) ?? "unowned", "session");
     if (owner === null) return;
     if (owner === "unowned") return this.#skip(path, "unknown-transcript");
     if (id === null) filesOf(owner).push({ name, path, stat });
@@ -218,7 +231,7 @@ class Finder {
     if (all.length === 0) return;
     const path = files[0]?.path ?? all[0]?.path ?? "";
     const { sessions, filesPerSession } = this.#limits;
-    if (this.#sessions.length >= sessions) return this.#skip(path, "limit");
+    if (this.#sessions.length >= sessions) return this.#skipSession(path, "limit");
     if (all.length > filesPerSession) {
       this.#skip(path, "limit", `belongs to a session of more than ${filesPerSession} files`);
       all.length = filesPerSession;
@@ -264,10 +277,14 @@ class Finder {
     if (stat !== null && name !== null) files.push({ name, path, stat });
   }
 
-  #regular(path: string, kind: DirEntry["kind"]): FileStat | null {
-    if (kind === "symlink") return this.#skip(path, "link"), null;
-    if (kind !== "file") return this.#skip(path, "special"), null;
-    const stat = this.#attempt(path, () => this.#fs.lstat(path));
+  #regular(
+    path: string,
+    kind: DirEntry["kind"],
+    loses: SkippedPath["loses"] = "file",
+  ): FileStat | null {
+    if (kind === "symlink") return this.#skip(path, "link", REASONS.link, loses), null;
+    if (kind !== "file") return this.#skip(path, "special", REASONS.special, loses), null;
+    const stat = this.#attempt(path, () => this.#fs.lstat(path), loses);
     return stat?.kind === "file" ? stat : null;
   }
 
@@ -276,17 +293,17 @@ class Finder {
     return dir + this.#rules.sep + name;
   }
 
-  #entries(dir: string): DirEntry[] {
-    return this.#attempt(dir, () => this.#fs.readDir(dir)) ?? [];
+  #entries(dir: string, loses: SkippedPath["loses"] = "file"): DirEntry[] {
+    return this.#attempt(dir, () => this.#fs.readDir(dir), loses) ?? [];
   }
 
   /** Null, and a note, when the system does not let us. */
-  #attempt<T>(path: string, look: () => T): T | null {
+  #attempt<T>(path: string, look: () => T, loses: SkippedPath["loses"] = "file"): T | null {
     try {
       return look();
     } catch (error) {
       if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
-      this.#skip(path, "unreadable");
+      this.#skip(path, "unreadable", REASONS.unreadable, loses);
       return null;
     }
   }
@@ -318,8 +335,17 @@ class Finder {
     return todos;
   }
 
-  #skip(path: string, kind: SkipKind, reason = REASONS[kind]): void {
-    this.#skipped.push({ path, kind, reason });
+  #skip(
+    path: string,
+    kind: SkipKind,
+    reason = REASONS[kind],
+    loses: SkippedPath["loses"] = "file",
+  ): void {
+    this.#skipped.push({ path, kind, reason, loses });
+  }
+
+  #skipSession(path: string, kind: SkipKind, reason = REASONS[kind]): void {
+    this.#skip(path, kind, reason, "session");
   }
 }
 

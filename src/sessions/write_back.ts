@@ -3,6 +3,7 @@ import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { TEMPORARY_NAME, temporaryPathBeside } from "../platform/atomic_file.ts";
 import type { Clock, FileStat, FileSystem, Random, WriteHandle } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
+import { areaDir } from "./layout.ts";
 import { pathBelow, pathRules } from "./local_path.ts";
 
 /** What writing needs of the world. */
@@ -129,8 +130,8 @@ function publish(
 }
 
 /**
- * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder
- * may be a link; a folder below it only if it leads to another place inside.
+ * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder and
+ * `projects` in it may be links; a folder below them only if it leads to another place inside.
  */
 function makeSafeDir(fs: FileSystem, root: ClaudeRoot, dir: string): void {
   const { join } = pathRules(root.os);
@@ -139,21 +140,28 @@ function makeSafeDir(fs: FileSystem, root: ClaudeRoot, dir: string): void {
     throw new ClaudeSyncError("bug", "Broken invariant: session files lie in the config folder");
   }
   if (fs.realpath(root.configDir) === null) fs.makeDir(root.configDir);
-  const realRoot = fs.realpath(root.configDir);
+  const projects = areaDir(root, "projects");
+  const inside = [fs.realpath(root.configDir), fs.realpath(projects)];
   let at = root.configDir;
   for (const part of below === "" ? [] : below.split("/")) {
     at = join(at, part);
     const stat = fs.lstat(at);
     if (stat === null) fs.makeDir(at);
-    else if (stat.kind === "symlink") checkLink(fs, root, realRoot, at);
+    else if (stat.kind === "symlink") checkLink(fs, root, at, at === projects ? null : inside);
     else if (stat.kind !== "directory") throw unsafe(at, "is no folder");
   }
 }
 
-function checkLink(fs: FileSystem, root: ClaudeRoot, realRoot: string | null, at: string): void {
+/** `inside`: folders of which the link must lead into one; null when it may lead anywhere. */
+function checkLink(
+  fs: FileSystem,
+  root: ClaudeRoot,
+  at: string,
+  inside: readonly (string | null)[] | null,
+): void {
   const target = fs.realpath(at);
-  const isInside = target !== null && realRoot !== null &&
-    pathBelow(root.os, realRoot, target) !== null;
+  const isInside = target !== null &&
+    (inside?.some((dir) => dir !== null && pathBelow(root.os, dir, target) !== null) ?? true);
   if (!isInside) throw unsafe(at, "is a link that leads out of Claude Code's folder");
   if (fs.lstat(target)?.kind !== "directory") throw unsafe(at, "is a link to no folder");
 }

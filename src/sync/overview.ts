@@ -1,5 +1,5 @@
 /** What `status` and `list` show: local knowledge only, no request to the store. */
-import { deriveEpoch, keyFingerprint } from "../crypto/root_key.ts";
+import { deriveEpoch, type Epoch, keyFingerprint } from "../crypto/root_key.ts";
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
@@ -13,25 +13,28 @@ import { type Config, homePaths, readConfig, readRuns } from "./home.ts";
 import { readKeyFile } from "./key_file.ts";
 import { isSettled } from "./local_files.ts";
 import { readMachineFile } from "./home.ts";
+import { peekNews, type VaultNews } from "./peek.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
+import { keyOfProject } from "./pull_plan.ts";
 import type { Leaf } from "./segment_index.ts";
+import { skippedFailures, skippedHere } from "./skipped.ts";
 import { type LocalState, withLocalState } from "./vault_access.ts";
 
 /** See `SyncService.status`. */
 export async function statusOf(context: SyncContext): Promise<StatusReport> {
   const config = readConfig(context.platform, homePaths(context.home));
-  const key = config === null ? null : readKeyFile(context.platform, context.keyFile);
-  const epoch = key === null ? null : await deriveEpoch(key);
-  return await withLocalState(context, "reader", (local) => {
-    const rows = sessionRows(local, config, { withTitles: false });
+  const epoch = await epochOf(context);
+  return await withLocalState(context, "reader", async (local) => {
+    const { rows, missed, unplacedProjects } = await lookAround(local, config, epoch, false);
     const runs = readRuns(context.platform, local.paths);
     const { fs, host, clock } = context.platform;
     const counted = (where: SessionRow["where"]) => rows.filter((row) => row.where === where);
-    const unsent = counted("here").length + counted("here-newer").length;
+    const unsent = counted("here").length + counted("here-newer").length + missed;
     const here = rows.filter((row) => row.where !== "vault");
+    const archived = rows.filter((row) => row.archived).length;
     const hasFailed = runs.lastPush?.ok === false || runs.lastPull?.ok === false;
     const own = readMachineFile(context.platform, local.paths)?.tag ?? null;
-    return Promise.resolve({
+    return {
       verdict: config === null
         ? "not-set-up"
         : epoch === null
@@ -50,9 +53,9 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
       vaultSessions: local.index.sessionCount(),
       vaultBytesStored: local.index.storedBytes(),
       unsent,
-      unreceived: counted("vault-newer").length,
-      archived: rows.filter((row) => row.archived).length,
-      unplaced: 0,
+      unreceived: rows.filter((row) => row.isNews).length,
+      archived,
+      unplaced: unplacedProjects,
       machines: local.index.machines().map((machine) => ({
         id: machine.id,
         name: machine.name,
@@ -64,61 +67,119 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
       hooks: hooksInstalled(fs, host),
       cleanupPeriodDays: cleanupPeriodDays(fs, local.root),
       nowMs: clock.nowMs(),
-    });
+    };
   });
 }
 
 /** See `SyncService.list`. */
 export async function listSessions(context: SyncContext): Promise<readonly SessionRow[]> {
   const config = readConfig(context.platform, homePaths(context.home));
-  return await withLocalState(
-    context,
-    "reader",
-    (local) => Promise.resolve(sessionRows(local, config, { withTitles: true })),
-  );
+  const epoch = await epochOf(context);
+  return await withLocalState(context, "reader", async (local) => {
+    const { rows } = await lookAround(local, config, epoch, true);
+    return rows.map(({ isNews: _, ...row }) => row);
+  });
 }
 
-/** Rows of all sessions, newest first. */
-function sessionRows(
+async function epochOf(context: SyncContext): Promise<Epoch | null> {
+  const key = readKeyFile(context.platform, context.keyFile);
+  return key === null ? null : await deriveEpoch(key);
+}
+
+/** A row, and whether a pull would write something of it here. */
+type Row = SessionRow & { readonly isNews: boolean };
+
+interface Surroundings {
+  /** All sessions, newest first. */
+  readonly rows: readonly Row[];
+  /** Places with sessions that cannot be taken. */
+  readonly missed: number;
+  /** Projects of the vault that have no folder here. */
+  readonly unplacedProjects: number;
+}
+
+async function lookAround(
   local: LocalState,
   config: Config | null,
-  options: { readonly withTitles: boolean },
-): SessionRow[] {
+  epoch: Epoch | null,
+  withTitles: boolean,
+): Promise<Surroundings> {
+  const { platform } = local.context;
+  const projects = new ProjectFinder(platform, local.index);
+  const discovery = discoverSessions(platform.fs, local.root);
+  const exclusion = config === null ? null : new Exclusion(config, projects, discovery.sessions);
+  const news = config === null || epoch === null ? null : await peekNews(local, config, epoch);
+  const view: View = { local, config, projects, exclusion, news, withTitles };
+  const here = localRows(view, discovery.sessions);
+  const rows = [...here, ...vaultRows(view, new Set(discovery.sessions.map(({ id }) => id)))];
+  const skipped = exclusion === null
+    ? discovery.skipped
+    : skippedHere(discovery.skipped, local.root, exclusion);
+  const unplaced = new Set((news?.unplaced ?? []).map(({ project }) => keyOfProject(project)));
+  return {
+    rows: rows.sort((a, b) =>
+      (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
+    ),
+    missed: skippedFailures(skipped).length,
+    unplacedProjects: unplaced.size,
+  };
+}
+
+interface View {
+  readonly local: LocalState;
+  readonly config: Config | null;
+  readonly projects: ProjectFinder;
+  readonly exclusion: Exclusion | null;
+  readonly news: VaultNews | null;
+  readonly withTitles: boolean;
+}
+
+function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
+  const { local, projects, exclusion, news } = view;
   const { fs, host } = local.context.platform;
-  const projects = new ProjectFinder(local.context.platform, local.index);
-  const leaves = leavesBySession(local);
-  const rows: SessionRow[] = [];
   const live = liveSessions(fs, host, local.root);
   const known = local.locals.all();
-  const { sessions } = discoverSessions(fs, local.root);
-  const exclusion = config === null ? null : new Exclusion(config, projects, sessions);
+  const inVault = new Set<string>();
+  for (const { session, file } of local.index.allLeaves()) {
+    if (file === TRANSCRIPT) inVault.add(session);
+  }
+  const rows: Row[] = [];
   for (const session of longestPerId(sessions)) {
-    const project = projects.ofSession(session);
     if (exclusion?.excludes(session) === true) continue;
-    const files = session.files;
-    const vaultLeaves = leaves.get(session.id);
-    leaves.delete(session.id);
+    const { id, files } = session;
+    const project = projects.ofSession(session);
     const isSent = files.every((file) => isSettled(known.get(file.path), file.stat));
     const transcript = files.find((file) => file.name === TRANSCRIPT);
-    const facts = options.withTitles && transcript !== undefined
+    const facts = view.withTitles && transcript !== undefined
       ? readTranscriptFacts(fs, transcript.path)
       : null;
-    const at = transcript === undefined ? undefined : known.get(transcript.path);
-    const isCurrent = vaultLeaves === undefined || at === undefined || at.isDerived ||
-      vaultLeaves.some((leaf) => leaf.hash === at.hash);
+    const isDerived = transcript !== undefined && known.get(transcript.path)?.isDerived === true;
+    // What cannot be told without the vault's bytes is not called received.
+    const isNews = news?.unreceived.has(id) === true ||
+      (isSent && news?.undecided.has(id) === true);
     rows.push({
-      id: session.id,
+      id,
       title: facts?.title ?? null,
       project: project === null ? null : describeProject(project),
       dir: facts?.firstCwd ?? null,
       lastActivityMs: facts?.lastActivityMs ?? transcript?.stat.mtimeMs ?? null,
       sizeBytes: files.reduce((sum, file) => sum + file.stat.sizeBytes, 0),
-      where: whereOf(vaultLeaves !== undefined || at?.isDerived === true, isSent, isCurrent),
-      live: live.has(session.id),
+      where: whereOf(inVault.has(id) || isDerived, isSent, !isNews),
+      live: live.has(id),
       archived: false,
+      isNews,
     });
   }
-  for (const [id, own] of leaves) {
+  return rows;
+}
+
+/** Sessions that the vault has and that are not here. */
+function vaultRows(view: View, here: ReadonlySet<string>): Row[] {
+  const { config, projects, news } = view;
+  const archived = new Set<string>((news?.archived ?? []).map(({ id }) => id));
+  const rows: Row[] = [];
+  for (const [id, own] of leavesBySession(view.local)) {
+    if (here.has(id)) continue;
     const project = projects.ofVaultSession(id);
     rows.push({
       id,
@@ -129,12 +190,11 @@ function sessionRows(
       sizeBytes: Math.max(...own.map((leaf) => leaf.len)),
       where: "vault",
       live: false,
-      archived: true,
+      archived: news === null || archived.has(id),
+      isNews: news?.unreceived.has(id) === true || news?.undecided.has(id) === true,
     });
   }
-  return rows.sort((a, b) =>
-    (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
-  );
+  return rows;
 }
 
 function whereOf(inVault: boolean, isSent: boolean, isCurrent: boolean): SessionRow["where"] {

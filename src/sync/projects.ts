@@ -92,7 +92,7 @@ export class Exclusion {
   readonly #config: Config;
   readonly #projects: ProjectFinder;
   readonly #sessions: readonly LocalSession[];
-  readonly #bySlug = new Map<string, boolean>();
+  readonly #bySlug = new Map<string, boolean | null>();
 
   /** `sessions`: all that are here. */
   constructor(config: Config, projects: ProjectFinder, sessions: readonly LocalSession[]) {
@@ -109,7 +109,9 @@ export class Exclusion {
   excludes(session: LocalSession): boolean {
     if (this.#config.excluded.length === 0) return false;
     const project = this.#projects.ofSession(session) ?? this.#ofOtherCopy(session);
-    return project === null ? this.excludesSlug(session.slug) : isExcluded(this.#config, project);
+    return project === null
+      ? this.#verdictOn(session.slug) ?? true
+      : isExcluded(this.#config, project);
   }
 
   #ofOtherCopy({ id, slug }: LocalSession): ProjectIdentity | null {
@@ -121,15 +123,19 @@ export class Exclusion {
     return null;
   }
 
-  /** Whether what cannot be told from itself in the folder `slug` is kept off. */
+  /** Whether the folder `slug` is known to hold sessions of an excluded project. */
   excludesSlug(slug: string): boolean {
-    if (this.#config.excluded.length === 0) return false;
+    return this.#config.excluded.length > 0 && this.#verdictOn(slug) === true;
+  }
+
+  #verdictOn(slug: string): boolean | null {
     const known = this.#bySlug.get(slug);
     if (known !== undefined) return known;
     const projects = this.#sessions.filter((session) => session.slug === slug)
       .flatMap((session) => this.#projects.ofSession(session) ?? []);
-    const excludes = projects.length === 0 ||
-      projects.some((project) => isExcluded(this.#config, project));
+    const excludes = projects.length === 0
+      ? null
+      : projects.some((project) => isExcluded(this.#config, project));
     this.#bySlug.set(slug, excludes);
     return excludes;
   }

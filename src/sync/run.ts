@@ -2,13 +2,14 @@
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
 import { openMachine } from "./machine.ts";
-import { ProjectFinder } from "./projects.ts";
+import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
 import { Sender } from "./push_send.ts";
 import { refresh } from "./refresh.ts";
 import { recorded } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
+import { skippedFailures, skippedHere, skippedNote } from "./skipped.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
 
 /** See `SyncService.push`. */
@@ -90,20 +91,27 @@ async function withFreshVault<Result>(
 
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
   const { fs } = vault.context.platform;
-  const { sessions } = discoverSessions(fs, vault.root);
+  const { sessions, skipped } = discoverSessions(fs, vault.root);
   const chosen = chooseLocal(sessions, request.sessions);
   const projects = new ProjectFinder(vault.context.platform, vault.index);
   const { all, dryRun } = request;
   const scope = { sessions: chosen, all, dryRun, tearNow: false };
   const totals = await pushSessions(vault, sender, projects, scope);
+  // Who names sessions has asked for no more than these.
+  const isAll = request.sessions.length === 0;
+  const exclusion = new Exclusion(vault.config, projects, sessions);
+  const missed = isAll ? skippedHere(skipped, vault.root, exclusion) : [];
+  const message = skippedNote(missed);
+  if (message !== null) vault.context.onProgress({ kind: "note", message });
+  const failures = [...totals.failures, ...skippedFailures(missed)];
   const { requests, sentBytes, ms } = meter.sinceLast();
   return {
     pushed: totals.pushedSessions.length,
-    failed: new Set(totals.failures.map(({ sessionId, path }) => sessionId ?? path)).size,
+    failed: new Set(failures.map(({ sessionId, path }) => sessionId ?? path)).size,
     bytes: { plain: totals.plainBytes, sent: sentBytes },
     sessions: new Set(chosen.map(({ id }) => id)).size,
     tornTails: totals.tornTails,
-    failures: totals.failures,
+    failures,
     dryRun,
     requests,
     ms,
