@@ -26,15 +26,24 @@ export async function runHookWorker(context: SyncContext, kind: "push" | "sync")
     const queued = queuedSessions(context);
     await waitUntilQuiet(context, queued.map(({ session }) => session));
     const request = { sessions: [], all: false, dryRun: false };
-    const push = kind === "push"
-      ? await runPush(context, request, "hook")
-      : (await runSync(context, request, "hook")).push;
-    const [failure] = push.failures;
-    if (failure === undefined) {
-      forget(context, queued);
-      withdrawNotice(context);
+    const { push, pull } = kind === "push"
+      ? { push: await runPush(context, request, "hook"), pull: null }
+      : await runSync(context, request, "hook");
+    if (push.failures.length === 0) forget(context, queued);
+    const unread = new Set(pull?.failures.map(({ sessionId, path }) => sessionId ?? path)).size;
+    if (push.failures.length > 0) {
+      const sessions = new Set(push.failures.flatMap(({ sessionId }) => sessionId ?? [])).size;
+      const what = sessions === 0
+        ? push.failures[0]!.message
+        : `${sessions} of ${push.sessions} sessions not saved`;
+      leaveNotice(context, saying(what));
+    } else if (unread > 0) {
+      leaveNotice(
+        context,
+        saying(`${unread} ${unread === 1 ? "session" : "sessions"} not received`),
+      );
     } else {
-      leaveNotice(context, saying(`${push.failed} of ${push.sessions} sessions not saved`));
+      withdrawNotice(context);
     }
   } catch (error) {
     notice(context, error);
