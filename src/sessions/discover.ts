@@ -1,8 +1,8 @@
 /**
  * Finds every session's files. Each of the client's folders is listed once, however many sessions
  * there are, and each file costs one `lstat`. Links are not followed, with two exceptions that the
- * client has too: `projects/` may be a link to another place (a larger disk), and a project's folder
- * one to another place inside `projects/`.
+ * client has too: `projects/` may be a link to another place (a larger disk), and a project's
+ * folder one to another place inside `projects/`.
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { DirEntry, FileStat, FileSystem } from "../platform/types.ts";

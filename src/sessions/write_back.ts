@@ -130,8 +130,8 @@ function publish(
 }
 
 /**
- * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder and
- * `projects` in it may be links; a folder below them only if it leads to another place inside.
+ * Makes `dir`, which lies in the configuration folder, and its parents. The configuration folder
+ * and `projects` in it may be links; a folder below them only if it leads to another place inside.
  */
 function makeSafeDir(fs: FileSystem, root: ClaudeRoot, dir: string): void {
   const { join } = pathRules(root.os);

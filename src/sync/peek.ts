@@ -1,6 +1,6 @@
 /**
- * What a pull would do with what this machine already knows of the vault: planned as a pull does it,
- * without asking the store and without changing anything.
+ * What a pull would do with what this machine already knows of the vault: planned as a pull does
+ * it, without asking the store and without changing anything.
  */
 import { fromHex } from "../base/bytes.ts";
 import type { Epoch } from "../crypto/root_key.ts";

@@ -3,6 +3,7 @@
  */
 import { isClaudeSyncError } from "../errors.ts";
 import { type LocalSession } from "../sessions/discover.ts";
+import { foldedFileName, parseFileName } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { LocalFileRow } from "./local_files.ts";
@@ -120,7 +121,12 @@ async function planPush(
     const changed = session.files.filter((file) => !isSettled(rows.get(file.path), file.stat));
     if (changed.length === 0) continue;
     if (!scope.all && exclusion.excludes(session)) continue;
+    const clashing = clashingNames(vault, session);
     for (const file of changed) {
+      if (clashing.has(file.name)) {
+        failures.push(clash(session.id, file.path));
+        continue;
+      }
       const mayTear = scope.tearNow || isQuiet(vault, file.stat.mtimeMs, live.has(session.id));
       const row: LocalFileRow | undefined = rows.get(file.path);
       try {
@@ -144,6 +150,34 @@ async function planPush(
     items,
   }));
   return { sessions, tornTails, failures };
+}
+
+/**
+ * Names that differ from another one of the session only in case or Unicode form: not every disk
+ * has room for both. What the vault has came first, then the first in order.
+ */
+function clashingNames(vault: OpenVault, session: LocalSession): ReadonlySet<string> {
+  const clashing = new Set<string>();
+  // Most sessions are a transcript and nothing else, and folding names is slow.
+  if (session.files.length === 1) return clashing;
+  const taken = new Map<string, string>();
+  for (const text of vault.index.files(session.id)) {
+    const name = parseFileName(text);
+    if (name !== null) taken.set(foldedFileName(name), name);
+  }
+  for (const { name } of session.files) {
+    const folded = foldedFileName(name);
+    const first = taken.get(folded) ?? name;
+    taken.set(folded, first);
+    const isStored = first !== name && vault.index.leaves(session.id, name).length > 0;
+    if (first !== name && !isStored) clashing.add(name);
+  }
+  return clashing;
+}
+
+function clash(sessionId: string, path: string): Failure {
+  const message = `"${path}" is named like another file of its session but for the case of letters`;
+  return { sessionId, path, code: "unsafe-file", message };
 }
 
 function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {

@@ -61,7 +61,7 @@ export async function lookAt(
   if (decision.kind === "nothing") {
     const { state, isTorn } = decision;
     const key = { session: session.id, file: file.name };
-    vault.locals.remember(file.path, key, scan.stat, state);
+    if (!isShortened(row, state)) vault.locals.remember(file.path, key, scan.stat, state);
     return { item: null, isTorn, state, scan };
   }
   const { from, end, replaces, isTorn } = decision;
@@ -78,6 +78,15 @@ export async function lookAt(
     hasher,
   };
   return { item, isTorn, state: from, scan };
+}
+
+/**
+ * Whether the file is only a part of what it was: perhaps it is being written anew right now. What
+ * it was must stay known, to tell a rewrite from a continuation when it is complete.
+ */
+function isShortened(row: LocalFileRow | undefined, state: FileState): boolean {
+  return row !== undefined && !row.isDerived && state.len < row.len &&
+    (state.gen === row.gen || state.len === 0);
 }
 
 async function decideForLines(

@@ -227,6 +227,14 @@ export class SegmentIndex {
     return rows as unknown as FileState[];
   }
 
+  /** Names of all files of a session that the vault has. */
+  files(session: string): string[] {
+    const rows = this.#statements.prepare(
+      "SELECT DISTINCT file FROM leaf WHERE session = ? ORDER BY file",
+    ).all(session) as { file: string }[];
+    return rows.map(({ file }) => file);
+  }
+
   /** Whether any segment leads away from `state`. */
   hasChildren(session: string, file: string, state: FileState): boolean {
     const row = this.#statements.prepare(

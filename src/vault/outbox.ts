@@ -95,8 +95,8 @@ export class Outbox {
   }
 
   /**
-   * The bytes of the pack at `index` of a staged batch. Throws `local-io` when they are not the ones
-   * that were staged.
+   * The bytes of the pack at `index` of a staged batch. Throws `local-io` when they are not the
+   * ones that were staged.
    */
   async readPack(
     { epoch, vaultId }: SealingKeys,

@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from "n
 import { ClaudeSyncError } from "../../src/errors.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { openStore } from "../../src/storage/open.ts";
+import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
@@ -76,7 +77,7 @@ Deno.test("a file that lost its middle to zeros replaces no good copy, and a pul
     assert.deepEqual((await b.verify()).problems, []);
   }));
 
-Deno.test("a very long session is sent in several entries, and an interruption keeps the first", () =>
+Deno.test("a very long session is sent in several entries, one of which survives the others", () =>
   inTempDir(async (dir) => {
     let entriesLeft = 1;
     const a = limited(dir, "anna", (name) => !name.startsWith("log/") || entriesLeft-- > 0);
@@ -133,7 +134,7 @@ Deno.test("a push needs nobody else's pack", () =>
     assert.deepEqual([push.pushed, push.failures], [1, []]);
   }));
 
-Deno.test("a session whose folder has a name too long for the vault is pushed like the others", () =>
+Deno.test("a session whose folder has too long a name is pushed like the others", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
     const other = "22222222-2222-4222-8222-222222222222";
@@ -143,4 +144,52 @@ Deno.test("a session whose folder has a name too long for the vault is pushed li
     assert.deepEqual([(await a.push()).pushed, (await a.push()).pushed], [2, 0]);
     const pulled = await b.pull();
     assert.deepEqual([pulled.pulled, pulled.failures], [1, []]);
+  }));
+
+Deno.test("a push that sees a rewrite half-way makes no second session of it", () =>
+  inTempDir(async (dir) => {
+    for (const pushesEachTurn of [false, true]) {
+      const name = pushesEachTurn ? "often" : "once";
+      const a = new SyncMachine({ name, dir, vaultDir: `${dir}/vault-${name}` });
+      await a.init();
+      const turns = [1, 2, 3].map((i) => turn(a, `S${i}`, T0 + i * 10));
+      if (pushesEachTurn) {
+        a.writeTranscript(ID, turns[0]!);
+        await a.push();
+      }
+      a.writeTranscript(ID, turns.join(""));
+      await a.push();
+      // The client takes its last answer back: it writes the whole file again.
+      const taken = turns.join("").split("\n").slice(0, 5).join("\n") + "\n";
+      a.writeTranscript(ID, turns[0]!, T0 + 1000);
+      assert.equal((await a.push()).pushed, 0);
+      const now = taken + turn(a, "S4", T0 + 500);
+      a.writeTranscript(ID, now, T0 + 2000);
+      assert.equal((await a.push()).pushed, 1);
+      assert.equal((await a.pull()).branches, 0);
+      assert.equal(a.readTranscript(ID), now);
+      assert.equal(Object.keys(a.files()).length, 1);
+    }
+  }));
+
+Deno.test("of files named alike but for case one is pushed and the other reported", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "good", T0));
+    const side = `projects/${slugOf(a.project)}/${ID}/tool-results`;
+    a.write(`${side}/A.txt`, "1");
+    a.write(`${side}/a.txt`, "2");
+    // A disk that takes both for one file has nothing to clash.
+    const isOneFile = readFileSync(`${a.configDir}/${side}/A.txt`, "utf8") === "2";
+    for (let round = 0; round < 2; round++) {
+      const { failures } = await a.push();
+      assert.deepEqual(failures.map(({ code }) => code), isOneFile ? [] : ["unsafe-file"]);
+    }
+    const pulled = await b.pull();
+    assert.deepEqual([pulled.pulled, pulled.failures], [1, []]);
+    b.write(side.replace(slugOf(a.project), slugOf(b.project)) + "/B.txt", "3");
+    await b.push();
+    a.write(`${side}/b.txt`, "4");
+    const names = (await a.push()).failures.map(({ path }) => path?.slice(-5));
+    assert.deepEqual(names, isOneFile ? ["b.txt"] : ["a.txt", "b.txt"]);
   }));
