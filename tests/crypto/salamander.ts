@@ -31,6 +31,7 @@ export function salamander(first: RawKeys, second: RawKeys, iv: Uint8Array): Sal
   frame[47] = frame[55] = FREE_AT + BLOCK - FRAME_HEAD_BYTES;
   const cipher = createCipheriv("aes-256-gcm", first.cipherKey, iv);
   const encrypted = cipher.update(frame);
+  cipher.final();
   const keyStream = Buffer.from(encrypted.subarray(FREE_AT, FREE_AT + BLOCK));
   encrypted.fill(0, FREE_AT, FREE_AT + BLOCK);
 
