@@ -178,16 +178,16 @@ function vaultRows(view: View, here: ReadonlySet<string>): Row[] {
   const { config, projects, news } = view;
   const archived = new Set<string>((news?.archived ?? []).map(({ id }) => id));
   const rows: Row[] = [];
-  for (const [id, own] of leavesBySession(view.local)) {
+  for (const { id, root, lastActivityMs, sizeBytes } of vaultSessions(view)) {
     if (here.has(id)) continue;
-    const project = projects.ofVaultSession(id);
+    const project = projects.ofVaultSession(root);
     rows.push({
       id,
       title: null,
       project: project === null ? null : describeProject(project),
       dir: config === null || project === null ? null : config.maps[projectKey(project)] ?? null,
-      lastActivityMs: Math.max(...own.map((leaf) => leaf.mtimeMs)),
-      sizeBytes: Math.max(...own.map((leaf) => leaf.len)),
+      lastActivityMs,
+      sizeBytes,
       where: "vault",
       live: false,
       archived: news === null || archived.has(id),
@@ -201,6 +201,31 @@ function whereOf(inVault: boolean, isSent: boolean, isCurrent: boolean): Session
   if (!inVault) return "here";
   if (!isSent) return "here-newer";
   return isCurrent ? "both" : "vault-newer";
+}
+
+interface VaultSession {
+  readonly id: string;
+  /** The session whose project this one has. */
+  readonly root: string;
+  readonly lastActivityMs: number;
+  readonly sizeBytes: number;
+}
+
+/** As a pull would write them; what cannot be decided without the vault's bytes, as it is stored. */
+function vaultSessions({ local, news }: View): VaultSession[] {
+  const sessions = new Map<string, VaultSession>();
+  for (const [id, leaves] of leavesBySession(local)) {
+    const lastActivityMs = Math.max(...leaves.map((leaf) => leaf.mtimeMs));
+    const sizeBytes = Math.max(...leaves.map((leaf) => leaf.len));
+    sessions.set(id, { id, root: id, lastActivityMs, sizeBytes });
+  }
+  for (const { id, root, files } of news?.sessions.values() ?? []) {
+    if (files[0]?.name !== TRANSCRIPT) continue;
+    const lastActivityMs = Math.max(...files.map((file) => file.mtimeMs));
+    const sizeBytes = files.reduce((sum, file) => sum + file.len, 0);
+    sessions.set(id, { id, root, lastActivityMs, sizeBytes });
+  }
+  return [...sessions.values()];
 }
 
 function leavesBySession(local: LocalState): Map<string, Leaf[]> {

@@ -20,6 +20,8 @@ import type { LocalState, OpenVault } from "./vault_access.ts";
 
 /** What the vault has and this machine has not. */
 export interface VaultNews {
+  /** Every session of the vault, branches that nobody has stored included. */
+  readonly sessions: ReadonlyMap<string, SessionTarget>;
   /** Sessions that a pull would write, or would if they were not open. */
   readonly unreceived: ReadonlySet<string>;
   /** Sessions that only the vault's bytes can decide. */
@@ -48,7 +50,8 @@ export async function peekNews(
   }
   for (const { id } of [...plan.waiting, ...plan.pushFirst]) unreceived.add(id);
   const undecided = new Set(plan.failures.flatMap(({ sessionId }) => sessionId ?? []));
-  return { unreceived, undecided, unplaced: plan.unplaced, archived: plan.archived };
+  const { unplaced, archived } = plan;
+  return { sessions: targets.sessions, unreceived, undecided, unplaced, archived };
 }
 
 function withoutStore(local: LocalState, config: Config, epoch: Epoch): OpenVault {

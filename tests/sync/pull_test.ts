@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
+import { syncService } from "../../src/sync/service.ts";
 import { inTempDir, type MachineOptions, said, SyncMachine } from "../support/sync_machine.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
@@ -177,4 +178,16 @@ Deno.test("a pull on a machine whose clock was never set keeps the sessions' own
     await b.pull({ all: true });
     assert.equal(statSync(b.transcriptPath(ID)).mtimeMs, T0 + 1);
     assert.ok(readdirSync(join(b.configDir, "projects", slugOf(b.project))).length === 1);
+  }));
+
+Deno.test("a branch whose file is not here is listed and can be resumed", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    await diverged(a, b, T0);
+    const [branch] = (await b.pull()).branchSessions;
+    rmSync(b.transcriptPath(branch!.id));
+    const row = (await syncService.list(b.context())).find(({ id }) => id === branch!.id);
+    assert.equal(row?.where, "vault");
+    await syncService.resume(b.context(), branch!.id);
+    assert.ok(statSync(b.transcriptPath(branch!.id)).size > 0);
   }));

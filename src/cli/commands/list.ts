@@ -28,7 +28,9 @@ export async function list(deps: CommandDeps): Promise<Answer> {
   return {
     json: { sessions: rows },
     data,
-    talk: rows.length === 0 ? ["No sessions yet, neither here nor in the vault."] : [],
+    talk: rows.length === 0
+      ? ["No sessions yet, neither here nor in what was read of the vault."]
+      : [],
   };
 }
 

@@ -39,6 +39,9 @@ export function verdictLine(report: StatusReport, paint: CommandDeps["paint"]): 
         return `${paint("good", "✓")} All here is safe - ${numberText(report.unreceived)} ` +
           `${have} news in the vault      claude-sync pull`;
       }
+      if (lastPull === null && lastPush === null) {
+        return `${paint("warning", "!")} The vault was not read yet      claude-sync sync`;
+      }
       return `${paint("good", "✓")} In sync - ${since}`;
     case "waiting": {
       const verb = report.unsent === 1 ? "is" : "are";
