@@ -211,7 +211,7 @@ interface VaultSession {
   readonly sizeBytes: number;
 }
 
-/** As a pull would write them; what cannot be decided without the vault's bytes, as it is stored. */
+/** As a pull would write them; what the vault would have to decide, as it is stored. */
 function vaultSessions({ local, news }: View): VaultSession[] {
   const sessions = new Map<string, VaultSession>();
   for (const [id, leaves] of leavesBySession(local)) {
