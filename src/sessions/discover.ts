@@ -216,8 +216,7 @@ class Finder {
     const name = id === null ? parseFileName(`legacy/${entry.name}`) : TRANSCRIPT;
     if (name === null) return this.#skip(path, "unknown-transcript");
     const stat = this.#regular(path, entry.kind, "session");
-    // The client makes empty transcripts and takes them for absent.
-    if (stat === null || (id !== null && stat.sizeBytes === 0)) return;
+    if (stat === null) return;
     const owner = id ??
       this.#attempt(path, () => legacyOwner(this.#fs, path) ?? "unowned", "session");
     if (owner === null) return;
@@ -228,7 +227,9 @@ class Finder {
 
   #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
     const all = [...files, ...this.#sharedOf(id)];
-    if (all.length === 0) return;
+    // The client makes empty transcripts and takes them for absent: alone they are nothing.
+    const isNothing = (file: LocalFile) => file.name === TRANSCRIPT && file.stat.sizeBytes === 0;
+    if (all.every(isNothing)) return;
     const path = files[0]?.path ?? all[0]?.path ?? "";
     const { sessions, filesPerSession } = this.#limits;
     if (this.#sessions.length >= sessions) return this.#skipSession(path, "limit");

@@ -2,7 +2,7 @@
 import type { FileSystem, Host } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
 import type { LocalSession } from "./discover.ts";
-import { TRANSCRIPT } from "./file_name.ts";
+import { fileKind, TRANSCRIPT } from "./file_name.ts";
 import { ifReadable, readIfAny, realpathIfAny, statIfAny } from "./foreign_file.ts";
 import { isObject, parseJsonObject } from "./json_object.ts";
 import { absolutePath, pathRules } from "./local_path.ts";
@@ -93,11 +93,15 @@ function foldersOfSlug(
  * without one.
  */
 export function sessionFolder(fs: FileSystem, host: Host, session: LocalSession): string | null {
-  const transcript = session.files.find((file) => file.name === TRANSCRIPT);
-  if (transcript === undefined) return null;
+  // A session may have said nothing itself, only its agents.
+  const spoken = session.files.filter((file) =>
+    fileKind(file.name) === "lines" && file.stat.sizeBytes > 0
+  );
+  const [source] = spoken;
+  if (source === undefined) return null;
   let first: string | null = null;
   let existing: string | null = null;
-  for (const cwd of workingFolders(fs, transcript.path)) {
+  for (const cwd of workingFolders(fs, source.path)) {
     const dir = existingDir(fs, host, cwd);
     if (slugOf(dir ?? cwd) === session.slug) return dir ?? cwd;
     first ??= cwd;

@@ -210,6 +210,7 @@ export class PullPlanner {
     if (this.#live.has(here.id)) return true;
     const transcript = transcriptOf(here)!;
     const row = this.#rows.get(transcript.path);
+    if (transcript.stat.sizeBytes === 0) return false;
     if (row !== undefined && isUnchanged(row, transcript.stat)) return false;
     const { fs, clock } = this.#vault.context.platform;
     const lastVersion = readTranscriptTail(fs, transcript.path)?.lastVersion ?? null;

@@ -52,7 +52,7 @@ export async function lookAt(
   const states = vault.index.states(session.id, file.name);
   const known = row === undefined || row.isDerived ? states : [...states, row];
   const scan = scanFile(vault.context.platform.fs, file.path, known);
-  if (scan === null || (scan.sizeBytes === 0 && file.name === TRANSCRIPT)) {
+  if (scan === null) {
     return { item: null, isTorn: false, state: null, scan };
   }
   const decision = fileKind(file.name) === "whole"

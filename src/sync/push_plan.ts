@@ -80,7 +80,11 @@ export function decideLines(
     const replaces = stateOf(relation.row);
     return { kind: "send", from: startOf(generationName(replaces)), end, replaces, isTorn };
   }
-  if (end <= relation.from.len) return { kind: "nothing", state: relation.from, isTorn };
+  // An empty file that the vault knows nothing of is worth saying, too.
+  const isNewAndEmpty = scan.sizeBytes === 0 && relation.kind === "grown";
+  if (end <= relation.from.len && !isNewAndEmpty) {
+    return { kind: "nothing", state: relation.from, isTorn };
+  }
   return { kind: "send", from: relation.from, end, replaces: null, isTorn };
 }
 

@@ -59,7 +59,7 @@ Deno.test("discoverSessions finds all of a session's files, wherever the client 
   }
 });
 
-Deno.test("discoverSessions takes an empty transcript for none, not what is beside it", () => {
+Deno.test("discoverSessions takes an empty transcript for nothing unless its agents spoke", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "");
   put(fs, `${PROJECTS}/-a/${TWO}.jsonl`, "");
@@ -67,7 +67,7 @@ Deno.test("discoverSessions takes an empty transcript for none, not what is besi
   fs.makeDir(`${PROJECTS}/-a/${THREE}/subagents`);
   fs.makeDir(`${PROJECTS}/-empty`);
   const found = discoverSessions(fs, ROOT);
-  assert.deepEqual(shape(found), [["-a", TWO, ["legacy/agent-a5443fb.jsonl"]]]);
+  assert.deepEqual(shape(found), [["-a", TWO, ["transcript", "legacy/agent-a5443fb.jsonl"]]]);
   assert.deepEqual(found.skipped, []);
 });
 

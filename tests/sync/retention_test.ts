@@ -244,7 +244,7 @@ Deno.test("a copy that became shorter is never pushed, and a pull makes it whole
     assert.equal((await anna.pull()).pulled, 0);
   }));
 
-Deno.test("an empty transcript counts as deleted, as it does for the client", () =>
+Deno.test("an emptied transcript takes nothing from the vault and is filled again", () =>
   withPair(async ({ anna, bert }) => {
     await bert.pull();
     const vault = filesBelow(anna.vaultDir);
