@@ -54,14 +54,15 @@ export async function pullSessions(
     if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !request.dryRun) {
       const pushed = await pushOwn(vault, sender, projects, plan);
       pushFailures.splice(0, Infinity, ...pushed);
-      if (pushed.length === 0) continue;
+      // The next look finds what could be pushed safe; without any progress there is no next look.
+      if (pushed.length < plan.pushFirst.length) continue;
     }
     const { fs, clock } = vault.context.platform;
     if (!request.dryRun) sweepTemps(fs, clock, local.leftovers);
     const written = request.dryRun
       ? dryRunOf(plan)
       : await writeAll(vault, targets.branches, plan.families);
-    return totalsOf(vault, projects, targets, plan, written, pushFailures);
+    return totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
   }
 }
 
@@ -107,6 +108,7 @@ function dryRunOf(plan: PullPlan): Written {
 
 function totalsOf(
   vault: OpenVault,
+  sender: Sender,
   projects: ProjectFinder,
   targets: Targets,
   plan: PullPlan,
@@ -124,8 +126,9 @@ function totalsOf(
     written.sessions.has(session.id)
   );
   const names = new Map(vault.index.machines().map(({ id, name }) => [id, name]));
-  const from = new Set(pulled.flatMap(({ machines }) => machines.map((id) => names.get(id) ?? id)));
-  from.delete(vault.config.machineName);
+  const others = pulled.flatMap(({ machines }) => machines)
+    .filter((id) => id !== sender.machineId);
+  const from = new Set(others.map((id) => names.get(id) ?? id));
   return {
     pulled: pulled.length,
     waiting: waitingIds.length,

@@ -30,6 +30,11 @@ export class Sender {
     this.#machine = machine;
   }
 
+  /** Id of the machine whose entries these are. */
+  get machineId(): string {
+    return this.#machine.identity.id;
+  }
+
   /**
    * Finishes what a crash interrupted: sends the staged bytes again unless the log has them or has
    * gone on. `logs` is what the last list showed. True when something was sent, and the index must

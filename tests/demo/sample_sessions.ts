@@ -1,6 +1,6 @@
 /** Real sessions on a throw-away machine: putting them there and letting them go on. */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { statSync, utimesSync, writeFileSync } from "node:fs";
+import { utimesSync, writeFileSync } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { dirname, join, relative } from "node:path";
@@ -17,8 +17,7 @@ const AGE_MS = 60 * 60 * 1000;
 /**
  * Copies the samples to the machine as if they had been held in its project folder: the recorded
  * folder's name is replaced by the machine's, all other bytes stay. Left out are samples that were
- * recorded in another folder, whose session is there already, or with a session without a single
- * line, which claude-sync has nothing to show of. Gives the number of files.
+ * recorded in another folder, or whose session is there already. Gives the number of files.
  */
 export function placeSamples(samplesDir: string, machine: DemoMachine): number {
   const sessions = new Set<string>();
@@ -28,7 +27,6 @@ export function placeSamples(samplesDir: string, machine: DemoMachine): number {
     if (!existsSync(recorded)) continue;
     const ids = readdirSync(recorded).filter((name) => /^[0-9a-f-]{36}\.jsonl$/.test(name));
     if (ids.some((id) => sessions.has(id))) continue;
-    if (ids.some((id) => statSync(join(recorded, id)).size === 0)) continue;
     for (const id of ids) sessions.add(id);
     const slugDir = join(machine.configDir, "projects", slugOf(machine.project));
     files += placeFolder(recorded, slugDir, machine.project);
