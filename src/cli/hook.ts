@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type Bytes, fromUtf8, toHex, utf8 } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import { temporaryPathBeside, writeFileAtomic } from "../platform/atomic_file.ts";
+import { writeFileAtomic, writeFileUnflushed } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import { homeFolder, isDisabled, isProfileName } from "./home_folder.ts";
@@ -127,15 +127,7 @@ function noteSession({ fs, random, clock }: Platform, home: string, sessionId: S
   const queue = join(home, "queue");
   fs.makeDir(queue);
   const note = JSON.stringify({ version: 1, sessionId, atMs: clock.nowMs() });
-  const path = join(queue, `${sessionId}.json`);
-  const temporary = temporaryPathBeside(random, path);
-  const file = fs.createFile(temporary);
-  try {
-    file.write(utf8(`${note}\n`));
-  } finally {
-    file.close();
-  }
-  fs.rename(temporary, path);
+  writeFileUnflushed(fs, random, join(queue, `${sessionId}.json`), utf8(`${note}\n`));
 }
 
 async function sessionStart(

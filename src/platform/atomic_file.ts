@@ -43,6 +43,26 @@ export function writeFileAtomic(
 }
 
 /**
+ * Like `writeFileAtomic`, but does not wait for the disk: after a power cut the file may be the old
+ * one, or empty. For what somebody waits for and nothing depends on.
+ */
+export function writeFileUnflushed(
+  fs: FileSystem,
+  random: Random,
+  path: string,
+  bytes: Uint8Array,
+): void {
+  const temporary = temporaryPathBeside(random, path);
+  const file = fs.createFile(temporary);
+  try {
+    file.write(bytes);
+  } finally {
+    file.close();
+  }
+  fs.rename(temporary, path);
+}
+
+/**
  * Like `writeFileAtomic` for content that is made piece by piece: `writeContent` writes to the
  * temporary file. When it throws, the file at `path` is untouched and the error passes through.
  */

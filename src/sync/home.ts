@@ -5,9 +5,9 @@
  */
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { fromUtf8, utf8 } from "../base/bytes.ts";
-import { ClaudeSyncError } from "../errors.ts";
-import { writeFileAtomic } from "../platform/atomic_file.ts";
+import { type Bytes, fromUtf8, utf8 } from "../base/bytes.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { writeFileAtomic, writeFileUnflushed } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
 import { isTempName, sweepTemps } from "../sessions/write_back.ts";
 import { storeLocationSchema } from "../storage/location.ts";
@@ -177,12 +177,19 @@ export function writeTrust(platform: Platform, paths: HomePaths, trust: Trust): 
 
 /** How the last runs ended; empty when there were none. */
 export function readRuns(platform: Platform, paths: HomePaths): Runs {
-  return readJson(platform, paths.runs, Runs) ?? { version: 1, lastPush: null, lastPull: null };
+  const none: Runs = { version: 1, lastPush: null, lastPull: null };
+  try {
+    return readJson(platform, paths.runs, Runs) ?? none;
+  } catch (error) {
+    // It is written without waiting for the disk, so a power cut may leave it empty.
+    if (isClaudeSyncError(error, "malformed-file")) return none;
+    throw error;
+  }
 }
 
 /** Replaces the record of the last runs. */
 export function writeRuns(platform: Platform, paths: HomePaths, runs: Runs): void {
-  writeJson(platform, paths.runs, runs);
+  writeFileUnflushed(platform.fs, platform.random, paths.runs, jsonBytes(runs));
 }
 
 function readJson<Value>(
@@ -212,6 +219,9 @@ function readJson<Value>(
 }
 
 function writeJson(platform: Platform, path: string, value: unknown): void {
-  const bytes = utf8(JSON.stringify(value, null, 2) + "\n");
-  writeFileAtomic(platform.fs, platform.random, path, bytes);
+  writeFileAtomic(platform.fs, platform.random, path, jsonBytes(value));
+}
+
+function jsonBytes(value: unknown): Bytes {
+  return utf8(JSON.stringify(value, null, 2) + "\n");
 }
