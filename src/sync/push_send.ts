@@ -21,6 +21,8 @@ import type { OpenVault } from "./vault_access.ts";
 /** Sends this machine's entries. */
 export class Sender {
   readonly outbox: Outbox;
+  /** What went into the vault since this was made. */
+  readonly sent = { sessions: new Set<string>(), plainBytes: 0 };
   readonly #vault: OpenVault;
   #machine: Machine;
 
@@ -130,6 +132,8 @@ export class Sender {
 
   #accept(batch: BuiltBatch): void {
     const { body, entry, entryHash } = batch;
+    this.sent.plainBytes += batch.plainBytes;
+    for (const op of body.ops) if (op.op === "add") this.sent.sessions.add(op.session);
     const sizeBytes = entry.bytes.length;
     accept(this.#vault, [{ objectName: entry.name, body, hash: entryHash, sizeBytes }]);
     for (const { item, hash, end } of batch.reached) {

@@ -20,6 +20,7 @@ export function runPush(
 ): Promise<PushResult> {
   return recorded(
     context,
+    request,
     "push",
     by,
     () => withFreshVault(context, request.dryRun, (run) => push(run, request)),
@@ -35,6 +36,7 @@ export function runPull(
 ): Promise<PullResult> {
   return recorded(
     context,
+    request,
     "pull",
     by,
     () => withFreshVault(context, request.dryRun, (run) => pull(run, request)),
@@ -55,6 +57,7 @@ export function runSync(
     }));
   return recorded(
     context,
+    request,
     "sync",
     by,
     () => withFreshVault(context, request.dryRun, both),
@@ -106,9 +109,10 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   const failures = [...totals.failures, ...skippedFailures(missed)];
   const { requests, sentBytes, ms } = meter.sinceLast();
   return {
-    pushed: totals.pushedSessions.length,
+    // What a pull in the same run had to send first counts, too.
+    pushed: dryRun ? totals.pushedSessions.length : sender.sent.sessions.size,
     failed: new Set(failures.map(({ sessionId, path }) => sessionId ?? path)).size,
-    bytes: { plain: totals.plainBytes, sent: sentBytes },
+    bytes: { plain: dryRun ? totals.plainBytes : sender.sent.plainBytes, sent: sentBytes },
     sessions: new Set(chosen.map(({ id }) => id)).size,
     tornTails: totals.tornTails,
     failures,
@@ -131,7 +135,7 @@ async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
   const { vault, sender, meter } = run;
   const { sessions, all, dryRun } = request;
   const totals = await pullSessions(vault, sender, { sessions, all, dryRun });
-  const { requests, receivedBytes, ms } = meter.sinceLast();
+  const { requests, receivedBytes, ms } = meter.sinceLast("keep-sent");
   const { writtenBytes, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };
   return { ...counts, bytes, requests, ms, dryRun };
@@ -150,7 +154,10 @@ class Meter {
     this.#atMs = vault.context.platform.clock.monotonicMs();
   }
 
-  sinceLast(): { requests: number; sentBytes: number; receivedBytes: number; ms: number } {
+  /** `keep-sent`: the bytes sent until now are for the next report. */
+  sinceLast(
+    sent: "keep-sent" | "all" = "all",
+  ): { requests: number; sentBytes: number; receivedBytes: number; ms: number } {
     const { requests: kinds, sentBytes, receivedBytes } = this.#vault.store.traffic();
     const requests = kinds.get + kinds.put + kinds.list + kinds.delete;
     const nowMs = this.#vault.context.platform.clock.monotonicMs();
@@ -161,7 +168,7 @@ class Meter {
       ms: Math.round(nowMs - this.#atMs),
     };
     this.#requests = requests;
-    this.#sentBytes = sentBytes;
+    if (sent === "all") this.#sentBytes = sentBytes;
     this.#receivedBytes = receivedBytes;
     this.#atMs = nowMs;
     return since;

@@ -17,17 +17,22 @@ const NOT_RECORDED: readonly ErrorCode[] = [
   "busy",
 ];
 
-/** Runs `work` and records its outcome under `kind`; passes its result or error on. */
+/**
+ * Runs `work` and records its outcome under `kind`, unless it was only asked what it would do; passes
+ * its result or error on.
+ */
 export async function recorded<Result>(
   context: SyncContext,
+  request: { readonly dryRun: boolean },
   kind: RunRecord["kind"],
   by: RunRecord["by"],
   work: () => Promise<Result>,
   failureIn: (result: Result) => { code: string; message: string } | null,
 ): Promise<Result> {
+  if (request.dryRun) return await work();
   try {
     const result = await work();
-    record(context, kind, by, failureIn(result));
+    recordQuietly(context, kind, by, failureIn(result));
     return result;
   } catch (error) {
     const known = isClaudeSyncError(error);
@@ -72,12 +77,12 @@ function recordQuietly(
   context: SyncContext,
   kind: RunRecord["kind"],
   by: RunRecord["by"],
-  failure: { code: string; message: string },
+  failure: { code: string; message: string } | null,
 ): void {
   try {
     record(context, kind, by, failure);
   } catch (error) {
-    // The failure that is being recorded matters more than that it cannot be.
+    // How the run ended matters more than that it cannot be noted.
     if (!isClaudeSyncError(error)) throw error;
   }
 }

@@ -132,3 +132,17 @@ Deno.test("a pull names the branches it made by their titles", () =>
     const [branch] = (await b.pull()).branchSessions;
     assert.deepEqual([branch?.of, branch?.title], [ID, "base (from bert)"]);
   }));
+
+Deno.test("sync counts what its pull had to send first", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "base", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
+    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
+    await a.push();
+    const { push } = await b.sync();
+    assert.equal(push.pushed, 1);
+    assert.ok(push.bytes.sent > 0 && push.bytes.plain > 0);
+  }));
