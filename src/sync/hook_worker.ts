@@ -3,6 +3,7 @@
  * down, never thrown.
  */
 import { join } from "node:path";
+import { toHex } from "../base/bytes.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
 import { discoverSessions } from "../sessions/discover.ts";
@@ -67,9 +68,14 @@ function saying(what: string): string {
   return `claude-sync could not sync: ${what}. See: claude-sync status`;
 }
 
+/** Largest note that is read; the hooks' are under 200 bytes. */
+const NOTE_BYTES_MAX = 4096;
+
 interface Queued {
   readonly path: string;
   readonly session: string;
+  /** What the note said; another text is another note. */
+  readonly text: string;
 }
 
 /** Notes that the hooks left (`cli` writes them): one file per session, named by its id. */
@@ -78,13 +84,22 @@ function queuedSessions(context: SyncContext): Queued[] {
   const queued: Queued[] = [];
   for (const { name, kind } of context.platform.fs.readDir(queue) ?? []) {
     const session = parseSessionId(name.replace(/\.json$/, ""));
-    if (kind === "file" && session !== null) queued.push({ path: join(queue, name), session });
+    if (kind !== "file" || session === null) continue;
+    const path = join(queue, name);
+    queued.push({ path, session, text: noteText(context, path) });
   }
   return queued;
 }
 
 function forget(context: SyncContext, queued: readonly Queued[]): void {
-  for (const { path } of queued) context.platform.fs.removeFile(path);
+  for (const { path, text } of queued) {
+    // A turn that ended meanwhile has left a new note, which is another worker's task.
+    if (noteText(context, path) === text) context.platform.fs.removeFile(path);
+  }
+}
+
+function noteText({ platform }: SyncContext, path: string): string {
+  return toHex(platform.fs.readFile(path, NOTE_BYTES_MAX) ?? new Uint8Array(0));
 }
 
 async function waitUntilQuiet(context: SyncContext, sessions: readonly string[]): Promise<void> {
