@@ -79,11 +79,12 @@ export function projectKey(identity: ProjectIdentity): string {
   }
 }
 
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+/** What no path can hold. Everything else, a line end or an invisible joiner, is a name somebody has. */
+const IMPOSSIBLE = /[\0\p{Cs}]/u;
 
 function isRelativePath(path: string): boolean {
   if (path === "") return true;
-  return path === path.normalize("NFC") && !HIDDEN.test(path) &&
+  return path === path.normalize("NFC") && !IMPOSSIBLE.test(path) &&
     path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..");
 }
 

@@ -44,6 +44,12 @@ export class LocalView {
     return copies.toSorted((a, b) => size(b) - size(a) || (a.slug < b.slug ? -1 : 1));
   }
 
+  /** The folder name for a session of which nobody knows the project: that of `dir`. */
+  slugOfDir(dir: string): string {
+    const slug = slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
+    return this.#slugLinks.get(slug) ?? slug;
+  }
+
   /**
    * The folder name below `projects/` for a session of `project`, or null when nothing tells where
    * the project is. `mayTranslate`: take the other machine's path then, even if it is not here.
@@ -59,9 +65,7 @@ export class LocalView {
       cwd: host.cwd(),
     });
     const dir = placed?.dir ?? (mayTranslate ? translatedDir(project, host) : null);
-    if (dir === null) return null;
-    const slug = slugOf(fs.realpath(dir) ?? dir);
-    return this.#slugLinks.get(slug) ?? slug;
+    return dir === null ? null : this.slugOfDir(dir);
   }
 }
 

@@ -217,6 +217,13 @@ export class PullPlanner {
     return looksLive({ mtimeMs: transcript.stat.mtimeMs, lastVersion, nowMs: clock.nowMs() });
   }
 
+  /** Who names a session means the folder that he is in; of all sessions nobody can say that. */
+  #slugWithoutProject(): string | null {
+    const { host } = this.#vault.context.platform;
+    if (this.#scope.ids !== null) return this.#local.slugOfDir(host.cwd());
+    return this.#scope.all ? this.#local.slugOfDir(host.home) : null;
+  }
+
   #planAbsent(session: SessionTarget, draft: FamilyDraft): void {
     const transcript = session.files.find((file) => file.name === TRANSCRIPT);
     if (transcript === undefined) return;
@@ -234,7 +241,8 @@ export class PullPlanner {
     }
     // A branch stands beside the session it came from.
     const beside = this.#local.copies(session.root)[0]?.slug ?? null;
-    const slug = beside ?? (project === null ? null : this.#local.slugFor(project, isAsked));
+    const slug = beside ??
+      (project === null ? this.#slugWithoutProject() : this.#local.slugFor(project, isAsked));
     if (slug === null) {
       this.#unplaced.push({ session, project });
       return;

@@ -71,6 +71,7 @@ export async function pushSessions(
     const builder = new BatchBuilder(vault, sender.outbox);
     const inBatch: string[] = [];
     while (queue.length > 0 && !builder.isFull && inBatch.length < BATCH_SESSIONS_MAX) {
+      vault.context.signal.throwIfAborted();
       const next = queue.shift()!;
       try {
         const rest = await builder.add(next);

@@ -26,7 +26,7 @@ const NEWLINE = 10;
  * A batch is closed when it has more than this; a first push is several entries, so that an
  * interruption keeps what was done.
  */
-const BATCH_PLAIN_BYTES_MAX = 256 * 1024 * 1024;
+const BATCH_PLAIN_BYTES_MAX = 64 * 1024 * 1024;
 const BATCH_SEGMENTS_MAX = 20_000;
 
 /** All items of one session that go into one entry. */

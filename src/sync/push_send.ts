@@ -6,6 +6,7 @@ import { assert } from "../base/assert.ts";
 import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EnrolOp, Heads } from "../vault/entry_body.ts";
+import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { decodeEntry } from "../vault/log_reader.ts";
 import { objectName } from "../storage/object_name.ts";
@@ -52,6 +53,18 @@ export class Sender {
     if (isGood) await this.#put(batch);
     this.outbox.clear();
     return isGood;
+  }
+
+  /** Counts entries of ours that an interrupted push left and `resume` has put. */
+  count(entries: readonly VerifiedEntry[]): void {
+    for (const { body } of entries) {
+      if (body.machine !== this.machineId) continue;
+      for (const op of body.ops) {
+        if (op.op !== "add") continue;
+        this.sent.sessions.add(op.session);
+        this.sent.plainBytes += op.groups.reduce((sum, group) => sum + group.raw, 0);
+      }
+    }
   }
 
   /** Stages, puts and accepts a batch; gives its plain bytes. Errors: the store's own, `forked`. */

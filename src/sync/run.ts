@@ -1,12 +1,13 @@
 /** Push, pull and sync as a user or a hook runs them. */
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
 import { openMachine } from "./machine.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
 import { Sender } from "./push_send.ts";
-import { refresh } from "./refresh.ts";
+import { refresh, type Refreshed } from "./refresh.ts";
 import { recorded } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
 import { skippedFailures, skippedHere, skippedNote } from "./skipped.ts";
@@ -23,7 +24,8 @@ export function runPush(
     request,
     "push",
     by,
-    () => withFreshVault(context, request.dryRun, (run) => push(run, request)),
+    () =>
+      withFreshVault(context, request.dryRun ? "left" : "required", (run) => push(run, request)),
     failureOfPush,
   );
 }
@@ -39,7 +41,8 @@ export function runPull(
     request,
     "pull",
     by,
-    () => withFreshVault(context, request.dryRun, (run) => pull(run, request)),
+    () =>
+      withFreshVault(context, request.dryRun ? "left" : "if-possible", (run) => pull(run, request)),
     failureOfPull,
   );
 }
@@ -60,7 +63,7 @@ export function runSync(
     request,
     "sync",
     by,
-    () => withFreshVault(context, request.dryRun, both),
+    () => withFreshVault(context, request.dryRun ? "left" : "if-possible", both),
     (result) => failureOfPull(result.pull) ?? failureOfPush(result.push),
   );
 }
@@ -72,9 +75,12 @@ interface Run {
   readonly meter: Meter;
 }
 
+/** How an interrupted push is gone on with: a pull can do without. */
+type StagedPush = "required" | "if-possible" | "left";
+
 async function withFreshVault<Result>(
   context: SyncContext,
-  dryRun: boolean,
+  staged: StagedPush,
   work: (run: Run) => Promise<Result>,
 ): Promise<Result> {
   return await withVault(context, async (vault) => {
@@ -87,9 +93,26 @@ async function withFreshVault<Result>(
     const sender = new Sender(vault, machine);
     context.onProgress({ kind: "phase", phase: "reading" });
     const { logs } = await refresh(vault);
-    if (!dryRun && await sender.resume(logs)) await refresh(vault);
+    if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
     return await work({ vault, sender, meter });
   });
+}
+
+async function resumeStaged(
+  vault: OpenVault,
+  sender: Sender,
+  logs: Refreshed["logs"],
+  staged: StagedPush,
+): Promise<void> {
+  try {
+    if (!await sender.resume(logs)) return;
+  } catch (error) {
+    // A vault that takes nothing can still be read.
+    const isRefused = isClaudeSyncError(error, "store-refused", "no-space");
+    if (staged === "required" || !isRefused) throw error;
+    return;
+  }
+  sender.count((await refresh(vault)).entries);
 }
 
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {

@@ -141,7 +141,11 @@ export function explainDatabaseError(
     default:
       // Not every runtime says the code with every error; the file itself knows.
       if (primary !== SQLITE.ioError && !isIntact(database)) return "remake";
-      return new ClaudeSyncError("local-io", `Cannot use the database "${path}"`, facts);
+      return new ClaudeSyncError("local-io", `Cannot use the database "${path}"`, {
+        ...facts,
+        hint: "Its files (state.db, -wal and -shm) must be yours to write; they may be deleted, " +
+          "the next sync makes them anew",
+      });
   }
 }
 

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { appendFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ClaudeSyncError, isClaudeSyncError } from "../../src/errors.ts";
+import { slugOf } from "../../src/sessions/slug.ts";
+import type { StoreLocation } from "../../src/storage/location.ts";
+import type { ObjectStore } from "../../src/storage/object_store.ts";
+import { openStore } from "../../src/storage/open.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
@@ -145,4 +151,62 @@ Deno.test("sync counts what its pull had to send first", () =>
     const { push } = await b.sync();
     assert.equal(push.pushed, 1);
     assert.ok(push.bytes.sent > 0 && push.bytes.plain > 0);
+  }));
+
+Deno.test("a pull goes on while a push waits for the vault to take it, and the push counts", () =>
+  inTempDir(async (dir) => {
+    let isReadOnly = false;
+    const a = new SyncMachine({ name: "anna", dir });
+    const store = async (location: StoreLocation, create: boolean): Promise<ObjectStore> => {
+      const real = await openStore(location, { platform: a.platform, create });
+      return {
+        label: real.label,
+        get: (name, options) => real.get(name, options),
+        list: (prefix, options) => real.list(prefix, options),
+        delete: (name, options) => real.delete(name, options),
+        put: (name, body, options) => {
+          if (isReadOnly) throw new ClaudeSyncError("store-refused", "Read-only");
+          return real.put(name, body, options);
+        },
+      };
+    };
+    const b = new SyncMachine({ name: "bert", dir, store });
+    await a.init();
+    await b.join(a);
+    a.writeTranscript(ID, turn(a, "one", T0));
+    await a.push();
+    await b.pull();
+    appendFileSync(b.transcriptPath(ID), turn(b, "two", T0 + 5000));
+    isReadOnly = true;
+    await assert.rejects(() => b.push(), (error) => isClaudeSyncError(error, "store-refused"));
+    assert.deepEqual((await b.pull()).failures, []);
+    isReadOnly = false;
+    const push = await b.push();
+    assert.equal(push.pushed, 1);
+    assert.ok(push.bytes.plain > 0);
+    await a.pull();
+    assert.equal(a.readTranscript(ID), b.readTranscript(ID));
+  }));
+
+Deno.test("a session of a project with an invisible character in its name is placed", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    const name = "\u{1f469}\u200d\u{1f4bb} app";
+    for (const machine of [a, b]) mkdirSync(join(machine.home, name));
+    const cwd = join(a.home, name);
+    const text = said("user", "hello", { session: ID, cwd, atMs: T0 });
+    a.write(join("projects", slugOf(cwd), `${ID}.jsonl`), text);
+    await a.push();
+    assert.equal((await b.pull()).pulled, 1);
+    assert.equal(readFileSync(b.transcriptPath(ID, join(b.home, name)), "utf8"), text);
+  }));
+
+Deno.test("a session that names no folder goes where the user asks for it", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, '{"type":"summary","summary":"x"}\n');
+    await a.push();
+    assert.equal((await b.pull()).unplaced, 1);
+    assert.equal((await b.pull({ sessions: [ID] })).pulled, 1);
+    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
   }));

@@ -1,4 +1,5 @@
 /** `key export`, `key import`, `key fingerprint`. */
+import { join } from "node:path";
 import { ClaudeSyncError } from "../../errors.ts";
 import { fromUtf8 } from "../../base/bytes.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
@@ -38,9 +39,14 @@ export async function keyImport(deps: CommandDeps): Promise<Answer> {
       outcome === "imported"
         ? `Key imported  ${where}`
         : `This machine has that key already  ${where}`,
-      ...(outcome === "imported" ? ["Next: claude-sync sync"] : []),
+      ...(outcome === "imported" ? [nextStep(deps)] : []),
     ],
   };
+}
+
+function nextStep({ context }: CommandDeps): string {
+  const isSetUp = context.platform.fs.lstat(join(context.home, "config.json")) !== null;
+  return isSetUp ? "Next: claude-sync sync" : "Next: claude-sync init --dir PATH";
 }
 
 async function readKey(deps: CommandDeps): Promise<string> {
