@@ -79,7 +79,10 @@ export function projectKey(identity: ProjectIdentity): string {
   }
 }
 
-/** What no path can hold. Everything else, a line end or an invisible joiner, is a name somebody has. */
+/**
+ * What no path can hold. Everything else, a line end or an invisible joiner, is a name somebody
+ * has.
+ */
 const IMPOSSIBLE = /[\0\p{Cs}]/u;
 
 function isRelativePath(path: string): boolean {

@@ -18,8 +18,8 @@ const NOT_RECORDED: readonly ErrorCode[] = [
 ];
 
 /**
- * Runs `work` and records its outcome under `kind`, unless it was only asked what it would do; passes
- * its result or error on.
+ * Runs `work` and records its outcome under `kind`, unless it was only asked what it would do;
+ * passes its result or error on.
  */
 export async function recorded<Result>(
   context: SyncContext,
