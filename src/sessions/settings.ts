@@ -41,6 +41,8 @@ export interface HookEntry {
   readonly event: (typeof EVENTS)[number]["name"];
   readonly command: string;
   readonly timeoutSeconds: number;
+  /** Each profile has hooks of its own; null is the one without a name. */
+  readonly profile: string | null;
 }
 
 /**
@@ -57,6 +59,7 @@ export function hookEntries(
     event: name,
     command: `${program} hook ${argument}${more}`,
     timeoutSeconds,
+    profile,
   }));
 }
 
@@ -73,8 +76,8 @@ const WORD = String.raw`(?:'(?:[^']|'\\'')*'|"[^"]*"|[^\s'"]+)`;
 const EVENT_WORDS = EVENTS.map((event) => event.argument).join("|");
 /** `…claude-sync hook EVENT`, also with `deno run -A …/main.ts` before it. */
 const OWN = new RegExp(
-  String
-    .raw`^\s*(${WORD}(?:\s+${WORD})*?)\s+hook\s+(?:${EVENT_WORDS})(?:\s+--profile\s+${WORD})?\s*$`,
+  String.raw`^\s*(${WORD}(?:\s+${WORD})*?)\s+hook\s+(?:${EVENT_WORDS})` +
+    String.raw`(?:\s+--profile\s+(${WORD}))?\s*$`,
 );
 const OWN_PROGRAM = /(?:^|[\\/'"\s])claude-sync[^\\/\s]*$|[\\/]src[\\/]main\.ts['"]?$/;
 const SESSION_VARIABLE = String.raw`["']?\$\{?CLAUDE_SESSION_ID\}?["']?`;
@@ -91,6 +94,13 @@ export function isOwnCommand(command: string): boolean {
   return program !== undefined && OWN_PROGRAM.test(program);
 }
 
+/** The profile that one of our commands is for. */
+function profileOf(command: string): string | null {
+  const word = OWN.exec(command)?.[2];
+  // Names of profiles hold nothing that a quote would have to protect.
+  return word === undefined ? null : word.replace(/^(['"])(.*)\1$/s, "$2");
+}
+
 /** Where the settings are: the user's, or those of the project in `cwd`. */
 export function settingsPath(host: Host, scope: "user" | "project"): string {
   const { join } = pathRules(host.os);
@@ -99,8 +109,8 @@ export function settingsPath(host: Host, scope: "user" | "project"): string {
 }
 
 /**
- * The settings with our hooks in them. `text` is null when there is no file yet. Old entries of
- * ours are replaced where they stand. Errors: `malformed-file`.
+ * The settings with our hooks in them. `text` is null when there is no file yet. Old entries of the
+ * same profile are replaced where they stand. Errors: `malformed-file`.
  */
 export function addHooks(text: string | null, entries: readonly HookEntry[]): string {
   const bom = text?.startsWith(BOM) ? BOM : "";
@@ -111,6 +121,7 @@ export function addHooks(text: string | null, entries: readonly HookEntry[]): st
   }
   const kept = new Set<string>();
   return bom + removeWhere(json, (found) => {
+    if (entries.every(({ profile }) => profile !== found.profile)) return false;
     const entry = entries.find(({ event }) => event === found.event);
     if (entry === undefined || kept.has(found.event)) return true;
     kept.add(found.event);
@@ -118,10 +129,10 @@ export function addHooks(text: string | null, entries: readonly HookEntry[]): st
   });
 }
 
-/** The settings without our hooks. Errors: `malformed-file`. */
-export function removeHooks(text: string): string {
+/** The settings without our hooks for `profile`. Errors: `malformed-file`. */
+export function removeHooks(text: string, profile: string | null = null): string {
   const bom = text.startsWith(BOM) ? BOM : "";
-  return bom + removeWhere(text.slice(bom.length), () => true);
+  return bom + removeWhere(text.slice(bom.length), (found) => found.profile === profile);
 }
 
 /** A hook of ours in the text. */
@@ -130,6 +141,7 @@ interface FoundHook {
   readonly groupIndex: number;
   readonly hookIndex: number;
   readonly node: JsonNode;
+  readonly profile: string | null;
 }
 
 function checkForm(json: string, event: string): void {
@@ -158,8 +170,8 @@ function ownHooks(json: string, root: JsonNode): FoundHook[] {
       return list.elements.flatMap((node, hookIndex): FoundHook[] => {
         const hook = valueAt(json, node);
         const command = isObject(hook) && Object.hasOwn(hook, "command") ? hook["command"] : null;
-        const isOwn = typeof command === "string" && isOwnCommand(command);
-        return isOwn ? [{ event: key, groupIndex, hookIndex, node }] : [];
+        if (typeof command !== "string" || !isOwnCommand(command)) return [];
+        return [{ event: key, groupIndex, hookIndex, node, profile: profileOf(command) }];
       });
     });
   });
@@ -168,7 +180,8 @@ function ownHooks(json: string, root: JsonNode): FoundHook[] {
 function addHook(json: string, entry: HookEntry): string {
   const root = parseJsonText(json);
   const hook = { type: "command", command: entry.command, timeout: entry.timeoutSeconds };
-  const present = ownHooks(json, root).find(({ event }) => event === entry.event);
+  const present = ownHooks(json, root)
+    .find(({ event, profile }) => event === entry.event && profile === entry.profile);
   if (present !== undefined) {
     const isSame = JSON.stringify(valueAt(json, present.node)) === JSON.stringify(hook);
     return isSame ? json : replaceNode(json, present.node, hook);
@@ -287,9 +300,9 @@ export function planSettingsChange(
 }
 
 /**
- * Makes the change: a copy of the old file beside it (`settings.json.bak-<date>`), then the new
- * one in its place with the old permissions. Gives the copy's path, or null when there was no
- * file.
+ * Makes the change: a copy of the old file beside it (`settings.json.bak-<date>`), then the new one
+ * in its place with the old permissions, or none when no setting is left. Gives the copy's path, or
+ * null when there was no file.
  */
 export function applySettingsChange(platform: Platform, change: SettingsChange): string | null {
   const { fs, random, host } = platform;
@@ -300,7 +313,10 @@ export function applySettingsChange(platform: Platform, change: SettingsChange):
   const backup = change.before === null
     ? null
     : writeBackup(platform, change.path, change.before, mode);
-  writeFileAtomic(fs, random, change.target, utf8(change.after), mode);
+  // Settings without a member are what no file is; but what a link leads to stays.
+  const isNothing = change.target === change.path && /^\ufeff?\s*\{\s*\}\s*$/.test(change.after);
+  if (isNothing) fs.removeFile(change.target);
+  else writeFileAtomic(fs, random, change.target, utf8(change.after), mode);
   return backup;
 }
 

@@ -253,3 +253,17 @@ Deno.test({
       );
     }),
 });
+
+Deno.test("hooks of two profiles stand side by side and go one by one", () => {
+  const self = ["/usr/bin/claude-sync"];
+  const [plain, work] = [hookEntries("linux", self, null), hookEntries("linux", self, "work")];
+  const both = addHooks(addHooks(null, plain), work);
+  assert.equal(addHooks(both, plain), both);
+  assert.equal(addHooks(both, work), both);
+  for (const { command } of [...plain, ...work]) {
+    assert.ok(both.includes(JSON.stringify(command)), command);
+  }
+  const left = removeHooks(both, "work");
+  assert.deepEqual(JSON.parse(left), JSON.parse(addHooks(null, plain)));
+  assert.deepEqual(JSON.parse(removeHooks(removeHooks(both), "work")), {});
+});

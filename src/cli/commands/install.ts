@@ -61,7 +61,7 @@ export function uninstall(
   const change = planSettingsChange(
     platform,
     path,
-    (text) => text === null ? null : removeHooks(text),
+    (text) => text === null ? null : removeHooks(text, invocation.profile ?? null),
   );
   const shown = terminalText(path);
   if (change === null) {
