@@ -27,7 +27,7 @@ export function bucketError(
   objectName?: ObjectName,
 ): ClaudeSyncError {
   const meaning = (answer.code === null ? null : meaningOfCode(answer.code, answer.detail)) ??
-    meaningOfStatus(answer.status);
+    meaningOfStatus(answer);
   const own = new BucketAnswerError(answer);
   const facts = objectName === undefined ? {} : { objectName };
   if (meaning === null) {

@@ -209,9 +209,17 @@ export const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
 /** For codes that come in families: `KMS.DisabledException` and the like. */
 export const KMS_CODE = /^KMS[._]/;
 
+/** A refusal that no S3 service has written. */
+const blocked: Meaning = {
+  code: "store-refused",
+  what: ({ host }, { status }) => `${host} refuses without a reason (HTTP ${status})`,
+  hint: ({ action, words }) =>
+    `A firewall or proxy may be in between; otherwise: ${words.permission(action)}`,
+};
+
 /** By status, for answers whose code is not in the table or missing. */
-export function meaningOfStatus(status: number): Meaning | null {
-  if (status === 401 || status === 403) return denied;
+export function meaningOfStatus({ status, code }: ErrorAnswer): Meaning | null {
+  if (status === 401 || status === 403) return code === null ? blocked : denied;
   if (status === 405 || status === 501) return unsupported;
   if (status === 507) return full;
   if (status === 413) return MEANINGS.get("EntityTooLarge") ?? null;
