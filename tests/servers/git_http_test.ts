@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { GitClient, withGitClient } from "./git_client.ts";
+import { startFaultProxy } from "./fault_proxy.ts";
+import { type GitClient, withGitClient } from "./git_client.ts";
 import { gitHttpUrl, startGitHttp } from "./git_http.ts";
 import { makeRepository } from "./git_repository.ts";
 import { serverTest } from "./servers.ts";
@@ -90,5 +91,27 @@ serverTest(
         assert.equal(accepted.code, 0, accepted.stderr);
       });
     }
+  },
+);
+
+serverTest(
+  "git-http",
+  "git works behind the fault proxy, and breaks as it is told",
+  async (server) => {
+    const name = uniqueName();
+    await makeRepository(server.folder, name);
+    await using proxy = await startFaultProxy({ upstream: server.origin });
+    const url = gitHttpUrl({ ...server, origin: proxy.origin }, name);
+    await withGitClient(async (git) => {
+      // Larger than http.postBuffer, so that it travels in chunks.
+      await git.pushFile(url, "main", "a.txt", randomBytes(2_000_000).toString("base64"));
+      assert.equal((await git.run("clone", "-q", "--bare", url, "copy")).code, 0);
+      const target = /git-receive-pack$/;
+      proxy.inject({ fault: { kind: "reset-response", afterBytes: 5 }, method: "POST", target });
+      const broken = await git.tryPushFile(url, "other", "a.txt", "hello");
+      assert.notEqual(broken.code, 0);
+      const listed = await git.run("ls-remote", url);
+      assert.match(listed.stdout, /refs\/heads\/other/, "the server had done its work");
+    });
   },
 );

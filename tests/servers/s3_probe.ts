@@ -16,7 +16,7 @@ export interface S3ProbeOptions {
 /** Asserts all of it, in a bucket of its own. */
 export async function assertStrictS3(server: S3Address, options: S3ProbeOptions): Promise<void> {
   const bucket = `${server.endpoint}/probe-${randomBytes(6).toString("hex")}`;
-  const send = sender(server);
+  const send = signedSender(server);
   assert.equal((await send("PUT", bucket)).status, 200);
   const body = new TextEncoder().encode("hello");
   assert.equal((await send("PUT", `${bucket}/a/one`, { body })).status, 200);
@@ -39,21 +39,21 @@ export async function assertStrictS3(server: S3Address, options: S3ProbeOptions)
 }
 
 async function assertRefusals(server: S3Address, bucket: string, body: Uint8Array<ArrayBuffer>) {
-  const stranger = sender({ ...server, secretAccessKey: "not the secret" });
+  const stranger = signedSender({ ...server, secretAccessKey: "not the secret" });
   const strange = await stranger("PUT", `${bucket}/b`, { body });
   assert.equal(strange.status, 403);
   assert.match(strange.text, /SignatureDoesNotMatch/);
-  const nobody = sender({ ...server, accessKeyId: "NOBODY" });
+  const nobody = signedSender({ ...server, accessKeyId: "NOBODY" });
   assert.equal((await nobody("GET", `${bucket}/a/one`)).status, 403);
   const anonymous = await fetch(`${bucket}/a/one`);
   assert.ok([400, 403].includes(anonymous.status));
   assert.doesNotMatch(await anonymous.text(), /hello/);
 
-  const send = sender(server);
+  const send = signedSender(server);
   const wrongHash = createHash("sha256").update("something else").digest("hex");
   const headers = { "x-amz-content-sha256": wrongHash };
   assert.equal((await send("PUT", `${bucket}/b`, { body, headers })).status, 400);
-  const late = sender(server, "20200101T000000Z");
+  const late = signedSender(server, "20200101T000000Z");
   const skewed = await late("GET", `${bucket}/a/one`);
   assert.equal(skewed.status, 403);
   assert.match(skewed.text, /RequestTimeTooSkewed/);
@@ -65,7 +65,8 @@ interface Sent {
   readonly headers?: Record<string, string>;
 }
 
-function sender(server: S3Address, datetime?: string) {
+/** Sends requests signed by another signer than ours, at the time given. */
+export function signedSender(server: S3Address, datetime?: string) {
   const { accessKeyId, secretAccessKey, region } = server;
   const keys = { accessKeyId, secretAccessKey, region, service: "s3", retries: 0 };
   const client = new AwsClient(keys);

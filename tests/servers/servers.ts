@@ -11,9 +11,13 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { until } from "../client/until.ts";
 import { type GitHttpAddress, startGitHttp, whyNoGitHttp } from "./git_http.ts";
 import { startRgw, whyNoRgw } from "./rgw.ts";
 import type { S3Address } from "./s3_address.ts";
@@ -112,22 +116,23 @@ export async function askHost(path: string): Promise<unknown> {
 }
 
 // A process of its own, because Deno runs every test file in an isolate: a server that one started
-// would end with it. The environment is what the isolates share.
+// would end with it. The environment is what the isolates share. A shell lets go of the process at
+// once, so that the test which happens to be the first has nothing to clean up.
 async function startOwnHost(): Promise<string> {
   const host = fileURLToPath(new URL("./host_main.ts", import.meta.url));
-  const command = process.versions["deno"] === undefined ? [host] : ["run", "-A", host];
-  const child = spawn(process.execPath, [...command, "--while", String(process.pid)], {
-    detached: true,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const origin = await new Promise<string>((done, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code) => reject(new Error(`The host of the servers ended with ${code}`)));
-    child.stdout.on("data", (text) => done(String(text).trim()));
-  });
-  child.removeAllListeners();
-  child.stdout.destroy();
-  child.unref();
-  process.env[HOST_VARIABLE] = origin;
-  return origin;
+  const runtime = process.versions["deno"] === undefined ? [] : ["run", "-A"];
+  const command = [process.execPath, ...runtime, host, "--while", String(process.pid)];
+  const folder = await mkdtemp(join(tmpdir(), "css-host-"));
+  const output = join(folder, "output");
+  const detach = 'output=$1; shift; setsid "$@" </dev/null >"$output" 2>&1 &';
+  try {
+    spawnSync("/bin/sh", ["-c", detach, "sh", output, ...command]);
+    const origin = await until("the host of the servers has started", async () => {
+      return /^http:\S+(?=\n)/m.exec(await readFile(output, "utf8"))?.[0];
+    }, { seen: () => readFile(output, "utf8") });
+    process.env[HOST_VARIABLE] = origin;
+    return origin;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
