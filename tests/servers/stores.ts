@@ -16,6 +16,8 @@ export interface ReportedStore {
 export const STORES = {
   folder: { needs: null },
   memory: { needs: null },
+  "s3 on rgw": { needs: "rgw" },
+  "s3 on swift": { needs: "swift" },
 } as const satisfies Record<string, ReportedStore>;
 
 /** Notes that this store passed the conformance suite. For the last step of its test. */
