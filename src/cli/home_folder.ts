@@ -18,6 +18,11 @@ export function homeFolder(host: Host, profile: string | null): HomeFolder {
   return { home, keyFile: keyFile === undefined ? join(home, "key") : absolute(host, keyFile) };
 }
 
+/** Folder for what a store's driver remembers; it may be deleted at any time. */
+export function storeCache({ home }: HomeFolder): string {
+  return join(home, "cache");
+}
+
 /** `path` as an absolute path; `~/` at its beginning is the home folder, as shells have it. */
 export function absolute(host: Host, path: string): string {
   if (path === "~") return host.home;

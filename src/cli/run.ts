@@ -11,7 +11,7 @@ import {
 import { dispatch } from "./dispatch.ts";
 import { type ErrorReport, EXIT, reportOf } from "./error_report.ts";
 import { overviewLines } from "./help.ts";
-import { homeFolder } from "./home_folder.ts";
+import { homeFolder, storeCache } from "./home_folder.ts";
 import { help, version } from "./commands/itself.ts";
 import { hook, hookWorker } from "./commands/hooks.ts";
 import { hasColours, type OutputStyle, painter, printAnswer, printFailure } from "./output.ts";
@@ -138,12 +138,19 @@ async function runInvocation(
     await progressMode(invocation, style, world),
     (message) => style.quiet ? undefined : streams.err(message),
   );
+  const folder = homeFolder(platform.host, invocation.profile ?? null);
   const context: SyncContext = {
     platform,
-    ...homeFolder(platform.host, invocation.profile ?? null),
+    ...folder,
     openStore: async (location, options) => {
       const { openStore } = await import("../storage/open.ts");
-      return await openStore(location, { platform, ...options });
+      const note = (message: string) => progress.show({ kind: "note", message });
+      return await openStore(location, {
+        platform,
+        cacheDir: storeCache(folder),
+        note,
+        ...options,
+      });
     },
     signal: world.signal,
     onProgress: (event) => progress.show(event),

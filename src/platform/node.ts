@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { nodeFileSystem } from "./node_fs.ts";
 import { nodeHost } from "./node_host.ts";
+import { nodeHttp } from "./node_http.ts";
 import { nodeProcesses } from "./node_processes.ts";
 import type { Clock, Platform, Random } from "./types.ts";
 
@@ -18,6 +19,7 @@ export function nodePlatform(): Platform {
     fs: nodeFileSystem(),
     host: nodeHost(),
     processes: nodeProcesses(),
+    http: nodeHttp(),
   };
 }
 

@@ -170,6 +170,39 @@ export interface Processes {
   spawnDetached(argv: readonly string[], options?: ChildOptions): Promise<void>;
 }
 
+/** One exchange with an HTTP server. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Absolute, `https:` or `http:`; already percent-encoded as it shall be sent. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Bytes;
+  /** For everything from the connection to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** The most that is taken of the answer's body. */
+  readonly bodyBytesMax: number;
+  /** Aborting rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** An answer of any status. */
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Bytes;
+}
+
+/**
+ * HTTP and HTTPS, through the proxy and with the certificates that the user's environment names.
+ * Redirects are answers like any other: nothing is followed, so nothing is sent to a server that
+ * the caller did not name. A body brings no header of its own but its length. Errors:
+ * `store-unreachable` when no whole answer came in time, `too-large` past `bodyBytesMax`.
+ */
+export interface Http {
+  request(request: HttpRequest): Promise<HttpResponse>;
+}
+
 /** Everything together, as `main.ts` builds it. */
 export interface Platform {
   readonly clock: Clock;
@@ -177,4 +210,5 @@ export interface Platform {
   readonly fs: FileSystem;
   readonly host: Host;
   readonly processes: Processes;
+  readonly http: Http;
 }

@@ -43,6 +43,13 @@ export interface ObjectInfo {
  */
 export type PutOutcome = "created" | "exists" | "differs";
 
+/** One object of a `putAll`; its bytes are read in their turn: all may not fit in memory. */
+export interface PutItem {
+  readonly name: ObjectName;
+  /** The bytes, the same at every call. */
+  read(): Promise<Bytes>;
+}
+
 /**
  * See the file's comment. Errors: `store-refused`, `store-unreachable`, `store-invalid`,
  * `no-space`, `too-large`.
@@ -50,9 +57,22 @@ export type PutOutcome = "created" | "exists" | "differs";
 export interface ObjectStore {
   /** For messages, e.g. `/mnt/nas/vault`. Holds no secret. */
   readonly label: string;
+  /** How many calls side by side are of use; 1 where they would only wait for each other. */
+  readonly concurrency: number;
+  /**
+   * Whether `putAll` is one step for the store (a commit) that is repeated as a whole, and not a
+   * series of puts.
+   */
+  readonly isBatching: boolean;
   /** The object's bytes, or null when absent. */
   get(name: ObjectName, options?: StoreOptions): Promise<Bytes | null>;
   put(name: ObjectName, body: Bytes, options?: StoreOptions): Promise<PutOutcome>;
+  /**
+   * Puts several objects, the last one not before all others are there. Gives the name of one that
+   * `differs` (then the last is not put), or null when all are there. When it rejects, any of them
+   * may be there.
+   */
+  putAll(items: readonly PutItem[], options?: StoreOptions): Promise<ObjectName | null>;
   /** Names under `prefix` (a folder such as `log/`, or `""` for all), sorted by UTF-8 bytes. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   delete(name: ObjectName, options?: StoreOptions): Promise<void>;

@@ -1,11 +1,15 @@
-import { unreachable } from "../base/assert.ts";
+import { ClaudeSyncError } from "../errors.ts";
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object_store.ts";
 
 /** What opening a store needs. */
 export interface OpenStoreOptions {
-  readonly platform: Pick<Platform, "fs" | "random" | "clock">;
+  readonly platform: Platform;
+  /** Absolute path of a folder for what a driver remembers; it may be lost at any time. */
+  readonly cacheDir: string;
+  /** Takes a sentence that the user should see, e.g. that the clock is wrong. */
+  readonly note: (message: string) => void;
   /** Makes the place when it is not there, and takes an empty one: for `init`. Default: neither. */
   readonly create?: boolean;
 }
@@ -26,6 +30,9 @@ export async function openStore(
       return openFolderStore(location.path, { fs, random, clock, create });
     }
     default:
-      return unreachable(location.kind);
+      throw new ClaudeSyncError(
+        "newer-format",
+        `This version of claude-sync opens no vault of the kind "${location.kind}"`,
+      );
   }
 }

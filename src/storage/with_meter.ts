@@ -1,8 +1,12 @@
 import type { ListOptions, ObjectInfo, ObjectStore } from "./object_store.ts";
+import { putEach } from "./put_each.ts";
 
 /** What has gone through a metered store so far. */
 export interface StoreTraffic {
-  /** Calls, failed ones included. A list counts once, however many pages the driver needs. */
+  /**
+   * Round trips to the store, failed ones included, by what they were made for. A driver that does
+   * not count itself is taken to make one for each call.
+   */
   readonly requests: {
     readonly get: number;
     readonly put: number;
@@ -21,8 +25,12 @@ export interface MeteredStore extends ObjectStore {
   traffic(): StoreTraffic;
 }
 
-/** Counts the calls to `store`. Put it inside `withRetry` to count every attempt. */
-export function withMeter(store: ObjectStore): MeteredStore {
+/**
+ * Gives `store` itself when its driver counts, otherwise counts the calls to it. Put it inside
+ * `withRetry` to count every attempt.
+ */
+export function withMeter(store: ObjectStore | MeteredStore): MeteredStore {
+  if ("traffic" in store) return store;
   const requests = { get: 0, put: 0, list: 0, delete: 0 };
   let sentBytes = 0;
   let receivedBytes = 0;
@@ -32,8 +40,10 @@ export function withMeter(store: ObjectStore): MeteredStore {
     yield* store.list(prefix, options);
   }
 
-  return {
+  const metered: MeteredStore = {
     label: store.label,
+    concurrency: store.concurrency,
+    isBatching: store.isBatching,
     async get(name, options) {
       requests.get++;
       const bytes = await store.get(name, options);
@@ -45,6 +55,7 @@ export function withMeter(store: ObjectStore): MeteredStore {
       sentBytes += body.length;
       return store.put(name, body, options);
     },
+    putAll: (items, options) => putEach(metered, items, options),
     list,
     delete(name, options) {
       requests.delete++;
@@ -52,4 +63,5 @@ export function withMeter(store: ObjectStore): MeteredStore {
     },
     traffic: () => ({ requests: { ...requests }, sentBytes, receivedBytes }),
   };
+  return metered;
 }

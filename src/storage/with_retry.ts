@@ -9,6 +9,7 @@ import type {
   PutOutcome,
   StoreOptions,
 } from "./object_store.ts";
+import { putEach } from "./put_each.ts";
 import { RetryAfter } from "./retry_after.ts";
 
 /** How patient `withRetry` is. */
@@ -36,16 +37,23 @@ export interface RetryOptions {
  */
 export function withRetry(store: ObjectStore, options: RetryOptions): ObjectStore {
   const patience = new Patience(options);
-  return {
+  const retried: ObjectStore = {
     label: store.label,
+    concurrency: store.concurrency,
+    isBatching: store.isBatching,
     get: (name, callOptions) =>
       patience.repeat(callOptions, (): Promise<Bytes | null> => store.get(name, callOptions)),
     put: (name, body, callOptions) =>
       patience.repeat(callOptions, (): Promise<PutOutcome> => store.put(name, body, callOptions)),
+    putAll: (items, callOptions) =>
+      store.isBatching
+        ? patience.repeat(callOptions, () => store.putAll(items, callOptions))
+        : putEach(retried, items, callOptions),
     list: (prefix, callOptions) => retriedList(store, patience, prefix, callOptions ?? {}),
     delete: (name, callOptions) =>
       patience.repeat(callOptions, () => store.delete(name, callOptions)),
   };
+  return retried;
 }
 
 async function* retriedList(

@@ -52,8 +52,7 @@ export interface Failure {
 
 /** Which place `init` is given. */
 export interface InitRequest {
-  /** Absolute path of the folder. */
-  readonly dir: string;
+  readonly location: StoreLocation;
   readonly machineName: string | null;
   readonly dryRun: boolean;
 }

@@ -5,7 +5,7 @@ import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
-import { folderLocationOf, formatStoreLocation } from "../storage/location.ts";
+import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { MeteredStore } from "../storage/with_meter.ts";
 import { MACHINE_NAME_CHARACTERS_MAX } from "../vault/format.ts";
@@ -25,15 +25,15 @@ import { lockProfile, openMeteredStore, readHeader } from "./vault_access.ts";
 const VAULT_ID_BYTES = 16;
 
 /**
- * Sets this machine up for the vault at `request.dir`. Nothing is written, here or there, before
- * the key is known to fit. Errors: `already-set-up`, `wrong-key`, `no-vault` (the place holds
- * something else), `newer-format`, the store's own.
+ * Sets this machine up for the vault at `request.location`. Nothing is written, here or there,
+ * before the key is known to fit. Errors: `already-set-up`, `wrong-key`, `no-vault` (the place
+ * holds something else), `newer-format`, the store's own.
  */
 export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
-  const location = folderLocationOf(request.dir);
+  const { location } = request;
   const paths = homePaths(context.home);
   const existing = readConfig(context.platform, paths);
-  if (existing !== null && formatStoreLocation(existing.store) !== formatStoreLocation(location)) {
+  if (existing !== null && !isSamePlace(existing.store, location)) {
     throw new ClaudeSyncError(
       "already-set-up",
       `This machine is set up for ${formatStoreLocation(existing.store)} already`,
@@ -45,7 +45,8 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
     );
   }
   const key = readKeyFile(context.platform, context.keyFile);
-  if (request.dryRun && context.platform.fs.lstat(request.dir) === null) {
+  const isAbsent = location.kind === "folder" && context.platform.fs.lstat(location.path) === null;
+  if (request.dryRun && isAbsent) {
     return await dryRun(context, request, location, null, key);
   }
   const store = await openMeteredStore(context, { store: location }, { create: true });

@@ -77,8 +77,11 @@ function unasked(): never {
 
 const NO_STORE: ObjectStore = {
   label: "none",
+  concurrency: 1,
+  isBatching: false,
   get: unasked,
   put: unasked,
+  putAll: unasked,
   list: unasked,
   delete: unasked,
 };

@@ -131,16 +131,16 @@ export class Sender {
 
   async #put(batch: StagedBatch): Promise<void> {
     const { store, signal } = this.#vault.opener;
-    for (let index = 0; index <= batch.packs.length; index++) {
-      const object = index === batch.packs.length
-        ? batch.entry
-        : await this.outbox.readPack(this.#vault, batch, index);
-      const outcome = await store.putSealed(object, { signal });
-      if (outcome !== "differs") continue;
-      throw new ClaudeSyncError("forked", "The store holds another object under a name of ours", {
-        objectName: object.name,
-      });
-    }
+    const packs = batch.packs.map(({ name }, index) => ({
+      name,
+      read: () => this.outbox.readPack(this.#vault, batch, index),
+    }));
+    const entry = { name: batch.entry.name, read: () => Promise.resolve(batch.entry) };
+    const differing = await store.putAllSealed([...packs, entry], { signal });
+    if (differing === null) return;
+    throw new ClaudeSyncError("forked", "The store holds another object under a name of ours", {
+      objectName: differing,
+    });
   }
 
   #accept(batch: BuiltBatch): void {

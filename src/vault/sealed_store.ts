@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { assertSealed, type Sealed } from "../crypto/sealed.ts";
 import { type ObjectName, objectName } from "../storage/object_name.ts";
@@ -23,6 +24,11 @@ export class VaultStore {
     return this.#store.label;
   }
 
+  /** How many calls side by side are of use. */
+  get concurrency(): number {
+    return this.#store.concurrency;
+  }
+
   /** The object's bytes, or null when absent. */
   get(name: ObjectName, options?: StoreOptions): Promise<Bytes | null> {
     return this.#store.get(name, options);
@@ -34,12 +40,24 @@ export class VaultStore {
   }
 
   /**
-   * Puts a sealed object under the name it is bound to. Anything not made by `seal` or `adopt`
-   * throws `bug`.
+   * Puts several sealed objects, the last one not before all others are there. Gives the name of
+   * the first in whose place the store holds other bytes, or null. `read` gives the same object at
+   * every call.
    */
-  async putSealed(sealed: Sealed, options?: StoreOptions): Promise<PutOutcome> {
-    assertSealed(sealed);
-    return await this.#store.put(objectName(sealed.name), sealed.bytes, options);
+  async putAllSealed(
+    items: readonly { readonly name: string; read(): Promise<Sealed> }[],
+    options?: StoreOptions,
+  ): Promise<ObjectName | null> {
+    const checked = items.map(({ name, read }) => ({
+      name: objectName(name),
+      read: async () => {
+        const sealed = await read();
+        assertSealed(sealed);
+        assert(sealed.name === name, "an object goes to the name it is bound to");
+        return sealed.bytes;
+      },
+    }));
+    return await this.#store.putAll(checked, options);
   }
 
   /**

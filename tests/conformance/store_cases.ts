@@ -10,17 +10,11 @@ import {
   type ObjectName,
   objectName,
 } from "../../src/storage/object_name.ts";
-import {
-  type ListOptions,
-  OBJECT_BYTES_MAX,
-  type ObjectStore,
-} from "../../src/storage/object_store.ts";
+import { OBJECT_BYTES_MAX, type ObjectStore } from "../../src/storage/object_store.ts";
+import { itemsOf, listNames, nameA, one, patterned, type StoreCase, two } from "./objects.ts";
+import { putAllCases, putCases } from "./put_cases.ts";
 
-/** One promise of the contract; `run` gets an empty store. */
-export interface StoreCase {
-  readonly name: string;
-  run(store: ObjectStore): Promise<void>;
-}
+export { listNames, type StoreCase } from "./objects.ts";
 
 /** What a test asks for beyond the portable contract. */
 export interface StoreCasesOptions {
@@ -32,6 +26,7 @@ export interface StoreCasesOptions {
 export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   return [
     ...putCases(),
+    ...putAllCases(),
     ...nameCases(),
     ...sizeCases(options),
     ...orderCases(),
@@ -42,86 +37,16 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   ];
 }
 
-const one = utf8("one");
-const two = utf8("two");
-const nameA = objectName("a/one");
-
-/** The names that a list gives, in its order. */
-export async function listNames(
-  store: ObjectStore,
-  prefix = "",
-  options: ListOptions = {},
-): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of store.list(prefix, options)) names.push(name);
-  return names;
-}
-
-function putCases(): StoreCase[] {
-  return [
-    {
-      name: "an absent object is null, an absent folder is empty",
-      async run(store) {
-        assert.equal(await store.get(nameA), null);
-        assert.deepEqual(await listNames(store), []);
-        assert.deepEqual(await listNames(store, "a/"), []);
-        assert.deepEqual(await listNames(store, "a/b/c/"), []);
-      },
-    },
-    {
-      name: "get gives what put stored",
-      async run(store) {
-        assert.equal(await store.put(nameA, one), "created");
-        assert.deepEqual(await store.get(nameA), one);
-        assert.equal(await store.get(objectName("a/on")), null);
-        assert.equal(await store.get(objectName("a/one-more")), null);
-        assert.equal(await store.get(objectName("one")), null);
-      },
-    },
-    {
-      name: "putting the same bytes again is a retry, other bytes are refused and change nothing",
-      async run(store) {
-        await store.put(nameA, one);
-        assert.ok(["exists", "created"].includes(await store.put(nameA, one)));
-        assert.deepEqual(await store.get(nameA), one);
-        assert.equal(await store.put(nameA, two), "differs");
-        assert.equal(await store.put(nameA, new Uint8Array(0)), "differs");
-        assert.equal(await store.put(nameA, utf8("one and more")), "differs");
-        assert.deepEqual(await store.get(nameA), one);
-      },
-    },
-    {
-      name: "the caller's bytes and the store's are apart",
-      async run(store) {
-        const body = utf8("before");
-        await store.put(nameA, body);
-        body.fill(0);
-        const first = await store.get(nameA);
-        assert.deepEqual(first, utf8("before"));
-        first?.fill(0);
-        assert.deepEqual(await store.get(nameA), utf8("before"));
-      },
-    },
-    {
-      name: "every byte value survives",
-      async run(store) {
-        const body = new Uint8Array(1024).map((_, index) => index & 255);
-        await store.put(nameA, body);
-        assert.deepEqual(await store.get(nameA), body);
-      },
-    },
-  ];
-}
-
 function nameCases(): StoreCase[] {
   return [
     {
       name: "every allowed form of a name works and is listed",
       async run(store) {
         const names = oddNames();
-        for (const name of names) {
-          assert.equal(await store.put(name, utf8(name)), "created", name);
-        }
+        assert.equal(
+          await store.putAll(itemsOf(...names.map((name) => [name, utf8(name)] as const))),
+          null,
+        );
         for (const name of names) assert.deepEqual(await store.get(name), utf8(name), name);
         assert.deepEqual(await listNames(store), [...names].sort());
       },
@@ -196,10 +121,6 @@ async function assertRoundTrip(store: ObjectStore, body: Bytes): Promise<void> {
   for await (const info of store.list("a/")) assert.equal(info.sizeBytes, body.length);
 }
 
-function patterned(sizeBytes: number): Bytes {
-  return new Uint8Array(sizeBytes).map((_, index) => (index * 31 + (index >>> 11)) & 255);
-}
-
 function orderCases(): StoreCase[] {
   return [
     {
@@ -252,7 +173,7 @@ function listCases(): StoreCase[] {
       name: "list goes on past a thousand objects",
       async run(store) {
         const names = Array.from({ length: 1005 }, (_, index) => `many/${1000 + index}`);
-        for (const name of names) await store.put(objectName(name), one);
+        await store.putAll(itemsOf(...names.map((name) => [name, one] as const)));
         assert.deepEqual(await listNames(store, "many/"), names);
         assert.deepEqual(
           await listNames(store, "many/", { after: objectName("many/1999") }),

@@ -49,14 +49,15 @@ Deno.test("parseStoreLocation refuses everything else", () => {
 
 Deno.test("openStore opens what is there, and makes it only when asked", async () => {
   const platform = { ...nodePlatform(), fs: new MemoryFs() };
+  const options = { platform, cacheDir: "/cache", note: () => {} };
   const location = folderLocationOf("/mnt/vault");
   await assert.rejects(
-    openStore(location, { platform }),
+    openStore(location, options),
     (error) => isClaudeSyncError(error, "store-unreachable"),
   );
-  const made = await openStore(location, { platform, create: true });
+  const made = await openStore(location, { ...options, create: true });
   await made.put(objectName("a"), new Uint8Array(1));
-  const opened = await openStore(location, { platform });
+  const opened = await openStore(location, options);
   assert.equal((await opened.get(objectName("a")))?.length, 1);
   assert.equal(opened.label, "/mnt/vault");
 });

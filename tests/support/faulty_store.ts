@@ -6,9 +6,11 @@ import type {
   ListOptions,
   ObjectInfo,
   ObjectStore,
+  PutItem,
   PutOutcome,
   StoreOptions,
 } from "../../src/storage/object_store.ts";
+import { putEach } from "../../src/storage/put_each.ts";
 import { RetryAfter } from "../../src/storage/retry_after.ts";
 
 /** The operations of a store. */
@@ -87,6 +89,13 @@ class PlannedFaults implements FaultyStore {
     return this.#store.label;
   }
 
+  get concurrency(): number {
+    return this.#store.concurrency;
+  }
+
+  /** Each put of a batch can be struck by itself. */
+  readonly isBatching = false;
+
   get calls(): number {
     return this.#calls;
   }
@@ -119,6 +128,10 @@ class PlannedFaults implements FaultyStore {
     if (outcome === "created") this.#putNames.push(name);
     failIf(faults, "after", name);
     return outcome;
+  }
+
+  putAll(items: readonly PutItem[], options?: StoreOptions): Promise<ObjectName | null> {
+    return putEach(this, items, options);
   }
 
   async *list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { nodePlatform } from "../../src/platform/node.ts";
 import type { Clock, FileSystem, Platform } from "../../src/platform/types.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
-import type { StoreLocation } from "../../src/storage/location.ts";
+import { folderLocationOf, type StoreLocation } from "../../src/storage/location.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { openStore } from "../../src/storage/open.ts";
 import type { ProgressEvent, PullResult, PushResult } from "../../src/sync/api.ts";
@@ -119,14 +119,25 @@ export class SyncMachine {
       home,
       keyFile: join(home, "key"),
       openStore: (location, { create }) =>
-        this.#store?.(location, create) ?? openStore(location, { platform, create }),
+        this.#store?.(location, create) ?? this.openStore(location, create),
       signal,
       onProgress: (event) => this.events.push(event),
     };
   }
 
+  /** The store at a place, as the program opens it. */
+  openStore(location: StoreLocation, create: boolean): Promise<ObjectStore> {
+    const cacheDir = join(this.home, ".claude-sync", "cache");
+    const note = (message: string) => this.events.push({ kind: "note", message });
+    return openStore(location, { platform: this.platform, cacheDir, note, create });
+  }
+
   init() {
-    const request = { dir: this.vaultDir, machineName: this.name, dryRun: false };
+    const request = {
+      location: folderLocationOf(this.vaultDir),
+      machineName: this.name,
+      dryRun: false,
+    };
     return syncService.init(this.context(), request);
   }
 

@@ -3,6 +3,7 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import { MemoryStore } from "../../src/storage/memory/store.ts";
 import type { ObjectName } from "../../src/storage/object_name.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
+import { changedStore } from "./changed_store.ts";
 
 /** Every object of a vault by name. */
 export type Objects = ReadonlyMap<ObjectName, Bytes>;
@@ -36,11 +37,7 @@ export class TamperedStore {
 
   /** For `MachineOptions.store`. */
   open(): Promise<ObjectStore> {
-    return Promise.resolve({
-      label: "a store",
-      get: (name, options) => this.#store.get(name, options),
-      list: (prefix, options) => this.#store.list(prefix, options),
-      delete: (name, options) => this.#store.delete(name, options),
+    const opened = changedStore(this.#store, {
       put: async (name, body, options) => {
         const outcome = await this.#store.put(name, body, options);
         this.#puts.push(name);
@@ -48,5 +45,6 @@ export class TamperedStore {
         return outcome;
       },
     });
+    return Promise.resolve(opened);
   }
 }

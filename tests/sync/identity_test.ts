@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { utf8 } from "../../src/base/bytes.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
-import { openStore } from "../../src/storage/open.ts";
+import { changedStore } from "../support/changed_store.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 import { codeOf } from "./tamper_world.ts";
 
@@ -114,17 +114,13 @@ function cloneOf(machine: SyncMachine, dir: string, beforePut: () => Promise<voi
     vaultDir: machine.vaultDir,
     env: { CLAUDE_CONFIG_DIR: join(copy, machine.name, ".claude") },
     store: async (location, create) => {
-      const store = await openStore(location, { platform: machine.platform, create });
-      return {
-        label: store.label,
-        get: store.get.bind(store),
-        list: store.list.bind(store),
-        delete: store.delete.bind(store),
+      const store = await machine.openStore(location, create);
+      return changedStore(store, {
         put: async (name, body, options) => {
           if (name.startsWith("log/")) await beforePut();
           return await store.put(name, body, options);
         },
-      };
+      });
     },
   });
   cpSync(machine.home, clone.home, { recursive: true });

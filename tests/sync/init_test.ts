@@ -4,8 +4,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:f
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { syncService } from "../../src/sync/service.ts";
+import { folderLocationOf } from "../../src/storage/location.ts";
+import { changedStore } from "../support/changed_store.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
-import { openStore } from "../../src/storage/open.ts";
 import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
@@ -91,17 +92,13 @@ Deno.test("of two that make a vault in one moment the second joins, without the 
       name: "anna",
       dir,
       store: async (location, create) => {
-        const store = await openStore(location, { platform: b.platform, create });
-        return {
-          label: store.label,
-          get: store.get.bind(store),
-          list: store.list.bind(store),
-          delete: store.delete.bind(store),
+        const store = await b.openStore(location, create);
+        return changedStore(store, {
           put: async (name, body, options) => {
             if (name === "claude-sync.json") await b.init();
             return await store.put(name, body, options);
           },
-        };
+        });
       },
     });
     assert.equal((await a.init()).outcome, "needs-key");
@@ -124,7 +121,8 @@ Deno.test("a machine may begin with another vault, and go back with what it reme
     await a.push();
     const keep = (name: string) => renameSync(own(a, name), own(a, `${name}.first`));
     for (const name of ["config.json", "key"]) keep(name);
-    const second = { dir: join(dir, "second"), machineName: "anna", dryRun: false };
+    const location = folderLocationOf(join(dir, "second"));
+    const second = { location, machineName: "anna", dryRun: false };
     assert.equal((await syncService.init(a.context(), second)).outcome, "created");
     assert.equal((await a.push()).pushed, 2);
     assert.deepEqual((await a.verify()).problems, []);

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
-import { openStore } from "../../src/storage/open.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { changedStore } from "../support/changed_store.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
@@ -34,18 +34,13 @@ function limited(
     name,
     dir,
     store: async (location, create): Promise<ObjectStore> => {
-      const { platform } = machine;
-      const store = await openStore(location, { platform, create });
-      return {
-        label: store.label,
-        get: store.get.bind(store),
-        list: store.list.bind(store),
-        delete: store.delete.bind(store),
+      const store = await machine.openStore(location, create);
+      return changedStore(store, {
         put: (name, bytes, options) => {
           if (mayPut(name)) return store.put(name, bytes, options);
           throw new ClaudeSyncError("store-refused", "This store is read-only");
         },
-      };
+      });
     },
   });
   return machine;

@@ -5,7 +5,7 @@ import { ClaudeSyncError, isClaudeSyncError } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
-import { openStore } from "../../src/storage/open.ts";
+import { changedStore } from "../support/changed_store.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
@@ -158,17 +158,13 @@ Deno.test("a pull goes on while a push waits for the vault to take it, and the p
     let isReadOnly = false;
     const a = new SyncMachine({ name: "anna", dir });
     const store = async (location: StoreLocation, create: boolean): Promise<ObjectStore> => {
-      const real = await openStore(location, { platform: a.platform, create });
-      return {
-        label: real.label,
-        get: (name, options) => real.get(name, options),
-        list: (prefix, options) => real.list(prefix, options),
-        delete: (name, options) => real.delete(name, options),
+      const real = await a.openStore(location, create);
+      return changedStore(real, {
         put: (name, body, options) => {
           if (isReadOnly) throw new ClaudeSyncError("store-refused", "Read-only");
           return real.put(name, body, options);
         },
-      };
+      });
     };
     const b = new SyncMachine({ name: "bert", dir, store });
     await a.init();

@@ -28,12 +28,18 @@ Deno.test("VaultStore puts sealed objects under the name they are bound to", asy
   const memory = new MemoryStore();
   const store = new VaultStore(memory);
   const sealed = await sealedPack();
-  assert.equal(await store.putSealed(sealed), "created");
-  assert.equal(await store.putSealed(sealed), "exists");
+  assert.equal(await putSealed(store, sealed), null);
+  assert.equal(await putSealed(store, sealed), null);
   assert.deepEqual(await namesIn(memory), [sealed.name]);
   const name = packName(random);
   assert.equal(await store.get(name), null);
 });
+
+function putSealed(store: VaultStore, ...all: Sealed[]) {
+  return store.putAllSealed(
+    all.map((sealed) => ({ name: sealed.name, read: () => Promise.resolve(sealed) })),
+  );
+}
 
 Deno.test("VaultStore lets nothing else out of this machine", async () => {
   const memory = new MemoryStore();
@@ -45,9 +51,12 @@ Deno.test("VaultStore lets nothing else out of this machine", async () => {
     { name: sealed.name, bytes: new Uint8Array(4096), sha256: sealed.sha256 },
     sealed.bytes,
   ];
-  for (const value of forged) await assert.rejects(() => store.putSealed(value as Sealed), isBug);
+  for (const value of forged) {
+    const item = { name: sealed.name, read: () => Promise.resolve(value as Sealed) };
+    await assert.rejects(() => store.putAllSealed([item]), isBug);
+  }
   sealed.bytes.set(utf8("plaintext"), 28);
-  await assert.rejects(() => store.putSealed(sealed), isBug);
+  await assert.rejects(() => putSealed(store, sealed), isBug);
   assert.deepEqual(await namesIn(memory), []);
   assert(!("put" in store) && !("delete" in store));
 });
@@ -56,7 +65,7 @@ Deno.test("VaultStore refuses a sealed object whose name no store could hold", a
   const memory = new MemoryStore();
   const context = { type: "pack", vaultId, name: "../outside" } as const;
   const sealed = await seal(epoch, context, utf8("groups"), random);
-  await assert.rejects(() => new VaultStore(memory).putSealed(sealed), isBug);
+  await assert.rejects(() => putSealed(new VaultStore(memory), sealed), isBug);
   assert.deepEqual(await namesIn(memory), []);
 });
 
@@ -80,8 +89,7 @@ Deno.test("VaultStore lists what is there", async () => {
   const store = new VaultStore(memory);
   const name = logEntryName("0123456789abcdef", 1, "0011aabb");
   const entry = await seal(epoch, { type: "log", vaultId, name }, utf8("entry"), random);
-  await store.putSealed(entry);
-  await store.putSealed(await sealedPack());
+  await putSealed(store, await sealedPack(), entry);
   const listed: unknown[] = [];
   for await (const object of store.list(LOG_PREFIX)) listed.push(object);
   assert.deepEqual(listed, [{ name, sizeBytes: 4096 }]);

@@ -1,4 +1,5 @@
 /** `init`. */
+import { folderLocationOf } from "../../storage/location.ts";
 import type { InitResult } from "../../sync/api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
 import type { InvocationOf } from "../command_line.ts";
@@ -14,7 +15,7 @@ export async function init(
 ): Promise<Answer> {
   const { host } = deps.world.platform;
   const result = await deps.service.init(deps.context, {
-    dir: absolute(host, invocation.dir),
+    location: folderLocationOf(absolute(host, invocation.dir)),
     machineName: invocation.machine ?? null,
     dryRun: invocation.dryRun,
   });

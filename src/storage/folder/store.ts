@@ -10,9 +10,11 @@ import {
   OBJECT_BYTES_MAX,
   type ObjectInfo,
   type ObjectStore,
+  type PutItem,
   type PutOutcome,
   type StoreOptions,
 } from "../object_store.ts";
+import { putEach } from "../put_each.ts";
 import { folderError, strangeKindError, vanishedError } from "./folder_error.ts";
 
 /** Our own temporary files older than this are what a crash left: a day. */
@@ -49,6 +51,8 @@ export function openFolderStore(root: string, options: FolderStoreOptions): Obje
 
 class FolderStore implements ObjectStore {
   readonly label: string;
+  readonly concurrency = 1;
+  readonly isBatching = false;
   readonly #fs: FileSystem;
   readonly #random: Random;
   readonly #clock: Clock;
@@ -109,6 +113,10 @@ class FolderStore implements ObjectStore {
         objectName: name,
       });
     });
+  }
+
+  putAll(items: readonly PutItem[], options?: StoreOptions): Promise<ObjectName | null> {
+    return putEach(this, items, options);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {

@@ -8,9 +8,11 @@ import {
   OBJECT_BYTES_MAX,
   type ObjectInfo,
   type ObjectStore,
+  type PutItem,
   type PutOutcome,
   type StoreOptions,
 } from "../object_store.ts";
+import { putEach } from "../put_each.ts";
 
 /**
  * Objects in memory, for tests: the strictest store. It copies what goes in and out, and refuses
@@ -18,6 +20,8 @@ import {
  */
 export class MemoryStore implements ObjectStore {
   readonly label: string;
+  readonly concurrency = 1;
+  readonly isBatching = false;
   readonly #objects = new Map<ObjectName, Bytes>();
 
   constructor(label = "memory") {
@@ -44,6 +48,10 @@ export class MemoryStore implements ObjectStore {
     this.#assertNoFolderClash(name);
     this.#objects.set(name, copy);
     return "created";
+  }
+
+  putAll(items: readonly PutItem[], options?: StoreOptions): Promise<ObjectName | null> {
+    return putEach(this, items, options);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {

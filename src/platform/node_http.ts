@@ -1,0 +1,93 @@
+import { type Bytes, concat } from "../base/bytes.ts";
+import { errnoOf } from "../base/errno.ts";
+import { ClaudeSyncError } from "../errors.ts";
+import type { Http, HttpRequest, HttpResponse } from "./types.ts";
+
+/**
+ * HTTP by the runtime's `fetch`, which knows HTTPS_PROXY, NO_PROXY and NODE_EXTRA_CA_CERTS by
+ * itself.
+ */
+export function nodeHttp(): Http {
+  return { request };
+}
+
+async function request(options: HttpRequest): Promise<HttpResponse> {
+  const { method, url, headers = {}, body, timeoutMs, bodyBytesMax, signal } = options;
+  signal?.throwIfAborted();
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: { ...headers },
+      redirect: "manual",
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      ...(body === undefined ? {} : { body }),
+    });
+    return {
+      status: response.status,
+      headers: new Map(response.headers),
+      body: await readBody(response, bodyBytesMax),
+    };
+  } catch (cause) {
+    if (cause instanceof ClaudeSyncError) throw cause;
+    signal?.throwIfAborted();
+    const seconds = Math.ceil(timeoutMs / 1000);
+    throw unreachableError(url, cause, timeout.aborted ? `no whole answer in ${seconds} s` : null);
+  }
+}
+
+/** The whole body, counted as it comes: the length that a server announces is only its word. */
+async function readBody(response: Response, bytesMax: number): Promise<Bytes> {
+  const chunks: Bytes[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  while (reader !== undefined) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > bytesMax) {
+      await reader.cancel();
+      throw new ClaudeSyncError("too-large", `The answer is longer than ${bytesMax} bytes`);
+    }
+    chunks.push(value);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : concat(...chunks);
+}
+
+const REASONS: readonly (readonly [pattern: RegExp, reason: string, hint: string])[] = [
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|SSL|TLS|HOSTNAME_MISMATCH/i,
+    "its certificate is not trusted",
+    "If your network has a certificate authority of its own, name its file in NODE_EXTRA_CA_CERTS",
+  ],
+  [
+    /ENOTFOUND|EAI_AGAIN|FailedToOpenSocket|DNS/i,
+    "its name is not known or there is no network",
+    "Check the address and the network; behind a proxy, HTTPS_PROXY",
+  ],
+  [/ECONNREFUSED|ConnectionRefused/i, "nothing answers there", "Check the address and the port"],
+  [/ECONNRESET|ConnectionClosed|EPIPE|UND_ERR_SOCKET/i, "it closed the connection", "Try again"],
+];
+
+function unreachableError(url: string, cause: unknown, known: string | null): ClaudeSyncError {
+  const { host } = new URL(url);
+  const code = codeOf(cause) ?? "";
+  const [, reason, hint] = REASONS.find(([pattern]) => pattern.test(code)) ??
+    [null, code, "Check the network; behind a proxy, HTTPS_PROXY"];
+  const why = known ?? reason;
+  return new ClaudeSyncError(
+    "store-unreachable",
+    `Cannot reach ${host}${why === "" ? "" : `: ${why}`}`,
+    { cause, hint },
+  );
+}
+
+/** The code of the failure or of what caused it: the runtimes put it in different places. */
+function codeOf(error: unknown): string | null {
+  for (let at = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
+    const code = errnoOf(at) ?? ("code" in at && typeof at.code === "string" ? at.code : null);
+    if (code !== null && code !== "") return code;
+  }
+  return null;
+}
