@@ -44,7 +44,8 @@ export function parseErrorAnswer({ status, headers, body }: HttpResponse): Error
     region: regionOf(headers.get("x-amz-bucket-region"), error),
     dateMs,
     retryAfterMs: parseRetryAfter(headers.get("retry-after"), dateMs),
-    redirectHost: hostOf(headers.get("location") ?? error?.text("Endpoint") ?? null),
+    redirectHost: hostOf(headers.get("location") ?? "") ??
+      hostOf(`https://${error?.text("Endpoint") ?? ""}`),
   };
 }
 
@@ -71,10 +72,10 @@ function parseRetryAfter(text: string | undefined, dateMs: number | null): numbe
   return ms === null ? null : Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);
 }
 
-function hostOf(location: string | null): string | null {
-  if (location === null) return null;
-  const url = URL.parse(location.includes("//") ? location : `https://${location}`);
-  return url === null || url.host === "" ? null : url.host;
+/** Null for a relative address, which stays on the host. */
+function hostOf(address: string): string | null {
+  const host = URL.parse(address)?.host ?? "";
+  return host === "" ? null : host;
 }
 
 /** What a proxy says in plain text; a page of HTML says nothing in a line. */
