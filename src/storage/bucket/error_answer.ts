@@ -9,6 +9,9 @@ export const STORE_TEXT_LENGTH_MAX = 300;
 /** Longest pause that a store is believed to ask for: an hour. */
 export const RETRY_AFTER_MS_MAX = 60 * 60 * 1000;
 
+/** Longest name of a host. */
+const HOST_LENGTH_MAX = 255;
+
 const CODE = /^[A-Za-z0-9._-]{1,100}$/;
 const REGION = /^[a-z0-9-]{1,64}$/;
 /** `s3.eu-west-1.amazonaws.com`, the older `s3-eu-west-1.…`, and with the bucket before it. */
@@ -50,7 +53,7 @@ export function parseErrorAnswer({ status, headers, body }: HttpResponse): Error
 }
 
 function regionOf(header: string | undefined, error: XmlElement | null): string | null {
-  const endpoint = error?.text("Endpoint") ?? "";
+  const endpoint = error?.text("Endpoint")?.slice(0, HOST_LENGTH_MAX) ?? "";
   const told = header ?? error?.text("Region") ?? REGION_OF_HOST.exec(endpoint)?.[1] ?? "";
   return REGION.test(told) ? told : null;
 }
