@@ -12,9 +12,19 @@ import type { AwsCredentialSource } from "../../src/storage/s3/aws_credentials.t
 import { type OpenS3Options, openS3Store, type S3Location } from "../../src/storage/s3/store.ts";
 import type { S3Address } from "../servers/s3_address.ts";
 
+/** Fields of a location, of either kind. */
+export interface LocationChanges {
+  readonly kind?: "s3" | "r2";
+  readonly bucket?: string;
+  readonly prefix?: string;
+  readonly region?: string | null;
+  readonly endpoint?: string | null;
+  readonly pathStyle?: boolean;
+}
+
 /** How a test's bucket differs from the usual. */
 export interface TestBucketOptions {
-  readonly location?: Partial<S3Location>;
+  readonly location?: LocationChanges;
   readonly open?: Partial<OpenS3Options>;
   readonly keys?: Partial<Pick<S3Address, "accessKeyId" | "secretAccessKey">>;
   /** Replaces parts of the real platform. */

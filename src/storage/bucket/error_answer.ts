@@ -9,6 +9,9 @@ export const STORE_TEXT_LENGTH_MAX = 300;
 /** Longest pause that a store is believed to ask for: an hour. */
 export const RETRY_AFTER_MS_MAX = 60 * 60 * 1000;
 
+/** Longest name of a host. */
+const HOST_LENGTH_MAX = 255;
+
 const CODE = /^[A-Za-z0-9._-]{1,100}$/;
 const REGION = /^[a-z0-9-]{1,64}$/;
 /** `s3.eu-west-1.amazonaws.com`, the older `s3-eu-west-1.…`, and with the bucket before it. */
@@ -44,12 +47,13 @@ export function parseErrorAnswer({ status, headers, body }: HttpResponse): Error
     region: regionOf(headers.get("x-amz-bucket-region"), error),
     dateMs,
     retryAfterMs: parseRetryAfter(headers.get("retry-after"), dateMs),
-    redirectHost: hostOf(headers.get("location") ?? error?.text("Endpoint") ?? null),
+    redirectHost: hostOf(headers.get("location") ?? "") ??
+      hostOf(`https://${error?.text("Endpoint") ?? ""}`),
   };
 }
 
 function regionOf(header: string | undefined, error: XmlElement | null): string | null {
-  const endpoint = error?.text("Endpoint") ?? "";
+  const endpoint = error?.text("Endpoint")?.slice(0, HOST_LENGTH_MAX) ?? "";
   const told = header ?? error?.text("Region") ?? REGION_OF_HOST.exec(endpoint)?.[1] ?? "";
   return REGION.test(told) ? told : null;
 }
@@ -71,10 +75,10 @@ function parseRetryAfter(text: string | undefined, dateMs: number | null): numbe
   return ms === null ? null : Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);
 }
 
-function hostOf(location: string | null): string | null {
-  if (location === null) return null;
-  const url = URL.parse(location.includes("//") ? location : `https://${location}`);
-  return url === null || url.host === "" ? null : url.host;
+/** Null for a relative address, which stays on the host. */
+function hostOf(address: string): string | null {
+  const host = URL.parse(address)?.host ?? "";
+  return host === "" ? null : host;
 }
 
 /** What a proxy says in plain text; a page of HTML says nothing in a line. */

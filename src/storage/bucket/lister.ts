@@ -1,7 +1,7 @@
 /** Listing a bucket page by page, with what old and odd stores make of it. */
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { StoreOptions } from "../object_store.ts";
-import { XML_BYTES_MAX } from "./answer_xml.ts";
+import { parseAnswerXml, XML_BYTES_MAX } from "./answer_xml.ts";
 import type { BucketAnswer, BucketRequest } from "./client.ts";
 import { LIST_PAGE_NAMES, type ListedKey, type ListPage, parseListPage } from "./list_page.ts";
 
@@ -11,6 +11,10 @@ export const LIST_PAGES_MAX = 100_000;
 export const EMPTY_PAGES_MAX = 100;
 /** What one name takes in a page, about. */
 const BYTES_PER_NAME = 512;
+
+/** By which a page is known before it is whole. */
+const START_OF_PAGE = /^(?:<\?xml[^>]*\?>)?\s*<ListBucketResult\b/;
+const PAGE_START_BYTES = 200;
 
 /** What `listKeys` needs of a store. */
 export interface ListSource {
@@ -99,9 +103,7 @@ async function nextPage(
   if (error === null) {
     const page = parseListPage(answer.body);
     if (page !== null) return page;
-    throw new ClaudeSyncError("store-invalid", `What ${source.host} gives is no list of a bucket`, {
-      hint: "Check the endpoint: it must be the store's S3 address; a proxy may be in between",
-    });
+    throw noPage(source.host, answer.body);
   }
   if (at.version === 2 && at.token === null && VERSION_2_UNKNOWN.has(error.code ?? "")) {
     const asVersion1 = await askForPage(source, prefix, { ...at, version: 1 }, options);
@@ -137,6 +139,18 @@ async function askForPage(
     const message = `A page of the list from ${source.host} is over ${XML_BYTES_MAX} bytes`;
     throw new ClaudeSyncError("store-invalid", message, { cause });
   }
+}
+
+/** A page that was cut on the way comes whole the next time; what is no page stays none. */
+function noPage(host: string, body: Uint8Array): ClaudeSyncError {
+  const start = String.fromCharCode(...body.subarray(0, PAGE_START_BYTES));
+  return START_OF_PAGE.test(start) && parseAnswerXml(body) === null
+    ? new ClaudeSyncError("store-unreachable", `The list from ${host} did not arrive whole`, {
+      hint: "Try again; if it stays, something on the way changes what the store sends",
+    })
+    : new ClaudeSyncError("store-invalid", `What ${host} gives is no list of a bucket`, {
+      hint: "Check the endpoint: it must be the store's S3 address; a proxy may be in between",
+    });
 }
 
 function endless(host: string): ClaudeSyncError {

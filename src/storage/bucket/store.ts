@@ -92,7 +92,8 @@ class Store implements BucketStore {
       return answer.body;
     }
     if (isAbsence(answer)) return null;
-    if (answer.status === 403 && await this.#isUnlisted(name, options)) return null;
+    const isHidden = answer.error.code === "AccessDenied";
+    if (isHidden && await this.#isUnlisted(name, options)) return null;
     throw this.#failure("get", answer, name);
   }
 
