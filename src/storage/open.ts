@@ -53,12 +53,10 @@ export async function openStore(
     case "s3":
     case "r2": {
       const { openS3Store } = await import("./s3/store.ts");
-      const { platform: { fs, host } } = options;
-      const { awsSettings } = await import("./s3/credentials/aws_settings.ts");
       return await openS3Store(location, {
         ...options,
         credentials: await awsKeysFor(location.awsProfile, options),
-        defaultRegion: awsSettings({ fs, host }, location.awsProfile).region,
+        defaultRegion: (await awsPlaceDefaults(platform, location.awsProfile)).region,
       });
     }
     case "gcs": {
@@ -74,6 +72,26 @@ export async function openStore(
         `This version of claude-sync opens no vault of the kind "${location.kind}"`,
       );
   }
+}
+
+/** What the user's AWS configuration says of the place of a bucket; nothing of it is secret. */
+export interface AwsPlaceDefaults {
+  readonly region: string | null;
+  /** As it was written there, unchecked; null: AWS itself. */
+  readonly endpoint: string | null;
+}
+
+/**
+ * Region and endpoint for S3 by the environment and the profile (null: the one in force there), for
+ * `init`: what it finds belongs into the location, as hooks may run in another environment. Errors:
+ * `malformed-file`, `too-large`, `local-io`.
+ */
+export async function awsPlaceDefaults(
+  { fs, host }: Pick<Platform, "fs" | "host">,
+  profile: string | null,
+): Promise<AwsPlaceDefaults> {
+  const { awsSettings } = await import("./s3/credentials/aws_settings.ts");
+  return awsSettings({ fs, host }, profile);
 }
 
 async function awsKeysFor(profile: string | null, { platform, savedKeys }: OpenStoreOptions) {

@@ -96,33 +96,27 @@ export function officialFailure(plan: OfficialPlan, cause: unknown): ClaudeSyncE
       "Check that the instance has a role, and AWS_EC2_METADATA_DISABLED",
     );
   }
-  const { profile } = plan;
-  const quoted = /^[\w.@-]+$/.test(profile) ? profile : `"${profile}"`;
-  switch (plan.how) {
-    case "sso":
-      return failed(
-        `The sign-in of the AWS profile "${profile}" has expired or was never made`,
-        `Sign in again: aws sso login --profile ${quoted}`,
-      );
-    case "login":
-      return failed(
-        `The sign-in of the AWS profile "${profile}" has expired or was never made`,
-        `Sign in again: aws login --profile ${quoted}`,
-      );
-    case "mfa":
-      return failed(
-        `The AWS profile "${profile}" needs a code from a device (mfa_serial), which cannot be ` +
-          "asked for here",
-        "Get temporary keys by hand: aws configure export-credentials --profile " +
-          `${quoted} --format env`,
-      );
-    case "role":
-      return failed(
-        `The role of the AWS profile "${profile}" cannot be assumed`,
-        `See why: aws sts get-caller-identity --profile ${quoted}   If it rests on a sign-in: ` +
-          `aws sso login --profile ${quoted}`,
-      );
+  const { profile, how, signIn } = plan;
+  if (how === "mfa") {
+    return failed(
+      `The AWS profile "${profile}" needs a code from a device (mfa_serial), which cannot be ` +
+        "asked for here",
+      "Get temporary keys by hand and put them into the environment: aws configure " +
+        "export-credentials --format env --profile ...",
+    );
   }
+  if (how === "role") {
+    return failed(
+      `The role of the AWS profile "${profile}" cannot be assumed`,
+      signIn === null
+        ? "See why: aws sts get-caller-identity --profile ..."
+        : `Sign in again: ${signIn}   (else the role does not trust you)`,
+    );
+  }
+  return failed(
+    `The sign-in of the AWS profile "${profile}" has expired or was never made`,
+    `Sign in again: ${signIn}`,
+  );
 }
 
 /** The library's errors carry whole answers: only their names and statuses are kept. */

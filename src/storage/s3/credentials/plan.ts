@@ -4,6 +4,9 @@ import { namedProfile, regionOf } from "./aws_settings.ts";
 import type { IniSection } from "./ini.ts";
 import { DEFAULT_PROFILE, type ProfileFiles } from "./profile_files.ts";
 
+/** Roles that rest on each other; a circle is for AWS's library to complain about. */
+const HOPS_MAX = 8;
+
 /** How a profile that we do not follow ourselves gets its credentials. */
 export type OfficialKind = "sso" | "login" | "role" | "mfa";
 
@@ -25,6 +28,8 @@ export type CredentialPlan =
     readonly profile: string;
     readonly how: OfficialKind;
     readonly region: string | null;
+    /** What signs the user in again; null when nothing of the kind is in it. */
+    readonly signIn: string | null;
   }
   | { readonly kind: "container" }
   | { readonly kind: "instance" }
@@ -56,7 +61,7 @@ export function planCredentials(
     return { kind: "no-such-profile", profile, isMisnamed: files.isMisnamed(profile) };
   }
   const region = regionOf(host, section, givenProfile);
-  return (section === null ? null : planProfile(profile, section, region)) ??
+  return (section === null ? null : planProfile(profile, section, region, files)) ??
     planMachine(host, region);
 }
 
@@ -65,6 +70,7 @@ function planProfile(
   profile: string,
   section: IniSection,
   region: string | null,
+  files: ProfileFiles,
 ): CredentialPlan | null {
   const get = (name: string) => section.get(name) || null;
   const official = (how: OfficialKind): CredentialPlan => ({
@@ -72,6 +78,7 @@ function planProfile(
     profile,
     how,
     region,
+    signIn: signInCommand(profile, section, files),
   });
   const roleArn = get("role_arn");
   if (roleArn !== null && (get("source_profile") ?? get("credential_source")) !== null) {
@@ -88,10 +95,31 @@ function planProfile(
   }
   const command = get("credential_process");
   if (command !== null) return { kind: "process", profile, command };
-  if (["sso_session", "sso_start_url", "sso_account_id"].some((name) => get(name) !== null)) {
-    return official("sso");
-  }
+  if (isSso(section)) return official("sso");
   return get("login_session") === null ? null : official("login");
+}
+
+function isSso(section: IniSection): boolean {
+  return ["sso_session", "sso_start_url", "sso_account_id"].some((name) => section.get(name));
+}
+
+/** Follows a role to the profile that somebody has to sign in to. */
+function signInCommand(
+  profile: string,
+  section: IniSection,
+  files: ProfileFiles,
+): string | null {
+  let [name, at]: [string, IniSection | null] = [profile, section];
+  for (let hops = 0; at !== null && hops < HOPS_MAX; hops++) {
+    const quoted = /^[\w.@-]+$/.test(name) ? name : `"${name}"`;
+    const next: string | undefined = at.get("role_arn") ? at.get("source_profile") : undefined;
+    if (next === undefined || next === name) {
+      if (isSso(at)) return `aws sso login --profile ${quoted}`;
+      return at.get("login_session") ? `aws login --profile ${quoted}` : null;
+    }
+    [name, at] = [next, files.profile(next)];
+  }
+  return null;
 }
 
 /** What the machine that this runs on was given. */
