@@ -4,6 +4,8 @@ import { fromUtf8 } from "../../../src/base/bytes.ts";
 import { ClaudeSyncError } from "../../../src/errors.ts";
 import type { HttpRequest } from "../../../src/platform/types.ts";
 import { CREDENTIAL_FILE_BYTES_MAX } from "../../../src/storage/gcs/credential_file.ts";
+import { SUBJECT_TOKEN_BYTES_MAX } from "../../../src/storage/gcs/external_account.ts";
+import { TOKEN_ANSWER_BYTES_MAX } from "../../../src/storage/gcs/token_request.ts";
 import { googleCredentialSource } from "../../../src/storage/gcs/google_credentials.ts";
 import {
   answer,
@@ -104,6 +106,14 @@ Deno.test("googleCredentialSource signs for a service account as node:crypto ver
     atob(signature.replaceAll("-", "+").replaceAll("_", "/")).split("").map((c) => c.charCodeAt(0)),
   );
   assert(verify("RSA-SHA256", signed, publicKey, bytes));
+});
+
+Deno.test("googleCredentialSource shows nothing of a key that is damaged", async () => {
+  const damaged = PEM.replace("PRIVATE KEY-----\n", "PRIVATE KEY-----\nAAAA");
+  for (const private_key of [damaged, "refresh-secret", PEM.replaceAll("PRIVATE", "PUBLIC")]) {
+    const error = await failureOf(setUp({ adc: { ...KEY, private_key } }).get, SECRETS);
+    assert.match(error.message, /private key of writer@key-project\.\S+ is damaged/);
+  }
 });
 
 Deno.test("googleCredentialSource corrects a wrong clock once, and says so", async () => {
@@ -297,6 +307,20 @@ Deno.test("googleCredentialSource exchanges foreign tokens of every form", async
     const { get } = setUp({ adc, files: { "/run/token": content } });
     assert.match((await failureOf(get)).message, /no identity token at "\/run\/token"/, content);
   }
+});
+
+Deno.test("googleCredentialSource takes foreign tokens at the limit and none past it", async () => {
+  const get = (length: number) =>
+    setUp({ adc: EXTERNAL, files: { "/run/token": "t".repeat(length) } }).get();
+  await get(SUBJECT_TOKEN_BYTES_MAX);
+  assert.equal((await failureOf(() => get(SUBJECT_TOKEN_BYTES_MAX + 1))).code, "too-large");
+  const adc = { ...EXTERNAL, credential_source: { url: "https://tokens.example/" } };
+  const { world, get: fetched } = setUp({ adc });
+  await fetched();
+  assert.deepEqual(world.requests.map(({ bodyBytesMax }) => bodyBytesMax), [
+    SUBJECT_TOKEN_BYTES_MAX,
+    TOKEN_ANSWER_BYTES_MAX,
+  ]);
 });
 
 Deno.test("googleCredentialSource acts as another account with a foreign token", async () => {
