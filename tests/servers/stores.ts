@@ -16,6 +16,8 @@ export interface ReportedStore {
 export const STORES = {
   folder: { needs: null },
   memory: { needs: null },
+  "s3 on rgw": { needs: "rgw" },
+  "s3 on swift": { needs: "swift" },
 } as const satisfies Record<string, ReportedStore>;
 
 /** Notes that a store has passed one case of the conformance suite. For the end of its test. */
