@@ -48,7 +48,9 @@ export async function startServerHost(): Promise<ServerHost> {
       tested.set(name, (tested.get(name) ?? 0) + 1);
       return { status: 200, text: "true" };
     }
-    if (action !== "start" || !(name in SHARED_SERVERS)) return { status: 404, text: "no such" };
+    if (action !== "start" || !Object.hasOwn(SHARED_SERVERS, name)) {
+      return { status: 404, text: "no such" };
+    }
     try {
       return { status: 200, text: JSON.stringify(await serverFor(name as Name)) };
     } catch (error) {
