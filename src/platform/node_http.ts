@@ -1,3 +1,4 @@
+import process from "node:process";
 import { type Bytes, concat } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -11,9 +12,27 @@ export function nodeHttp(): Http {
   return { request };
 }
 
+/**
+ * The error for an environment in which the runtime would print every request with its credentials;
+ * null for any other. Bun reads the variable before the first line of ours, so that removing it
+ * comes too late.
+ */
+export function printedRequestsError(
+  versions: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+): ClaudeSyncError | null {
+  const name = "BUN_CONFIG_VERBOSE_FETCH";
+  if (versions["bun"] === undefined || !/^(1|true|curl)$/.test(env[name] ?? "")) return null;
+  return new ClaudeSyncError("usage", `${name} would print the store's credentials`, {
+    hint: `Unset ${name}, then run the command again`,
+  });
+}
+
 async function request(options: HttpRequest): Promise<HttpResponse> {
   const { method, url, headers = {}, body, timeoutMs, bodyBytesMax, signal } = options;
   signal?.throwIfAborted();
+  const printed = printedRequestsError(process.versions, process.env);
+  if (printed !== null) throw printed;
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { fromUtf8, utf8 } from "../../src/base/bytes.ts";
 import { isClaudeSyncError } from "../../src/errors.ts";
-import { nodeHttp } from "../../src/platform/node_http.ts";
+import { nodeHttp, printedRequestsError } from "../../src/platform/node_http.ts";
 
 const http = nodeHttp();
 const bounds = { timeoutMs: 10_000, bodyBytesMax: 1000 };
@@ -93,4 +93,16 @@ Deno.test("nodeHttp rejects with the signal's reason when aborted", async () => 
     await assert.rejects(http.request(options), (error) => error === reason);
     await assert.rejects(http.request(options), (error) => error === reason);
   });
+});
+
+Deno.test("printedRequestsError keeps Bun from printing credentials", () => {
+  const bun = { bun: "1.4.5", node: "24.0.0" };
+  for (const value of ["1", "true", "curl"]) {
+    const error = printedRequestsError(bun, { BUN_CONFIG_VERBOSE_FETCH: value });
+    assert.equal(error?.code, "usage", value);
+  }
+  for (const value of [undefined, "", "0", "false"]) {
+    assert.equal(printedRequestsError(bun, { BUN_CONFIG_VERBOSE_FETCH: value }), null);
+  }
+  assert.equal(printedRequestsError({ deno: "2.9.6" }, { BUN_CONFIG_VERBOSE_FETCH: "1" }), null);
 });

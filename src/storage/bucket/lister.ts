@@ -55,12 +55,7 @@ export async function* listKeys(
   let emptyPages = 0;
   for (let pages = 0; pages < LIST_PAGES_MAX; pages++) {
     const page = await nextPage(source, prefix, at, options);
-    const [first] = page.keys;
-    // A store that takes version 2 for 1 knows no `start-after` and begins anew.
-    if (at.version === 2 && pages === 0 && after !== null && first && first.key <= after) {
-      useVersion1(source, at);
-      continue;
-    }
+    // A store that takes version 2 for 1 knows no `start-after` and begins at the beginning.
     for (const listed of page.keys) {
       if (after === null || listed.key > after) yield listed;
     }
@@ -75,14 +70,14 @@ export async function* listKeys(
 function advance(source: ListSource, at: Position, page: ListPage): void {
   const last = page.keys.at(-1)?.key ?? null;
   const isStuck = at.version === 1
-    ? last === null || last === at.after
+    ? last === null || (at.after !== null && last <= at.after)
     : page.continuationToken !== null && page.continuationToken === at.token;
   if (isStuck) throw endless(source.host);
   if (at.version === 2 && page.continuationToken === null) {
     if (last === null) throw endless(source.host);
     useVersion1(source, at);
   }
-  at.after = last ?? at.after;
+  if (last !== null && (at.after === null || last > at.after)) at.after = last;
   at.token = at.version === 2 ? page.continuationToken : null;
 }
 

@@ -347,6 +347,20 @@ Deno.test("S3Store ignores what others keep in the bucket", async () => {
   assert.ok(s3.objects.has("bucket/team/a/one"));
 });
 
+Deno.test("S3Store refuses a bucket that lists without order", async () => {
+  const contents = ["b/1", "a/1"].map((key) =>
+    `<Contents><Key>${key}</Key><Size>1</Size></Contents>`
+  );
+  const list = `<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join("")}` +
+    "</ListBucketResult>";
+  const s3 = strictS3({ instead: () => ({ body: utf8(list) }) });
+  await using place = placeIn(s3);
+  await assert.rejects(
+    listNames(await place.open()),
+    (error) => isClaudeSyncError(error, "store-invalid") && /not in order/.test(error.message),
+  );
+});
+
 Deno.test("S3Store refuses an object that is larger than any may be", async () => {
   const s3 = strictS3();
   let limit = 0;
