@@ -40,7 +40,7 @@ const ALL_OK = {
   "delete": "ok",
 };
 
-Deno.test("probeStore finds nothing wrong with a good store, and leaves nothing there", async () => {
+Deno.test("probeStore finds a good store good and leaves nothing there", async () => {
   const store = new MemoryStore();
   assert.deepEqual(await outcomes(store), ALL_OK);
   assert.deepEqual(await listNames(store), []);

@@ -62,7 +62,7 @@ Deno.test("listKeys goes on with version 1 where a list is cut and has no token"
   assert.deepEqual(queries[1], { prefix: "p/", marker: "p/2" });
 });
 
-Deno.test("listKeys begins where it is told, also where the store takes version 2 for 1", async () => {
+Deno.test("listKeys begins where it is told, also where version 2 is taken for 1", async () => {
   const all = ["p/1", "p/2", "p/3", "p/4"];
   const { keys, queries } = await listed(({ marker = "" }) => {
     const rest = all.filter((key) => key > marker);

@@ -53,7 +53,7 @@ function refusal(
   return { status: 403, code, region: null, dateMs: null, sentHeaders, ...changes };
 }
 
-Deno.test("sigV4Signer signs everything that is sent, as a second implementation has it", async () => {
+Deno.test("sigV4Signer signs all that is sent, as a second implementation has it", async () => {
   const { signer } = setUp();
   const request = unsigned();
   const headers = await signer.sign(request);
@@ -89,7 +89,7 @@ Deno.test("sigV4Signer renews credentials once for many refused requests", async
   assert.equal(renewals(), 1);
 });
 
-Deno.test("sigV4Signer says once that the clock is wrong, however many requests it hit", async () => {
+Deno.test("sigV4Signer says once that the clock is wrong, for many requests", async () => {
   const { signer, notes, clock } = setUp();
   const sent = await Promise.all([1, 2].map(() => signer.sign(unsigned())));
   const dateMs = nowMs + 30 * 60_000;

@@ -78,7 +78,7 @@ Deno.test("openS3Store sends nothing unless it is to create", async () => {
   assert.deepEqual(await listNames(store), [], "the probe's object is gone");
 });
 
-Deno.test("openS3Store finds out whether a bucket can refuse to overwrite, and keeps it", async () => {
+Deno.test("openS3Store finds out whether a bucket can refuse to overwrite", async () => {
   for (const createOnly of ["works", "ignored", "refused"] as const) {
     const s3 = strictS3({ createOnly });
     await using place = placeIn(s3);
@@ -155,7 +155,7 @@ Deno.test("S3Store gives up on a store that changes its region all the time", as
   assert.ok(s3.requests.length <= 4);
 });
 
-Deno.test("S3Store uses the store's time when this machine's is wrong, and says it once", async () => {
+Deno.test("S3Store uses the store's time when ours is wrong, and says it once", async () => {
   for (
     const [offMs, said] of [[-3 * 3_600_000, /3 hours behind/], [
       2 * 86_400_000,
@@ -296,7 +296,7 @@ Deno.test("openS3Store makes a bucket in its region, and takes no for an answer"
   );
 });
 
-Deno.test("openS3Store never makes or lists buckets of R2, and speaks of jurisdictions", async () => {
+Deno.test("openS3Store makes and lists no buckets of R2, speaks of jurisdictions", async () => {
   const s3 = strictS3({ region: "auto", buckets: [] });
   const endpoint = `https://${"a".repeat(32)}.r2.cloudflarestorage.com`;
   await using place = testBucket(server, {
