@@ -85,6 +85,27 @@ Deno.test("nodeHttp says what keeps a server from answering", async () => {
   });
 });
 
+Deno.test("nodeHttp gives up on silence, and not on an answer that comes slowly", async () => {
+  const options = { method: "GET", bodyBytesMax: 1000, timeoutMs: 10_000, silenceMsMax: 150 };
+  await withServer(async (_, response) => {
+    for (let count = 0; count < 10; count++) {
+      response.write("x");
+      await new Promise((done) => setTimeout(done, 40));
+    }
+    response.end();
+  }, async (url) => {
+    assert.equal((await http.request({ ...options, url })).body.length, 10);
+  });
+  const isSilence = (error: unknown) =>
+    isClaudeSyncError(error, "store-unreachable") && /nothing came for 1 s/.test(error.message);
+  await withServer(() => {}, async (url) => {
+    await assert.rejects(http.request({ ...options, url }), isSilence);
+  });
+  await withServer((_, response) => void response.write("x"), async (url) => {
+    await assert.rejects(http.request({ ...options, url }), isSilence);
+  });
+});
+
 Deno.test("nodeHttp rejects with the signal's reason when aborted", async () => {
   const reason = new RangeError("enough");
   const controller = new AbortController();

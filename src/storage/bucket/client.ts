@@ -4,12 +4,13 @@ import type { Bytes } from "../../base/bytes.ts";
 import type { Http, HttpResponse } from "../../platform/types.ts";
 import type { StoreOptions } from "../object_store.ts";
 import { type ErrorAnswer, parseErrorAnswer } from "./error_answer.ts";
+import { UploadGate } from "./upload_gate.ts";
 import { REFUSALS_MAX, type RequestSigner, type UnsignedRequest } from "./signer.ts";
 
 /** Time for a request besides its bytes: connecting, waiting for the store. */
 export const REQUEST_TIMEOUT_MS = 30_000;
-/** The slowest line on which a request is not given up: 64 KiB in a second. */
-export const BYTES_PER_SECOND_MIN = 64 * 1024;
+/** The slowest line on which a request is not given up: 32 KiB in a second. */
+export const BYTES_PER_SECOND_MIN = 32 * 1024;
 
 /** Where a bucket is; may change when its region becomes known. */
 export interface BucketAddress {
@@ -28,8 +29,6 @@ export interface BucketRequest {
   readonly body?: Bytes;
   /** The most that is taken of the answer's body. */
   readonly answerBytesMax: number;
-  /** How much an answer is expected to have at most: gives it time. Default: a few lines. */
-  readonly answerBytesExpected?: number;
 }
 
 /** What came back. */
@@ -56,6 +55,7 @@ export interface BucketClient {
 export function bucketClient(
   { http, address, signer }: { http: Http; address: BucketAddress; signer: RequestSigner },
 ): BucketClient {
+  const uploads = new UploadGate();
   return {
     get host() {
       return new URL(address.url(null)).host;
@@ -67,6 +67,7 @@ export function bucketClient(
         const unsigned = unsignedRequest(request, address, bodySha256);
         const sentHeaders = await signer.sign(unsigned, options);
         signal?.throwIfAborted();
+        const upload = await uploads.enter(request.body?.length ?? 0, options);
         onSend?.();
         const response = await http.request({
           method: request.method,
@@ -74,9 +75,9 @@ export function bucketClient(
           headers: sentHeaders,
           ...(request.body === undefined ? {} : { body: request.body }),
           bodyBytesMax: request.answerBytesMax,
-          timeoutMs: timeoutMsOf(request),
+          ...timeLimits(request, upload.bytesInFlight),
           ...options,
-        });
+        }).finally(() => upload.leave());
         const error = response.status < 300 ? null : parseErrorAnswer(response);
         if (error === null || !isRefusal(error.status) || refusals === REFUSALS_MAX) {
           return { ...response, error };
@@ -113,10 +114,15 @@ function encodeRfc3986(text: string): string {
   );
 }
 
-/** Time for the whole exchange, by how much has to go over the line. */
-export function timeoutMsOf(
-  { body, answerBytesExpected = 0 }: Pick<BucketRequest, "body" | "answerBytesExpected">,
-): number {
-  const bytes = (body?.length ?? 0) + answerBytesExpected;
-  return REQUEST_TIMEOUT_MS + Math.ceil(bytes / BYTES_PER_SECOND_MIN) * 1000;
+/**
+ * How long an exchange may take. While a body is sent nothing tells whether it goes on, so its time
+ * is that of all uploads side by side on the slowest line; an answer may take as long as it comes.
+ */
+export function timeLimits(
+  { body, answerBytesMax }: Pick<BucketRequest, "body" | "answerBytesMax">,
+  uploadBytesInFlight: number,
+): { timeoutMs: number; silenceMsMax?: number } {
+  const bytes = body === undefined ? answerBytesMax : uploadBytesInFlight;
+  const timeoutMs = REQUEST_TIMEOUT_MS + Math.ceil(bytes / BYTES_PER_SECOND_MIN) * 1000;
+  return body === undefined ? { timeoutMs, silenceMsMax: REQUEST_TIMEOUT_MS } : { timeoutMs };
 }

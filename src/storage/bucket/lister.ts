@@ -3,14 +3,12 @@ import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { StoreOptions } from "../object_store.ts";
 import { parseAnswerXml, XML_BYTES_MAX } from "./answer_xml.ts";
 import type { BucketAnswer, BucketRequest } from "./client.ts";
-import { LIST_PAGE_NAMES, type ListedKey, type ListPage, parseListPage } from "./list_page.ts";
+import { type ListedKey, type ListPage, parseListPage } from "./list_page.ts";
 
 /** Most pages of one list: a hundred million names. */
 export const LIST_PAGES_MAX = 100_000;
 /** Most pages in a row without a name; stores that sweep deleted objects give some. */
 export const EMPTY_PAGES_MAX = 100;
-/** What one name takes in a page, about. */
-const BYTES_PER_NAME = 512;
 
 /** By which a page is known before it is whole. */
 const START_OF_PAGE = /^(?:<\?xml[^>]*\?>)?\s*<ListBucketResult\b/;
@@ -127,7 +125,6 @@ async function askForPage(
       key: null,
       query,
       answerBytesMax: XML_BYTES_MAX,
-      answerBytesExpected: LIST_PAGE_NAMES * BYTES_PER_NAME,
     }, options);
   } catch (cause) {
     if (!isClaudeSyncError(cause, "too-large")) throw cause;
