@@ -4,13 +4,16 @@ import type { Bytes } from "../../base/bytes.ts";
 import type { Http, HttpResponse } from "../../platform/types.ts";
 import type { StoreOptions } from "../object_store.ts";
 import { type ErrorAnswer, parseErrorAnswer } from "./error_answer.ts";
-import { UploadGate } from "./upload_gate.ts";
+import { UPLOAD_BYTES_IN_FLIGHT_MAX, UploadGate } from "./upload_gate.ts";
 import { REFUSALS_MAX, type RequestSigner, type UnsignedRequest } from "./signer.ts";
 
 /** Time for a request besides its bytes: connecting, waiting for the store. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 /** The slowest line on which a request is not given up: 32 KiB in a second. */
 export const BYTES_PER_SECOND_MIN = 32 * 1024;
+
+/** Most uploads that share the line: the store's concurrency. */
+const UPLOADS_MAX = 16;
 
 /** Where a bucket is; may change when its region becomes known. */
 export interface BucketAddress {
@@ -53,7 +56,7 @@ export interface BucketClient {
 
 /** Makes a client. Nothing is sent yet. */
 export function bucketClient(
-  { http, address, signer }: { http: Http; address: BucketAddress; signer: RequestSigner },
+  { http, address, signer }: Parts,
 ): BucketClient {
   const uploads = new UploadGate();
   return {
@@ -61,33 +64,54 @@ export function bucketClient(
       return new URL(address.url(null)).host;
     },
     async send(request, { signal, onSend }) {
-      const bodySha256 = createHash("sha256").update(request.body ?? "").digest("hex");
       const options = signal === undefined ? {} : { signal };
-      for (let refusals = 0;; refusals++) {
-        const unsigned = unsignedRequest(request, address, bodySha256);
-        const sentHeaders = await signer.sign(unsigned, options);
-        signal?.throwIfAborted();
-        const upload = await uploads.enter(request.body?.length ?? 0, options);
-        onSend?.();
-        const response = await http.request({
-          method: request.method,
-          url: unsigned.url.href,
-          headers: sentHeaders,
-          ...(request.body === undefined ? {} : { body: request.body }),
-          bodyBytesMax: request.answerBytesMax,
-          ...timeLimits(request, upload.bytesInFlight),
-          ...options,
-        }).finally(() => upload.leave());
-        const error = response.status < 300 ? null : parseErrorAnswer(response);
-        if (error === null || !isRefusal(error.status) || refusals === REFUSALS_MAX) {
-          return { ...response, error };
-        }
-        const { status, code, region, dateMs } = error;
-        const refusal = { status, code, region, dateMs, sentHeaders };
-        if (!(await signer.refused(refusal, options))) return { ...response, error };
+      // Before it is signed, as signatures do not wait for long.
+      const leave = await uploads.enter(request.body?.length ?? 0, options);
+      try {
+        return await sendUntilTaken({ http, address, signer }, request, options, onSend);
+      } finally {
+        leave();
       }
     },
   };
+}
+
+interface Parts {
+  readonly http: Http;
+  readonly address: BucketAddress;
+  readonly signer: RequestSigner;
+}
+
+/** Sends, and signs anew as long as the signer knows better. */
+async function sendUntilTaken(
+  { http, address, signer }: Parts,
+  request: BucketRequest,
+  options: StoreOptions,
+  onSend: (() => void) | undefined,
+): Promise<BucketAnswer> {
+  const bodySha256 = createHash("sha256").update(request.body ?? "").digest("hex");
+  for (let refusals = 0;; refusals++) {
+    const unsigned = unsignedRequest(request, address, bodySha256);
+    const sentHeaders = await signer.sign(unsigned, options);
+    options.signal?.throwIfAborted();
+    onSend?.();
+    const response = await http.request({
+      method: request.method,
+      url: unsigned.url.href,
+      headers: sentHeaders,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      bodyBytesMax: request.answerBytesMax,
+      ...timeLimits(request),
+      ...options,
+    });
+    const error = response.status < 300 ? null : parseErrorAnswer(response);
+    if (error === null || !isRefusal(error.status) || refusals === REFUSALS_MAX) {
+      return { ...response, error };
+    }
+    const { status, code, region, dateMs } = error;
+    const refusal = { status, code, region, dateMs, sentHeaders };
+    if (!(await signer.refused(refusal, options))) return { ...response, error };
+  }
 }
 
 function isRefusal(status: number): boolean {
@@ -115,14 +139,16 @@ function encodeRfc3986(text: string): string {
 }
 
 /**
- * How long an exchange may take. While a body is sent nothing tells whether it goes on, so its time
- * is that of all uploads side by side on the slowest line; an answer may take as long as it comes.
+ * How long an exchange may take. While a body is sent nothing tells whether it goes on, and other
+ * uploads share the line: it has the time of all of them on the slowest line. An answer may take as
+ * long as it comes.
  */
 export function timeLimits(
   { body, answerBytesMax }: Pick<BucketRequest, "body" | "answerBytesMax">,
-  uploadBytesInFlight: number,
 ): { timeoutMs: number; silenceMsMax?: number } {
-  const bytes = body === undefined ? answerBytesMax : uploadBytesInFlight;
+  const own = body?.length ?? answerBytesMax;
+  const shared = Math.min(UPLOADS_MAX * own, Math.max(UPLOAD_BYTES_IN_FLIGHT_MAX, own));
+  const bytes = body === undefined ? own : shared;
   const timeoutMs = REQUEST_TIMEOUT_MS + Math.ceil(bytes / BYTES_PER_SECOND_MIN) * 1000;
   return body === undefined ? { timeoutMs, silenceMsMax: REQUEST_TIMEOUT_MS } : { timeoutMs };
 }

@@ -6,14 +6,6 @@ import type { StoreOptions } from "../object_store.ts";
  */
 export const UPLOAD_BYTES_IN_FLIGHT_MAX = 32 * 1024 * 1024;
 
-/** An upload that may go. */
-export interface Upload {
-  /** With all that is sent beside it. */
-  readonly bytesInFlight: number;
-  /** To be called once, when it is over. */
-  leave(): void;
-}
-
 interface Waiting {
   readonly bytes: number;
   go(): void;
@@ -25,16 +17,17 @@ export class UploadGate {
   #bytesInFlight = 0;
 
   /**
-   * Resolves when so many bytes may be sent: at once for nothing, and when nothing else is sent.
-   * Errors: the signal's reason.
+   * Resolves when so many bytes may be sent (at once for nothing, and when nothing else is sent) to
+   * what must be called once when that is over. Errors: the signal's reason.
    */
-  async enter(bytes: number, { signal }: StoreOptions = {}): Promise<Upload> {
+  async enter(bytes: number, { signal }: StoreOptions = {}): Promise<() => void> {
+    signal?.throwIfAborted();
     if (bytes > 0 && (this.#waiting.length > 0 || !this.#fits(bytes))) {
       await this.#turn(bytes, signal);
     } else {
       this.#bytesInFlight += bytes;
     }
-    return { bytesInFlight: this.#bytesInFlight, leave: () => this.#leave(bytes) };
+    return () => this.#leave(bytes);
   }
 
   #fits(bytes: number): boolean {
