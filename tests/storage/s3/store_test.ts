@@ -269,7 +269,7 @@ Deno.test("openS3Store makes a bucket only when asked", async () => {
     "?versioning=",
   ]);
   assert.equal(made[0]?.body, undefined, "the first region must not be named");
-  assert.match(place.notes.join(), /was made, private and with versions/);
+  assert.match(place.notes.join(), /was made in the region us-east-1, private and with versions/);
   s3.requests.length = 0;
   await place.open({ open: { create: true, createBucket: true } });
   const again = s3.requests.filter(({ method, url }) =>
@@ -371,6 +371,18 @@ Deno.test("S3Store refuses an object that is larger than any may be", async () =
   await using place = placeIn(s3);
   await (await place.open()).get(nameA);
   assert.equal(limit, 64 * 1024 * 1024);
+});
+
+Deno.test("openS3Store says what plain http shows to the network", async () => {
+  for (
+    const [endpoint, said] of [["http://nas.local:9000", 1], ["http://127.0.0.1:9000", 0]] as const
+  ) {
+    await using place = placeIn(strictS3(), { location: { endpoint } });
+    await place.open(create);
+    assert.equal(place.notes.length, said, endpoint);
+    await place.open();
+    assert.equal(place.notes.length, said, "only when it is set up");
+  }
 });
 
 Deno.test("openS3Store refuses endpoints and buckets that cannot be", async () => {
