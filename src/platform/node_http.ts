@@ -136,6 +136,7 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string, hint: string
     "its certificate is not trusted",
     "If your network has a certificate authority of its own, name its file in NODE_EXTRA_CA_CERTS",
   ],
+  [/PROXY/i, "the proxy lets nothing through to it", "Check HTTPS_PROXY: address, user, password"],
   [
     /ENOTFOUND|EAI_AGAIN|FailedToOpenSocket|DNS/i,
     "its name is not known or there is no network",
