@@ -45,7 +45,7 @@ type Target = (typeof TARGETS)[number];
  * it would load that folder's `.env` (proxies, endpoints) and run its `bunfig.toml`'s preload
  * scripts.
  */
-const HARDENING = [
+export const HARDENING: readonly string[] = [
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
   "--no-compile-autoload-tsconfig",
@@ -53,7 +53,14 @@ const HARDENING = [
   "--reject-unresolved",
 ];
 
-const OPTIMISATION = ["--minify", "--bytecode", "--format=esm", "--splitting", "--sourcemap=none"];
+/** How small and quick it is made. */
+export const OPTIMISATION: readonly string[] = [
+  "--minify",
+  "--bytecode",
+  "--format=esm",
+  "--splitting",
+  "--sourcemap=none",
+];
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 

@@ -18,6 +18,8 @@ export const STORES = {
   memory: { needs: null },
   "s3 on rgw": { needs: "rgw" },
   "s3 on swift": { needs: "swift" },
+  "gcs by token": { needs: null },
+  "gcs by hmac": { needs: null },
 } as const satisfies Record<string, ReportedStore>;
 
 /** Notes that a store has passed one case of the conformance suite. For the end of its test. */
