@@ -68,6 +68,7 @@ export async function openS3Store(
   }
   await probeCapabilities(s3.store, {
     random: platform.random,
+    clock: platform.clock,
     note,
     ...(signal === undefined ? {} : { signal }),
   });

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../../src/base/bytes.ts";
 import { isClaudeSyncError } from "../../../src/errors.ts";
+import { PROBE_ATTEMPTS_MAX } from "../../../src/storage/bucket/capabilities.ts";
 import { objectName } from "../../../src/storage/object_name.ts";
 import { testBucket } from "../../support/s3_bucket.ts";
+import { TestClock } from "../../support/sync_machine.ts";
 import { s3Error, strictS3 } from "../../support/strict_s3.ts";
-import { onAws, server } from "../../support/strict_s3_place.ts";
+import { onAws, placeIn, server } from "../../support/strict_s3_place.ts";
 
 const nameA = objectName("a/one");
 const one = utf8("one");
@@ -106,4 +108,28 @@ Deno.test("openS3Store makes and lists no buckets of R2, speaks of jurisdictions
   s3.options.buckets.push("bucket");
   await (await place.open(create)).put(nameA, one);
   assert.ok(s3.requests.every(({ url }) => new URL(url).pathname.startsWith("/bucket")));
+});
+
+Deno.test("openS3Store waits for a store that takes one write of an object in a second", async () => {
+  const clock = new TestClock(Date.now());
+  const startMs = clock.nowMs();
+  let writtenMs = 0;
+  const s3 = strictS3({
+    nowMs: () => clock.nowMs(),
+    instead: ({ method }) => {
+      if (method !== "PUT" && method !== "DELETE") return null;
+      if (clock.nowMs() - writtenMs < 1000) return s3Error(429, "TooManyRequests");
+      writtenMs = clock.nowMs();
+      return null;
+    },
+  });
+  await using place = placeIn(s3, { platform: { clock } });
+  await place.open(create);
+  assert.equal(s3.objects.size, 0);
+  assert.ok(clock.nowMs() - startMs < 5000);
+
+  s3.options.instead = () => s3Error(503, "SlowDown");
+  s3.requests.length = 0;
+  await assert.rejects(place.open(create), (e) => isClaudeSyncError(e, "store-unreachable"));
+  assert.equal(s3.requests.length, PROBE_ATTEMPTS_MAX + 1, "the last one cleans up");
 });

@@ -24,6 +24,7 @@ function setUp({ isFixed = false } = {}) {
     region,
     note: (message) => void notes.push(message),
     credentials: {
+      from: "test",
       credentials({ refresh }): Promise<AwsCredentials> {
         if (refresh) renewals++;
         const keys = { secretAccessKey: "secret", sessionToken: `T${renewals}`, expiresAtMs: null };
