@@ -21,13 +21,19 @@ export interface OpenStoreOptions {
  */
 export async function openStore(
   location: StoreLocation,
-  { platform, create = false }: OpenStoreOptions,
+  options: OpenStoreOptions,
 ): Promise<ObjectStore> {
+  const { platform, create = false } = options;
   switch (location.kind) {
     case "folder": {
       const { openFolderStore } = await import("./folder/store.ts");
       const { fs, random, clock } = platform;
       return openFolderStore(location.path, { fs, random, clock, create });
+    }
+    case "git": {
+      const { openGitStore } = await import("./git/store.ts");
+      const { parseGitUrl } = await import("./git/git_url.ts");
+      return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
     }
     default:
       throw new ClaudeSyncError(
