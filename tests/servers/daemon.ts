@@ -79,8 +79,12 @@ export function findProgram(name: string): string | null {
   return null;
 }
 
-/** Names the first program that is not installed, as a reason to skip; null when all are there. */
+/**
+ * Why a server that needs these programs cannot run here: one is not installed, or this is not
+ * Linux, for whose builds of the servers they are written. Null when it can.
+ */
 export function missingProgram(names: readonly string[]): string | null {
+  if (process.platform !== "linux") return "it is started on Linux only";
   const missing = names.find((name) => findProgram(name) === null);
   return missing === undefined ? null : `${missing} is not installed`;
 }

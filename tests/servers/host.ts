@@ -27,7 +27,7 @@ export interface ServerHost {
 /** Starts a host; it has started no server yet. */
 export async function startServerHost(): Promise<ServerHost> {
   const servers = new Map<Name, { running: Promise<Running>; state: string }>();
-  const tested = new Set<string>();
+  const tested = new Map<string, number>();
 
   const serverFor = (name: Name): Promise<Running> => {
     const known = servers.get(name);
@@ -45,10 +45,12 @@ export async function startServerHost(): Promise<ServerHost> {
   const answer = async (path: string): Promise<{ status: number; text: string }> => {
     const [, action, name = ""] = path.split("/").map(decodeURIComponent);
     if (action === "tested") {
-      tested.add(name);
+      tested.set(name, (tested.get(name) ?? 0) + 1);
       return { status: 200, text: "true" };
     }
-    if (action !== "start" || !(name in SHARED_SERVERS)) return { status: 404, text: "no such" };
+    if (action !== "start" || !Object.hasOwn(SHARED_SERVERS, name)) {
+      return { status: 404, text: "no such" };
+    }
     try {
       return { status: 200, text: JSON.stringify(await serverFor(name as Name)) };
     } catch (error) {
@@ -65,7 +67,8 @@ export async function startServerHost(): Promise<ServerHost> {
   await new Promise<void>((done) => http.listen(0, "127.0.0.1", done));
 
   const storeLine = (name: string, { needs }: ReportedStore) => {
-    if (tested.has(name)) return `store ${name}: tested`;
+    const cases = tested.get(name);
+    if (cases !== undefined) return `store ${name}: tested, ${cases} cases`;
     const reason = needs === null ? null : SHARED_SERVERS[needs].whyAbsent();
     return `store ${name}: ${reason === null ? "not tested in this run" : `skipped, ${reason}`}`;
   };

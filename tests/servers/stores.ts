@@ -18,7 +18,7 @@ export const STORES = {
   memory: { needs: null },
 } as const satisfies Record<string, ReportedStore>;
 
-/** Notes that this store passed the conformance suite. For the last step of its test. */
+/** Notes that a store has passed one case of the conformance suite. For the end of its test. */
 export async function noteTested(store: keyof typeof STORES): Promise<void> {
   if (process.env[HOST_VARIABLE] === undefined) return;
   await askHost(`tested/${encodeURIComponent(store)}`);
