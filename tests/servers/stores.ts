@@ -16,6 +16,9 @@ export interface ReportedStore {
 export const STORES = {
   folder: { needs: null },
   memory: { needs: null },
+  "git on this disk": { needs: null },
+  "git over http": { needs: "git-http" },
+  "git over ssh": { needs: "sshd" },
 } as const satisfies Record<string, ReportedStore>;
 
 /** Notes that a store has passed one case of the conformance suite. For the end of its test. */

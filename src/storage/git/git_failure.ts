@@ -29,22 +29,42 @@ interface Meaning {
   readonly throttled?: boolean;
 }
 
+/** Whatever holds one of these, in any case. */
+function anyOf(...texts: readonly string[]): RegExp {
+  return new RegExp(texts.join("|"), "i");
+}
+
 /** The order matters: what is exact comes before what is general. */
 const INNER: readonly (readonly [RegExp, InnerFailure])[] = [
-  [/does not allow request for unadvertised object|not our ref|upload-pack: not our/, "by-id"],
+  [anyOf("does not allow request for unadvertised object", "not our ref"), "by-id"],
   [
-    /mismatched algorithms|object format .* does not match|the server uses .*hash algorithm/i,
+    anyOf(
+      "mismatched algorithms",
+      "object format .* does not match",
+      "the server uses .*hash algorithm",
+    ),
     "format",
   ],
   [/Unable to create '.*\.lock'|shallow file has changed|cannot lock ref/, "locked"],
   [
-    new RegExp(
-      "not a git repository: |object file .* is empty|packfile .* (is truncated|cannot be accessed|" +
-        "does not match)|(loose|packed) object .* is corrupt|unable to read (tree|sha1|object)|" +
-        "bad object|did not send all necessary objects|invalid sha1 pointer|inflate: data stream|" +
-        "pack has .* unresolved deltas|bad config|unable to parse commit|Could not read [0-9a-f]|" +
-        "failed to read object|index file .* is too small|missing (blob|tree|commit)|broken (link|packed)",
-      "i",
+    anyOf(
+      "not a git repository: ",
+      "object file .* is empty",
+      "packfile .* (is truncated|cannot be accessed|does not match)",
+      "(loose|packed) object .* is corrupt",
+      "unable to read (tree|sha1|object)",
+      "bad object",
+      "did not send all necessary objects",
+      "invalid sha1 pointer",
+      "inflate: data stream",
+      "pack has .* unresolved deltas",
+      "bad config",
+      "unable to parse commit",
+      "could not read [0-9a-f]{40}",
+      "failed to read object",
+      "index file .* is too small",
+      "missing (blob|tree|commit)",
+      "broken (link|packed)",
     ),
     "cache",
   ],
@@ -57,52 +77,83 @@ const TRY_BY_HAND = (url: GitUrl) =>
 
 const MEANINGS: readonly Meaning[] = [
   {
-    pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    pattern: anyOf("REMOTE HOST IDENTIFICATION HAS CHANGED"),
     code: "store-refused",
     message: ({ host }) => `The SSH key of "${host}" is not the one that this machine knows`,
     hint: ({ host }) =>
-      `Somebody may be listening in. If the host really changed its key, compare it with what the ` +
-      `host publishes, then: ssh-keygen -R ${host}`,
+      "Somebody may be listening in. If the host really changed its key, compare it with what " +
+      `the host publishes, then: ssh-keygen -R ${host}`,
   },
   {
-    pattern: /Host key verification failed|No .* host key is known for/,
+    pattern: anyOf("Host key verification failed", "No .* host key is known for"),
     code: "store-refused",
     message: ({ host }) => `This machine does not know the SSH key of "${host}" yet`,
     hint: TRY_BY_HAND,
   },
   {
-    pattern:
-      /GH001|returned error: 413|HTTP 413|exceeds .*(file )?size limit|pack exceeds maximum|maximum allowed size|larger than the maximum/i,
+    pattern: anyOf(
+      "GH001",
+      "returned error: 413",
+      "HTTP 413",
+      "exceeds .*(file )?size limit",
+      "pack exceeds maximum",
+      "maximum allowed size",
+      "larger than the maximum",
+    ),
     code: "too-large",
     message: ({ url }) => `The host of "${url}" takes no push of that size`,
     repeats: true,
   },
   {
-    pattern: /returned error: 429|rate limit|too many requests|too many connections|slow down/i,
+    pattern: anyOf(
+      "returned error: 429",
+      "rate limit",
+      "too many requests",
+      "too many connections",
+      "slow down",
+    ),
     code: "store-unreachable",
     message: ({ url }) => `The host of "${url}" asks to be used less often`,
     hint: () => "What waits goes out with a later push",
     throttled: true,
   },
   {
-    pattern:
-      /quota|no space left|disk (is )?full|storage (size )?limit|over (its|the) .*limit|repository size limit/i,
+    pattern: anyOf(
+      "quota",
+      "no space left",
+      "disk (is )?full",
+      "storage (size )?limit",
+      "over (its|the) .*limit",
+      "repository size limit",
+    ),
     code: "no-space",
     message: ({ url }) => `There is no space left for "${url}"`,
     hint: () => "Free some space there, or on this machine's disk, then push again",
     repeats: true,
   },
   {
-    pattern:
-      /could not read (Username|Password)|Authentication failed|terminal prompts disabled|returned error: 401|HTTP Basic: Access denied|Invalid (username|credentials)|Logon failed/i,
+    pattern: anyOf(
+      "could not read (Username|Password)",
+      "Authentication failed",
+      "terminal prompts disabled",
+      "returned error: 401",
+      "HTTP Basic: Access denied",
+      "Invalid (username|credentials)",
+      "Logon failed",
+    ),
     code: "store-refused",
     message: ({ url }) => `"${url}" needs credentials that Git does not have on this machine`,
     hint: (url) =>
       `${TRY_BY_HAND(url)}. Git's credential helper must keep them: git help gitcredentials`,
   },
   {
-    pattern:
-      /Permission denied \([a-z,-]*(publickey|password|keyboard-interactive|hostbased)|Too many authentication failures|no mutual signature|Load key .* (invalid|incorrect)|sign_and_send_pubkey/i,
+    pattern: anyOf(
+      "Permission denied \\([a-z,-]*(publickey|password|keyboard-interactive|hostbased)",
+      "Too many authentication failures",
+      "no mutual signature",
+      "Load key .* (invalid|incorrect)",
+      "sign_and_send_pubkey",
+    ),
     code: "store-refused",
     message: ({ host }) => `"${host}" takes none of this machine's SSH keys`,
     hint: (url) =>
@@ -110,28 +161,48 @@ const MEANINGS: readonly Meaning[] = [
       `Test: git ls-remote ${url.url}`,
   },
   {
-    pattern:
-      /returned error: 403|Write access to repository not granted|Permission to .* denied|not allowed to (push|upload|download)|denied to (deploy )?key|marked as read.?only|archived|read-only (file system|repository)|insufficient permission|unable to create (temporary|.*directory)/i,
+    pattern: anyOf(
+      "returned error: 403",
+      "Write access to repository not granted",
+      "Permission to .* denied",
+      "not allowed to (push|upload|download)",
+      "denied to (deploy )?key",
+      "marked as read.?only",
+      "archived",
+      "read-only (file system|repository)",
+      "insufficient permission",
+      "unable to create (temporary|.*directory)",
+    ),
     code: "store-refused",
     message: ({ url }) => `This machine may not read or write "${url}"`,
     hint: () => "Give its account, key or token the permission to write to the repository",
     repeats: true,
   },
   {
-    pattern: /dubious ownership|unsafe repository/,
+    pattern: anyOf("dubious ownership", "unsafe repository"),
     code: "store-refused",
     message: ({ path }) => `Git does not trust "${path}": it belongs to another user`,
     hint: ({ path }) => `If you trust it: git config --global --add safe.directory '${path}'`,
   },
   {
-    pattern: /transport '.*' not allowed/,
+    pattern: anyOf("transport '.*' not allowed"),
     code: "store-refused",
     message: ({ url }) => `Git's settings turn "${url}" into an address that is not allowed`,
     hint: () => "See what does it: git config --get-regexp 'url.*insteadof'",
   },
   {
-    pattern:
-      /Repository not found|repository '.*' not found|not appear to be a git repository|returned error: 404|could not be found|not a git repository|TF401019|No such (file|project|repository)|no longer exists|does not exist/i,
+    pattern: anyOf(
+      "Repository not found",
+      "repository '.*' not found",
+      "not appear to be a git repository",
+      "returned error: 404",
+      "could not be found",
+      "not a git repository",
+      "TF401019",
+      "No such (file|project|repository)",
+      "no longer exists",
+      "does not exist",
+    ),
     code: "no-vault",
     message: ({ url }) => `There is no repository at "${url}"`,
     hint: () =>
@@ -139,36 +210,84 @@ const MEANINGS: readonly Meaning[] = [
       "machine's account may not see it",
   },
   {
-    pattern:
-      /SSL certificate|certificate verif|self.signed certificate|unable to get local issuer|certificate has expired|server cert/i,
+    pattern: anyOf(
+      "SSL certificate",
+      "certificate verif",
+      "self.signed certificate",
+      "unable to get local issuer",
+      "certificate has expired",
+      "server cert",
+    ),
     code: "store-refused",
     message: ({ host }) => `The TLS certificate of "${host}" is not one that Git trusts`,
     hint: ({ host }) =>
       `With an authority of your own: git config --global http.https://${host}/.sslCAInfo FILE`,
   },
   {
-    pattern:
-      /could not resolve|name or service not known|temporary failure in name resolution|nodename nor servname/i,
+    pattern: anyOf(
+      "could not resolve",
+      "name or service not known",
+      "temporary failure in name resolution",
+      "nodename nor servname",
+    ),
     code: "store-unreachable",
     message: ({ host }) => `The host "${host}" is not found`,
   },
   {
-    pattern:
-      /GH006|GH013|protected branch|hook declined|GL-HOOK-ERR|TF40\d+|hidden ref|prohibited|rule violations|remote rejected|denied by/i,
+    pattern: anyOf(
+      "GH006",
+      "GH013",
+      "protected branch",
+      "hook declined",
+      "GL-HOOK-ERR",
+      "TF40\\d+",
+      "hidden ref",
+      "prohibited",
+      "rule violations",
+      "remote rejected",
+      "denied by",
+    ),
     code: "store-refused",
     message: ({ url }) => `The host of "${url}" refused the push`,
     hint: () => REFUSED_TEXT,
     repeats: true,
   },
   {
-    pattern: /fsck error|in packed object|hasDot|treeNotSorted|nullSha1|fsck:/i,
+    pattern: anyOf(
+      "fsck error",
+      "in packed object",
+      "hasDot",
+      "treeNotSorted",
+      "nullSha1",
+      "fsck:",
+    ),
     code: "store-invalid",
     message: ({ url }) => `"${url}" holds Git objects that are not valid`,
     hint: () => "Something other than claude-sync wrote to its branches claude-sync/…",
   },
   {
-    pattern:
-      /Connection (refused|reset|closed|timed out)|Failed to connect|Couldn't connect|Network is unreachable|No route to host|Operation (timed out|too slow)|unable to access|early EOF|hung up|RPC failed|unexpected disconnect|returned error: 5\d\d|Broken pipe|kex_exchange|Could not read from remote|expected flush|unexpected EOF|SSL_|gnutls|schannel/i,
+    pattern: anyOf(
+      "Connection (refused|reset|closed|timed out)",
+      "Failed to connect",
+      "Couldn't connect",
+      "Network is unreachable",
+      "No route to host",
+      "Operation (timed out|too slow)",
+      "unable to access",
+      "early EOF",
+      "hung up",
+      "RPC failed",
+      "unexpected disconnect",
+      "returned error: 5\\d\\d",
+      "Broken pipe",
+      "kex_exchange",
+      "Could not read from remote",
+      "expected flush",
+      "unexpected EOF",
+      "SSL_",
+      "gnutls",
+      "schannel",
+    ),
     code: "store-unreachable",
     message: ({ url }) => `"${url}" cannot be reached`,
   },

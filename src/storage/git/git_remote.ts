@@ -216,11 +216,13 @@ function refspec(id: string): string {
   return `+${BRANCH_PREFIX}${id}:${TIPS_PREFIX}${id}`;
 }
 
-/** Whether the branch was not where we thought, whoever noticed it first. */
+/** Why a server does not move a branch that was not where we thought, whoever noticed it. */
+const RACED = new RegExp(
+  String.raw`\((fetch first|non-fast-forward|stale info|already exists|needs force|` +
+    "reference already exists|(failed to|cannot) (lock|update)( ref)?.*|incorrect old value.*)" +
+    String.raw`\)\s*$`,
+);
+
 function isRaced(porcelain: string): boolean {
-  return porcelain.split("\n").some((line) =>
-    line.startsWith("!\t") &&
-    /\((fetch first|non-fast-forward|stale info|already exists|needs force|reference already exists|(failed to|cannot) (lock|update)( ref)?.*|incorrect old value.*)\)$/
-      .test(line.trim())
-  );
+  return porcelain.split("\n").some((line) => line.startsWith("!\t") && RACED.test(line));
 }

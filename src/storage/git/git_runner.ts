@@ -56,8 +56,8 @@ const SETTINGS: readonly string[] = [
   "core.symlinks=false",
   "core.askPass=",
   "core.logAllRefUpdates=false",
-  // Encrypted objects do not get smaller; trees do.
-  "core.compression=1",
+  // Encrypted objects get no smaller, and none resembles another.
+  "core.compression=0",
   "core.bigFileThreshold=512k",
   "protocol.ext.allow=never",
   "protocol.version=2",

@@ -8,6 +8,8 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ["uploadpack.allowAnySHA1InWant", "true"],
   ["receive.denyNonFastForwards", "true"],
   ["receive.denyDeletes", "true"],
+  // Encrypted packs do not resemble each other: looking for that takes most of a fetch.
+  ["core.bigFileThreshold", "512k"],
 ];
 
 /**

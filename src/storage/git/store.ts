@@ -13,6 +13,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import { ClaudeSyncError } from "../../errors.ts";
+import type { Platform } from "../../platform/types.ts";
 import { type ObjectName, parseObjectName } from "../object_name.ts";
 import { assertListPrefix } from "../object_prefix.ts";
 import {
@@ -23,7 +24,6 @@ import {
   type PutOutcome,
   type StoreOptions,
 } from "../object_store.ts";
-import type { OpenStoreOptions } from "../open.ts";
 import type { MeteredStore, StoreTraffic } from "../with_meter.ts";
 import { Batches } from "./batches.ts";
 import { BranchWriter, type PutRequest } from "./branch_writer.ts";
@@ -39,6 +39,17 @@ const CONCURRENCY = 16;
 const LOCKED_ATTEMPTS = 12;
 const LOCKED_PAUSE_MS = 250;
 
+/** What a Git store needs. */
+export interface GitStoreOptions {
+  readonly platform: Platform;
+  /** Absolute path of a folder for its copy of the repository; it may be lost at any time. */
+  readonly cacheDir: string;
+  /** Takes a sentence that the user should see. */
+  readonly note: (message: string) => void;
+  /** Makes and welcomes: see `openGitStore`. */
+  readonly create?: boolean;
+}
+
 /**
  * Opens the repository at `url`. Without `create`, nothing is asked of the server until the first
  * call. With it, the server is asked, a local repository is made where there is none, and an empty
@@ -47,7 +58,7 @@ const LOCKED_PAUSE_MS = 250;
  */
 export async function openGitStore(
   url: GitUrl,
-  options: Pick<OpenStoreOptions, "platform" | "cacheDir" | "note" | "create">,
+  options: GitStoreOptions,
 ): Promise<MeteredStore> {
   const { platform, create = false } = options;
   if (create && url.kind === "local") await makeLocalRepository(platform, url);
@@ -62,7 +73,7 @@ class GitStore implements MeteredStore {
   readonly isBatching = true;
   readonly #repository: GitRepository;
   readonly #writer: BranchWriter;
-  readonly #clock: OpenStoreOptions["platform"]["clock"];
+  readonly #clock: Platform["clock"];
   readonly #gets: Batches<ObjectName, Bytes | null>;
   readonly #puts: Batches<PutRequest, PutOutcome>;
   #last: Promise<unknown> = Promise.resolve();
@@ -71,7 +82,7 @@ class GitStore implements MeteredStore {
 
   constructor(
     url: GitUrl,
-    { platform, cacheDir, note }: Pick<OpenStoreOptions, "platform" | "cacheDir" | "note">,
+    { platform, cacheDir, note }: GitStoreOptions,
   ) {
     this.label = url.url;
     this.#clock = platform.clock;
