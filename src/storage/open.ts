@@ -49,6 +49,11 @@ export async function openStore(
         defaultRegion: host.env("AWS_REGION") ?? host.env("AWS_DEFAULT_REGION") ?? null,
       });
     }
+    case "git": {
+      const { openGitStore } = await import("./git/store.ts");
+      const { parseGitUrl } = await import("./git/git_url.ts");
+      return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
+    }
     default:
       throw new ClaudeSyncError(
         "newer-format",
