@@ -24,8 +24,8 @@ interface FaultCase {
   readonly mustFail?: boolean;
 }
 
-/** Now and then: what Git does in one go takes up to five requests, and a retry should do. */
-const PERIOD = 7;
+/** Now and then: what Git tries again takes seven requests, and must not meet the fault each time. */
+const PERIOD = 11;
 const once = (fault: Fault, more: Partial<FaultRule> = {}): FaultRule => ({
   fault,
   nth: (count) => count % PERIOD === 1,
@@ -55,8 +55,16 @@ const CASES: readonly FaultCase[] = [
   { name: "500 now and then", rule: once(unavailable(500)), outcomes: [] },
   {
     name: "429 with Retry-After",
+    on: "rgw",
     rule: once(unavailable(429, [["Retry-After", "1"]])),
     outcomes: [],
+  },
+  {
+    // Git does not say how long to wait, so it is longer than a command waits.
+    name: "429 now and then",
+    on: "git-http",
+    rule: once(unavailable(429)),
+    outcomes: ["store-unreachable"],
   },
   {
     name: "503 for ever",
