@@ -24,7 +24,7 @@ interface FaultCase {
   readonly mustFail?: boolean;
 }
 
-/** Now and then: what Git tries again takes seven requests, and must not meet the fault each time. */
+/** Now and then: what Git tries again takes seven requests, and must not fail each time. */
 const PERIOD = 11;
 const once = (fault: Fault, more: Partial<FaultRule> = {}): FaultRule => ({
   fault,
