@@ -50,12 +50,12 @@ export async function crowd(
       const startMs = performance.now();
       try {
         const { failed } = await machine.push();
+        pushes.push({ atMs: startMs, ms: performance.now() - startMs });
         if (failed > 0) failures.push(`${failed} sessions of machine ${index}`);
         if (round % 3 === 2) await machine.pull({ all: true });
       } catch (error) {
         failures.push(String(error));
       }
-      pushes.push({ atMs: startMs, ms: performance.now() - startMs });
     }
   }));
   for (const [index, machine] of machines.entries()) speak(machine, SHARED, `all, ${index}`);
