@@ -161,7 +161,6 @@ class Vault:
         machine, seq, tag, ops, packs = (body[k] for k in ("machine", "seq", "tag", "ops", "packs"))
         need(body["v"] == 1, "was written by a newer program: get a newer recover.py")
         need(name == f"log/{tag}/{seq:012}.{digest[:8]}", "is not the entry of this name")
-        need(sha256(inline).hexdigest() == body["inline"]["sha256"], "has another inline part")
         need(all(PACK_NAME.fullmatch(pack["name"]) for pack in packs), "names a pack badly")
         if seq == 1:
             sign, kem = (bytes.fromhex(ops[0][key]) for key in ("sign", "kem"))
@@ -187,9 +186,10 @@ class Vault:
                     pack, base = packs[group["in"]], 0
                     source = ("pack", pack["name"], pack["sha256"])
                 for segment in group["segments"]:
-                    gens = files.setdefault(segment["file"], defaultdict(list))
+                    gens = files.setdefault(str(segment["file"]), defaultdict(list))
                     gens[segment["gen"]].append(Piece(segment, at, group, base, source))
                     at += segment["len"]
+        need(sha256(inline).hexdigest() == body["inline"]["sha256"], "has another inline part")
         need(machine in self.signers, "is used but cannot be verified: entry 1 of its log is lost")
         need({op["op"] for op in ops} <= {"enrol", "add"}, "needs a newer recover.py")
 
@@ -253,6 +253,7 @@ def write(vault, out, path, pieces):
     with vault.noting(path):
         folder = os.path.realpath(os.path.dirname(target))
         need(os.path.commonpath([root, folder]) == root, "not written: a link leads out of OUT_DIR")
+        need(not os.path.lexists(target), "not written: something of this name exists already")
         os.makedirs(folder, exist_ok=True)
         with open(target, "xb") as file:
             try:
@@ -279,6 +280,8 @@ def recover_file(vault, out, file, gens, path, everything):
         kind = "rest" if is_rest else "gen" if superseded else "leaf" if number else ""
         if everything or number == 0 or not superseded:
             write(vault, out, f"{path}.{kind}-{digest[:8]}" if kind else path, way)
+            with vault.noting(path):
+                need(not is_rest, "its beginning is lost; the rest is beside it, unverified")
 
 
 def parse_key(data):
