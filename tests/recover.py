@@ -107,8 +107,8 @@ class Vault:
         """Sections 3 and 4: reads the header."""
         self.folder, self.vault_id, self.problems = Path(folder), vault_id, 0
         self.signers, self.known, self.claims = {}, set(), {}  # by machine; entries; who says so
-        self.sessions, self.projects = defaultdict(dict), {}  # {session: {file: {gen: [Piece]}}}
-        self.replaced = {}  # {(session, file, gen, hash): the newer gen}
+        self.files = defaultdict(lambda: defaultdict(list))  # {(session, file): {gen: [Piece]}}
+        self.replaced, self.projects = {}, {}  # {(session, file, gen, hash): newer gen}; by session
         self.kid = header_kid = hkdf(root_key, label("key-id"), 16)
         self.secret = hkdf(hkdf(root_key, label("epoch-data")), label("object"))
         if vault_id is None:
@@ -131,8 +131,7 @@ class Vault:
     def open(self, kind, name, digest=None):
         """Sections 2 and 5: the payload of an object, whose own digest may be known."""
         path = self.folder / name
-        need(path.is_file(), f"{name} is missing")
-        need(path.stat().st_size <= 64 * MIB, f"{name} has no valid length")
+        need(path.is_file() and path.stat().st_size <= 64 * MIB, f"{name} is missing, or too large")
         data = path.read_bytes()
         need(digest in (None, sha256(data).hexdigest()), f"{name} is not what its entry names")
         return open_object(data, kind, name, self.vault_id, self.kid, self.secret)
@@ -148,7 +147,7 @@ class Vault:
                 need((machine, seq, digest) in self.known,
                      f"knows of entry {seq!a} of machine {machine!a}, which is missing or damaged")
         with self.noting("log"):
-            need(self.known, "no entry can be used")
+            need(self.known, "no entry can be used; if the header is damaged, give --vault-id")
 
     def take_in(self, name):
         """Sections 7 and 11: verifies an entry, collects its segments and generations."""
@@ -176,7 +175,7 @@ class Vault:
         self.claims.update(((m, h["seq"], h["hash"]), name) for m, h in body["heads"].items())
         for op in (op for op in ops if op["op"] == "add"):
             need(SESSION_ID.fullmatch(op["session"]), "has a bad session id")
-            self.projects[op["session"]], files = op["project"], self.sessions[op["session"]]
+            self.projects[op["session"]] = op.get("project")
             for new in op["gens"]:
                 origin = (op["session"], new["file"], new["from"]["gen"], new["from"]["hash"])
                 self.replaced[origin] = new["gen"]
@@ -186,7 +185,7 @@ class Vault:
                     pack, base = packs[group["in"]], 0
                     source = ("pack", pack["name"], pack["sha256"])
                 for segment in group["segments"]:
-                    gens = files.setdefault(str(segment["file"]), defaultdict(list))
+                    gens = self.files[op["session"], str(segment["file"])]
                     gens[segment["gen"]].append(Piece(segment, at, group, base, source))
                     at += segment["len"]
         need(sha256(inline).hexdigest() == body["inline"]["sha256"], "has another inline part")
@@ -230,16 +229,16 @@ class Vault:
 
 
 def place(session, file):
-    """Section 8: where a file goes below OUT_DIR/<session>. Kinds unknown here keep their name."""
+    """Section 8: where a file goes below OUT_DIR. A kind that is not known here keeps its name."""
     if file == "transcript":
-        return f"{session}.jsonl"
-    return file.replace("@", session) if file.startswith("todos/") else file
+        return f"{session}/{session}.jsonl"
+    return f"{session}/{file.replace('@', session) if file.startswith('todos/') else file}"
 
 
 def is_safe(path, taken):
-    """Section 8: whether a path means one new file below a folder, on every system."""
+    """Section 8: whether a path means one file below OUT_DIR, and none before, on any system."""
     folded = unicodedata.normalize("NFKC", path.casefold())
-    safe = (folded not in taken and path.count("/") < 12 and unicodedata.is_normalized("NFC", path)
+    safe = (folded not in taken and path.count("/") <= 12 and unicodedata.is_normalized("NFC", path)
             and not re.search("C|Zl|Zp", " ".join(map(unicodedata.category, path)))
             and not any(UNSAFE.fullmatch(part) for part in folded.split("/"))
             and all(len(part.encode()) <= 200 for part in path.split("/")))
@@ -249,9 +248,9 @@ def is_safe(path, taken):
 
 def write(vault, out, path, pieces):
     """Writes a new file below `out`: never over another one, never where a link leads away."""
-    root, target = os.path.realpath(out), os.path.join(out, *path.split("/"))
+    target, root = Path(out, path), os.path.realpath(out)
     with vault.noting(path):
-        folder = os.path.realpath(os.path.dirname(target))
+        folder = os.path.realpath(target.parent)
         need(os.path.commonpath([root, folder]) == root, "not written: a link leads out of OUT_DIR")
         need(not os.path.lexists(target), "not written: something of this name exists already")
         os.makedirs(folder, exist_ok=True)
@@ -267,9 +266,9 @@ def write(vault, out, path, pieces):
             os.utime(target, (pieces[-1].segment["mtime"] / 1000,) * 2)
 
 
-def recover_file(vault, out, file, gens, path, everything):
-    """Writes every leaf of a file: the newest at `path`, the others beside it."""
-    leaves = []
+def recover_file(vault, out, file, path, everything):
+    """Section 8: writes every leaf of a file, the newest at `path` and the others beside it."""
+    leaves, gens = [], vault.files[file]
     for gen, pieces in gens.items():
         for state, way, is_rest in vault.ends(path, pieces):
             superseded = vault.replaced.get((*file, gen, state[0])) in gens
@@ -316,20 +315,21 @@ def main():
         with open(0 if options.key == "-" else options.key, "rb") as file:
             vault = Vault(folder, parse_key(file.read(4096)), options.vault_id)
     except Exception as error:  # whatever it is, it is said
-        print(f"nothing can be done: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"nothing can be done: {type(error).__name__}: {error}\n"
+              "If claude-sync.json is lost or damaged, give --vault-id", file=sys.stderr)
         return 2
     vault.read_log()
-    for session in sorted(vault.sessions):
-        print(f"session {session}  {json.dumps(vault.projects[session])}")
-        taken = set()
-        for file, gens in sorted(vault.sessions[session].items()):
-            with vault.noting(f"{session} {file!a}"):
-                path, hashed = place(session, file), sha256(file.encode("utf-8", "replace"))
-                safe = is_safe(path, taken)
-                path = f"{session}/{path if safe else 'refused/' + hashed.hexdigest()[:16]}"
-                recover_file(vault, out, (session, file), gens, path, options.all)
-                need(safe, f"this name is refused, the file is {path}")
-    print(f"{len(vault.sessions)} sessions, {vault.problems} problems")
+    taken = set()
+    for session, file in sorted(vault.files):
+        with vault.noting(f"{session} {file!a}"):
+            path, hashed = place(session, file), sha256(file.encode("utf-8", "replace")).hexdigest()
+            safe = is_safe(path, taken)
+            path = path if safe else f"{session}/refused/{hashed[:16]}"
+            recover_file(vault, out, (session, file), path, options.all)
+            need(safe, f"this name is refused, the file is {path}")
+    for session in sorted(vault.projects):
+        print(f"session {session} was in {json.dumps(vault.projects[session])}")
+    print(f"{len(vault.projects)} sessions, {vault.problems} problems")
     return 1 if vault.problems else 0
 
 

@@ -315,7 +315,7 @@ def check_names():
         laptop.commit()
         kept = f"{ONE}/refused/{sha(name.encode('utf-8', 'replace'))[:16]}"
         case(f"name {name!a}", run(writer), 1, "name is refused", {**START, kept: b"hostile"})
-    alone = recover.is_safe("side/\ud800", set())  # half a character, which JSON may have
+    alone = recover.is_safe("session/\ud800", set())  # half a character, which JSON may have
     case("half a character", (1, "", alone), 1, "", False)
     for name in ("other", "plans/a plan.md", "memory/a/b.md", "history", "file-history/a/b",
                  "todos/x", "transcript/x", "TRANSCRIPT", "side/" + "a" * 200, "side/a\u00a0b",

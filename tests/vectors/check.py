@@ -118,9 +118,8 @@ def read_records(folder, records, vault_id):
     report = io.StringIO()
     with contextlib.redirect_stderr(report):
         vault.read_log()
-        for files in vault.sessions.values():
-            for piece in (piece for gens in files.values() for pieces in gens.values()
-                          for piece in pieces):
+        for gens in vault.files.values():
+            for piece in sum(gens.values(), []):
                 if piece.source[0] == "log":  # the packs do not exist
                     with vault.noting("a group"):
                         vault.bytes_of(piece)
