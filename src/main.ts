@@ -6,9 +6,11 @@ import { ClaudeSyncError } from "./errors.ts";
 import { nodeClock, nodePlatform } from "./platform/node.ts";
 import { nodeStdio, readInputSync } from "./platform/node_stdio.ts";
 
+const RUNTIMES = new Set(["deno", "bun", "node", "deno.exe", "bun.exe", "node.exe"]);
+
 /** What starts this program again: itself, or the runtime that runs it from its source. */
 function selfCommand(): [string, ...string[]] {
-  const isRuntime = /^(deno|bun|node)(\.exe)?$/i.test(basename(process.execPath));
+  const isRuntime = RUNTIMES.has(basename(process.execPath).toLowerCase());
   if (!isRuntime) return [process.execPath];
   return [process.execPath, "run", "--quiet", "-A", import.meta.filename ?? import.meta.url];
 }

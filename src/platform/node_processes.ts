@@ -184,7 +184,7 @@ async function start(
   const env = childEnvironment(options.env ?? {});
   const program = resolveProgram(name, env);
   if (program === null) throw noProgram(name);
-  if (/\.(cmd|bat)$/i.test(program)) throw batchFile(program);
+  if (process.platform === "win32" && /\.(cmd|bat)$/i.test(program)) throw batchFile(program);
   const { spawn } = await import("node:child_process");
   const cwd = options.cwd === undefined ? {} : { cwd: options.cwd };
   try {

@@ -41,8 +41,7 @@ export class LocalView {
   /** Every place that holds the session's transcript, the longest first. */
   copies(id: string): readonly LocalSession[] {
     const all = this.#sessions.get(id) ?? [];
-    const [first] = all;
-    if (all.length === 1 && transcriptOf(first!) !== undefined) return all;
+    if (all.length === 1 && transcriptOf(all[0]!) !== undefined) return all;
     const copies = all.filter((session) => transcriptOf(session) !== undefined);
     if (copies.length < 2) return copies;
     const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;
@@ -76,6 +75,6 @@ export class LocalView {
 
 /** The session's transcript, when it has one here. */
 export function transcriptOf(session: LocalSession): LocalFile | undefined {
-  const [first] = session.files;
+  const first = session.files[0];
   return first?.name === TRANSCRIPT ? first : undefined;
 }

@@ -181,7 +181,9 @@ export class PullPlanner {
   }
 
   #isCurrent(here: LocalSession, target: FileTarget): boolean {
-    const file = here.files.find((each) => each.name === target.name);
+    const file = target.name === TRANSCRIPT
+      ? transcriptOf(here)
+      : here.files.find((each) => each.name === target.name);
     if (file === undefined) return this.#wasRemovedHere(here, target);
     const row = this.#rows.get(file.path);
     return isSettled(row, file.stat) && row!.hash === target.hash && row!.gen === target.gen;

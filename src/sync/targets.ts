@@ -52,9 +52,9 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
       const others = otherTargets(id, byFile);
       const leaves = byFile.get(TRANSCRIPT) ?? [];
       if (!branches.isFamily(session)) {
-        const [leaf] = leaves;
-        const own = leaf === undefined ? [] : [{ ...leaf, name: TRANSCRIPT, isDerived: false }];
-        sessions.set(id, targetOf(id, id, [...own, ...others], byFile));
+        const leaf = leaves[0];
+        const own = leaf === undefined ? [] : [leafTarget(leaf, TRANSCRIPT)];
+        sessions.set(id, targetOf(id, id, others.length === 0 ? own : [...own, ...others], byFile));
         continue;
       }
       const family = await branches.family(id);
@@ -95,6 +95,10 @@ function groupLeaves(leaves: readonly StoredLeaf[]): {
   return { files, transcripts };
 }
 
+function leafTarget({ gen, hash, len, mtimeMs }: Leaf, name: FileName): FileTarget {
+  return { name, gen, hash, len, mtimeMs, isDerived: false };
+}
+
 function asTarget(target: TranscriptTarget): FileTarget {
   return { ...target, name: TRANSCRIPT };
 }
@@ -129,7 +133,7 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
     const [winner] = leaves.toSorted((a, b) =>
       b.mtimeMs - a.mtimeMs || b.len - a.len || (a.hash < b.hash ? -1 : 1)
     );
-    if (winner !== undefined) targets.push({ ...winner, name, isDerived: false });
+    if (winner !== undefined) targets.push(leafTarget(winner, name));
   }
   return targets;
 }
