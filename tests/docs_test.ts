@@ -71,7 +71,7 @@ Deno.test("README shows every command of the help", () => {
 
 Deno.test("README names every flag of the help", () => {
   const words = codeWords(section("Commands"));
-  const flagsOf = (text: string) => text.match(/--[a-z][a-z-]*|(?<!\S)-[a-zA-Z]\b/g) ?? [];
+  const flagsOf = (text: string) => text.match(/--[a-z][a-z0-9-]*|(?<!\S)-[a-zA-Z]\b/g) ?? [];
   const known = new Set([...words].flatMap(flagsOf));
   for (const [flag] of GLOBAL_FLAGS) {
     for (const name of flagsOf(flag)) assert.ok(known.has(name), `${name} of every command`);

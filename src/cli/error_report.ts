@@ -37,7 +37,7 @@ export const CONSEQUENCES = {
   "usage": { exit: EXIT.usage, hint: "See: claude-sync help" },
   "not-set-up": {
     exit: EXIT.notSetUp,
-    hint: "Set this machine up: claude-sync init --dir PATH",
+    hint: "Set this machine up: claude-sync help init",
   },
   "no-vault": {
     exit: EXIT.notSetUp,

@@ -3,6 +3,12 @@ import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object_store.ts";
 
+/** A key pair for a bucket. */
+export interface SavedKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
 /** What opening a store needs. */
 export interface OpenStoreOptions {
   readonly platform: Platform;
@@ -12,6 +18,14 @@ export interface OpenStoreOptions {
   readonly note: (message: string) => void;
   /** Makes the place when it is not there, and takes an empty one: for `init`. Default: neither. */
   readonly create?: boolean;
+  /** Makes the bucket as well, private, when it is not there. Default: no. */
+  readonly createBucket?: boolean;
+  /**
+   * Keys that the user had kept for this very place, or null; they are tried before any others.
+   * Asked when the first request needs them. Secret: never printed. Errors: `unsafe-file`,
+   * `malformed-file`. Default: there are none.
+   */
+  readonly savedKeys?: () => SavedKeys | null;
 }
 
 /**

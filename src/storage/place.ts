@@ -45,29 +45,33 @@ export interface GcsPlace {
 /** What a provider takes as a bucket's name, and how to say it. */
 interface BucketRule {
   readonly pattern: RegExp;
+  /** What fits the pattern and is no name all the same. */
+  readonly except: RegExp;
   readonly says: string;
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 const AWS_BUCKET: BucketRule = {
-  pattern:
-    /^(?!\d+\.\d+\.\d+\.\d+$)(?!xn--|sthree-)(?!.*\.\.)(?!.*(-s3alias|--ol-s3|\.mrap)$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+  pattern: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+  except: /^\d+\.\d+\.\d+\.\d+$|\.\.|^xn--|^sthree-|-s3alias$|--ol-s3$|\.mrap$/,
   says: "AWS takes 3 to 63 lower-case letters, digits, dots and hyphens",
 };
 /** Older servers allow more than AWS does now. */
 const S3_BUCKET: BucketRule = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]$/,
+  except: /\.\./,
   says: "3 to 222 letters, digits, dots, hyphens and underscores are possible",
 };
 /** https://developers.cloudflare.com/r2/buckets/create-buckets/ */
 const R2_BUCKET: BucketRule = {
   pattern: /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
+  except: /^xn--/,
   says: "R2 takes 3 to 63 lower-case letters, digits and hyphens",
 };
 /** https://cloud.google.com/storage/docs/buckets#naming */
 const GCS_BUCKET: BucketRule = {
-  pattern:
-    /^(?!\d+\.\d+\.\d+\.\d+$)(?!goog)(?=[^.]{1,63}(\.|$))[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/,
+  pattern: /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/,
+  except: /^\d+\.\d+\.\d+\.\d+$|\.\.|^goog|[^.]{64}/,
   says: "Google takes 3 to 63 lower-case letters, digits, hyphens, underscores and dots",
 };
 
@@ -165,7 +169,7 @@ function bucketAndPrefix(
       hint: `Give BUCKET, BUCKET/PREFIX or ${schemes[0]}://BUCKET/PREFIX`,
     });
   }
-  if (!rule.pattern.test(bucket) && !DIRECTORY_BUCKET.test(bucket)) {
+  if (!rule.pattern.test(bucket) || rule.except.test(bucket)) {
     throw wrong(`${flag}: "${bucket}" is not a bucket's name`, { hint: rule.says });
   }
   const prefix = rest.replace(/^\/+|\/+$/g, "");

@@ -7,6 +7,7 @@ import { discoverSessions } from "../sessions/discover.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
 import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
 import type { StoreLocation } from "../storage/location.ts";
+import { probeStore } from "../storage/probe.ts";
 import type { MeteredStore } from "../storage/with_meter.ts";
 import { MACHINE_NAME_CHARACTERS_MAX } from "../vault/format.ts";
 import { encodeHeader, type Header } from "../vault/header.ts";
@@ -20,54 +21,162 @@ import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "
 import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { createSecretFile, readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
-import { lockProfile, openMeteredStore, readHeader } from "./vault_access.ts";
+import { checkPlace, incompletePlace } from "./place_check.ts";
+import { saveKeys } from "./saved_keys.ts";
+import {
+  limitsOf,
+  lockProfile,
+  type OpenedStore,
+  openMeteredStore,
+  readHeader,
+} from "./vault_access.ts";
 
 const VAULT_ID_BYTES = 16;
 
 /**
  * Sets this machine up for the vault at `request.location`. Nothing is written, here or there,
- * before the key is known to fit. Errors: `already-set-up`, `wrong-key`, `no-vault` (the place
- * holds something else), `newer-format`, the store's own.
+ * before the key is known to fit, but for an object that buckets are tried with. Errors:
+ * `already-set-up`, `wrong-key`, `no-vault` (the place holds something else), `incomplete` (the
+ * vault was moved there in part), `newer-format`, the store's own.
  */
 export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
   const { location } = request;
-  const paths = homePaths(context.home);
-  const existing = readConfig(context.platform, paths);
-  if (existing !== null && !isSamePlace(existing.store, location)) {
-    throw new ClaudeSyncError(
-      "already-set-up",
-      `This machine is set up for ${formatStoreLocation(existing.store)} already`,
-      {
-        path: paths.config,
-        hint: `To use another vault, move "${paths.config}" away first (and "${context.keyFile}" ` +
-          "unless it is that vault's key)",
-      },
-    );
-  }
+  const existing = readConfig(context.platform, homePaths(context.home));
   const key = readKeyFile(context.platform, context.keyFile);
+  if (existing !== null && !isSamePlace(existing.store, location)) {
+    return await followVault(context, request, existing, key);
+  }
   const isAbsent = location.kind === "folder" && context.platform.fs.lstat(location.path) === null;
   if (request.dryRun && isAbsent) {
-    return await dryRun(context, request, location, null, key);
+    return await dryRun(context, request, null, null, key);
   }
-  const store = await openMeteredStore(context, { store: location }, { create: true });
+  const store = await openPlace(context, request, { create: true });
   const header = await readHeader(store, context.signal);
   const epoch = key === null ? null : await deriveEpoch(key);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
   if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
     throw new ClaudeSyncError("no-vault", `Another vault stands at ${store.label} now`, {
-      path: paths.config,
+      path: homePaths(context.home).config,
     });
   }
-  if (request.dryRun) return await dryRun(context, request, location, header, key);
+  if (request.dryRun) return await dryRun(context, request, store, header, key);
+  const tried = existing === null ? await tryStore(context, location, store) : null;
   ensureHome(context.platform, context.home);
   const lock = await lockProfile(context);
   try {
+    const place = { store, tried };
     return header === null && existing === null
-      ? await createVault(context, request, location, store, key)
-      : await join(context, request, location, store, requireHeader(header, store), key, existing);
+      ? await createVault(context, request, place, key)
+      : await join(context, request, place, requireHeader(header, store), key, existing);
   } finally {
     lock.release();
   }
+}
+
+/** The place, and what came of trying it. */
+interface Place {
+  readonly store: OpenedStore;
+  readonly tried: InitResult["tried"];
+}
+
+function openPlace(
+  context: SyncContext,
+  { location, createBucket = false, keys = null, dryRun }: InitRequest,
+  { create }: { readonly create: boolean },
+): Promise<OpenedStore> {
+  const isMaking = create && createBucket && !dryRun;
+  const options = { create, createBucket: isMaking, ...(keys === null ? {} : { keys }) };
+  return openMeteredStore(context, { store: location }, options);
+}
+
+/**
+ * Takes up the vault at the place to which it was moved: the one that this machine is set up for,
+ * with all that the machine has seen of it.
+ */
+async function followVault(
+  context: SyncContext,
+  request: InitRequest,
+  existing: Config,
+  key: RootKey | null,
+): Promise<InitResult> {
+  const { location } = request;
+  const isAbsent = location.kind === "folder" &&
+    (context.platform.fs.readDir(location.path) ?? []).length === 0;
+  if (isAbsent) throw setUpElsewhere(context, existing, location);
+  const store = await openPlace(context, request, { create: false });
+  const header = await readHeader(store, context.signal);
+  if (header === null || toHex(header.vaultId) !== existing.vaultId) {
+    throw setUpElsewhere(context, existing, location);
+  }
+  const epoch = key === null ? null : await deriveEpoch(key);
+  if (epoch !== null) {
+    await checkKey(context, store, header, epoch);
+    const { problems } = await checkPlace(context, existing, epoch, store);
+    const [gap] = problems.filter(({ code }) => GAPS.includes(code));
+    if (gap !== undefined) throw incompletePlace(location, gap);
+  }
+  const place = { store, tried: null };
+  if (request.dryRun) {
+    return resultOf(context, { ...existing, store: location }, place, epoch, "followed");
+  }
+  const lock = await lockProfile(context);
+  try {
+    return await finish(context, request, place, header, epoch, "followed");
+  } finally {
+    lock.release();
+  }
+}
+
+/** What a place has that does not hold all that this machine has seen. */
+const GAPS: readonly string[] = ["rolled-back", "forked", "incomplete"];
+
+function setUpElsewhere(
+  context: SyncContext,
+  existing: Config,
+  location: StoreLocation,
+): ClaudeSyncError {
+  const paths = homePaths(context.home);
+  return new ClaudeSyncError(
+    "already-set-up",
+    `This machine is set up for ${formatStoreLocation(existing.store)} already`,
+    {
+      path: paths.config,
+      hint:
+        `To take that vault to ${formatStoreLocation(location)}: claude-sync help store move. ` +
+        `To use another vault, move "${paths.config}" away first (and "${context.keyFile}" ` +
+        "unless it is that vault's key)",
+    },
+  );
+}
+
+/** Kinds of places of which nothing but trying tells what the credentials allow. */
+const TRIED: readonly StoreLocation["kind"][] = ["s3", "r2", "gcs"];
+
+/**
+ * Tries a bucket before a vault is made there or joined. Errors: those of the first step that
+ * fails, except for deleting, which a vault can do without.
+ */
+async function tryStore(
+  context: SyncContext,
+  location: StoreLocation,
+  store: OpenedStore,
+): Promise<InitResult["tried"]> {
+  if (!TRIED.includes(location.kind)) return null;
+  const { clock, random } = context.platform;
+  const steps = await probeStore(store, { clock, random, signal: context.signal });
+  for (const { action, error } of steps) {
+    if (error === null) continue;
+    if (action !== "delete") throw error;
+    context.onProgress({
+      kind: "note",
+      message: `Deleting does not work there: ${error.message}. The vault does not need it now; ` +
+        "claude-sync store test says more",
+    });
+  }
+  return {
+    works: steps.filter(({ error }) => error === null).map(({ action }) => action),
+    latencyMs: Math.round(Math.min(...steps.map(({ ms }) => ms))),
+  };
 }
 
 function requireHeader(header: Header | null, store: MeteredStore): Header {
@@ -80,11 +189,11 @@ function requireHeader(header: Header | null, store: MeteredStore): Header {
 async function createVault(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
-  store: MeteredStore,
+  place: Place,
   existingKey: RootKey | null,
 ): Promise<InitResult> {
   const { platform, signal } = context;
+  const { store } = place;
   await refuseForeignLogs(store, signal);
   const key = existingKey ?? generateRootKey(platform.random);
   const epoch = await deriveEpoch(key);
@@ -96,9 +205,9 @@ async function createVault(
     // fits nothing, and in its place the right one could not be imported.
     if (existingKey === null) platform.fs.removeFile(context.keyFile);
     const theirs = requireHeader(await readHeader(store, signal), store);
-    return await join(context, request, location, store, theirs, existingKey, null);
+    return await join(context, request, place, theirs, existingKey, null);
   }
-  return await finish(context, request, location, header, epoch, "created");
+  return await finish(context, request, place, header, epoch, "created");
 }
 
 /**
@@ -128,20 +237,19 @@ function writeNewKey(context: SyncContext, bytes: Bytes): void {
 async function join(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
-  store: MeteredStore,
+  place: Place,
   header: Header,
   key: RootKey | null,
   existing: Config | null,
 ): Promise<InitResult> {
   if (key === null) {
-    return await finish(context, request, location, header, null, "needs-key");
+    return await finish(context, request, place, header, null, "needs-key");
   }
   const epoch = await deriveEpoch(key);
   // Checked before the lock too; here for a vault that another machine made in between.
-  await checkKey(context, store, header, epoch);
+  await checkKey(context, place.store, header, epoch);
   const outcome = existing === null ? "joined" : "unchanged";
-  return await finish(context, request, location, header, epoch, outcome);
+  return await finish(context, request, place, header, epoch, outcome);
 }
 
 /**
@@ -176,11 +284,12 @@ export async function checkKey(
 async function finish(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
+  place: Place,
   header: Header,
   epoch: Epoch | null,
   outcome: InitResult["outcome"],
 ): Promise<InitResult> {
+  const { location, keys = null } = request;
   const paths = homePaths(context.home);
   const before = readConfig(context.platform, paths);
   const machineName = request.machineName ?? before?.machineName ?? defaultName(context);
@@ -192,11 +301,19 @@ async function finish(
     machineName: cleanName(machineName),
     maps: before?.maps ?? {},
     excluded: before?.excluded ?? [],
+    ...rememberedLimits(context, before),
   };
   await openMachine(context.platform, paths);
   changeVault(context, paths, config.vaultId);
+  if (keys !== null) saveKeys(context.platform, context.home, location, keys);
   writeConfig(context.platform, paths, config);
-  return resultOf(context, config, epoch, outcome);
+  return resultOf(context, config, place, epoch, outcome);
+}
+
+/** Limits that were given now stay; the others are as they were. */
+function rememberedLimits(context: SyncContext, before: Config | null): Pick<Config, "limits"> {
+  const limits = limitsOf(context, before ?? {});
+  return Object.values(limits).every((limit) => limit === null) ? {} : { limits };
 }
 
 /**
@@ -217,7 +334,7 @@ function changeVault({ platform }: SyncContext, paths: HomePaths, vaultId: strin
 async function dryRun(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
+  store: OpenedStore | null,
   header: Header | null,
   key: RootKey | null,
 ): Promise<InitResult> {
@@ -226,18 +343,19 @@ async function dryRun(
     version: 1,
     vaultId: header === null ? "" : toHex(header.vaultId),
     kid: "",
-    store: location,
+    store: request.location,
     machineName: cleanName(request.machineName ?? defaultName(context)),
     maps: {},
     excluded: [],
   };
   const outcome = header === null ? "created" : epoch === null ? "needs-key" : "joined";
-  return resultOf(context, config, epoch, outcome);
+  return resultOf(context, config, store === null ? null : { store, tried: null }, epoch, outcome);
 }
 
 function resultOf(
   context: SyncContext,
   config: Config,
+  place: Place | null,
   epoch: Epoch | null,
   outcome: InitResult["outcome"],
 ): InitResult {
@@ -247,6 +365,8 @@ function resultOf(
   return {
     outcome,
     store: formatStoreLocation(config.store),
+    facts: place?.store.facts() ?? [],
+    tried: place?.tried ?? null,
     vaultId: config.vaultId,
     machineName: config.machineName,
     keyFile: context.keyFile,

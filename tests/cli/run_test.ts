@@ -120,7 +120,7 @@ Deno.test("status of a machine that is not set up is exit 10 without saying it t
   const report = { ...STATUS, verdict: "not-set-up" } as const;
   const { exit, out, err } = await run(["status"], { status: answered(report) });
   assert.deepEqual([exit, err], [10, ""]);
-  assert.match(out, /^✗ Not set up on this machine {6}claude-sync init/);
+  assert.match(out, /^✗ Not set up on this machine {6}claude-sync help init/);
 });
 
 Deno.test("verify with problems is exit 13 and lists them harmlessly", async () => {

@@ -176,7 +176,8 @@ Deno.test("gitLocationOf leaves addresses as they are and makes paths absolute",
   }
   const tooLong = `https://${"h".repeat(LOCATION_URL_LENGTH_MAX)}`;
   assertUsage(() => gitLocationOf(tooLong, absolute), "too long");
-  assertUsage(() => gitLocationOf("https://anna:hush@example.com/x", absolute), "password", "hush");
+  const withPassword = "https://anna:hush@example.com/x";
+  assertUsage(() => gitLocationOf(withPassword, absolute), "password", "hush");
 });
 
 Deno.test("another prefix, bucket or endpoint is another place; how it is reached is not", () => {

@@ -1,23 +1,27 @@
 /** `init`. */
-import { folderLocationOf } from "../../storage/location.ts";
 import type { InitResult } from "../../sync/api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
 import type { InvocationOf } from "../command_line.ts";
-import { absolute } from "../home_folder.ts";
-import { bytesText, countText } from "../humanise.ts";
+import { bytesText, countText, numberText } from "../humanise.ts";
+import { askKeyPair } from "../key_pair.ts";
 import { shellWord } from "../shell_quote.ts";
+import { placeOf } from "../store_flags.ts";
 import { tableLines, terminalText } from "../terminal_text.ts";
+import { factRows } from "./store.ts";
 
-/** Makes a vault in a folder, or joins the one that is there. */
+/** Makes a vault in a place, or joins the one that is there. */
 export async function init(
   deps: CommandDeps,
   invocation: InvocationOf<"init">,
 ): Promise<Answer> {
   const { host } = deps.world.platform;
+  const location = placeOf(invocation, host);
   const result = await deps.service.init(deps.context, {
-    location: folderLocationOf(absolute(host, invocation.dir)),
+    location,
     machineName: invocation.machine ?? null,
     dryRun: invocation.dryRun,
+    createBucket: invocation.createBucket,
+    keys: invocation.saveCredentials ? await askKeyPair(deps) : null,
   });
   return {
     json: { ...result, dryRun: invocation.dryRun },
@@ -34,6 +38,7 @@ function dryRunLines(result: InitResult): string[] {
     joined: `Would join the vault that is there; this machine's key opens it  ${store}`,
     "needs-key": `Would join the vault that is there; its key is not here yet  ${store}`,
     unchanged: `Nothing to do: this machine uses that vault already  ${store}`,
+    followed: `Would follow this machine's vault to its new place  ${store}`,
   } as const;
   return [`${would[result.outcome]}  (nothing was written)`];
 }
@@ -46,6 +51,8 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
     : `${terminalText(result.keyFingerprint)}  ${isNew ? "new, kept in" : "in"} ${keyFile}`;
   const facts = tableLines([
     ["Vault", `${terminalText(result.store)}  ${isNew ? "(new)" : "(was there)"}`],
+    ...factRows(result.facts),
+    ...triedRows(result.tried),
     ["Machine", terminalText(result.machineName)],
     ["Key", key],
     ["Found", `${countText(result.localSessions, "session")}, ${bytesText(result.localBytes)}`],
@@ -57,9 +64,21 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
       return [...facts, "", "This machine's key opens the vault.", "", ...nextLines(result)];
     case "needs-key":
       return [...facts, "", ...needsKeyLines(quote(keyFile))];
+    case "followed":
+      return [...facts, "", "This machine uses its vault in the new place from now on."];
     case "unchanged":
       return [`Nothing to do: this machine uses that vault already.`, "", ...facts];
   }
+}
+
+/** What was tried in the store, in one sentence. */
+function triedRows(tried: InitResult["tried"]): [string, string][] {
+  if (tried === null) return [];
+  const [last = "", ...others] = [...tried.works].reverse();
+  const works = others.length === 0
+    ? `${last} works`
+    : `${others.reverse().join(", ")} and ${last} work`;
+  return [["Tried", `${works}, ${numberText(tried.latencyMs)} ms away`]];
 }
 
 function backupLines(): string[] {
