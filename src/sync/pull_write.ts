@@ -17,6 +17,7 @@ import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
 import type { WriteFamily, WriteOperation } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
+import type { StoredSegment } from "./segment_index.ts";
 import { transaction } from "./state_db.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainBytes, chainTo } from "./vault_content.ts";
@@ -61,6 +62,7 @@ export async function writeAll(
 ): Promise<Written> {
   const writer = new FamilyWriter(vault, branches, families);
   if (families.length > 0) vault.context.onProgress({ kind: "phase", phase: "receiving" });
+  vault.reader.expect(segmentsOf(vault, families));
   let batch: Prepared[][] = [];
   try {
     let batchBytes = 0;
@@ -224,6 +226,20 @@ async function prepare(
   };
   const file = await prepareSessionFile(deps, operation.path, operation.expected, write);
   return { operation, file, mtimeMs: mtimeOf(vault, operation, tail), newBytes };
+}
+
+/** What `families` will ask the vault for, in that order; a first guess for fetching ahead. */
+function* segmentsOf(
+  vault: OpenVault,
+  families: readonly WriteFamily[],
+): Iterable<StoredSegment> {
+  for (const { session, target, base } of families.flatMap(({ writes }) => writes)) {
+    if (target.isDerived) continue;
+    const known = base !== null && base.gen === target.gen ? base.len : 0;
+    for (const segment of vault.index.chain(session.id, target.name, target) ?? []) {
+      if (segment.off + segment.len > known) yield segment;
+    }
+  }
 }
 
 async function writeFromVault(

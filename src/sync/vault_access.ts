@@ -81,7 +81,11 @@ export async function withVault<Result>(
       const signKeyOf = (tag: string) =>
         local.index.machines().find((machine) => machine.tag === tag)?.sign ?? null;
       const reader = new SegmentReader(opener, signKeyOf);
-      return await work({ ...local, config, epoch, vaultId, store, opener, reader });
+      try {
+        return await work({ ...local, config, epoch, vaultId, store, opener, reader });
+      } finally {
+        await reader.settled();
+      }
     });
   } finally {
     lock.release();

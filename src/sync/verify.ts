@@ -8,7 +8,7 @@ import { SegmentReader } from "../vault/segment_reader.ts";
 import { checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { knownMarks } from "./place_check.ts";
-import { SegmentIndex } from "./segment_index.ts";
+import { SegmentIndex, type StoredSegment } from "./segment_index.ts";
 import { openStateDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
 
@@ -61,6 +61,7 @@ async function checkFiles(
   const signKeyOf = (tag: string) => index.machines().find((one) => one.tag === tag)?.sign ?? null;
   const reader = new SegmentReader(vault.opener, signKeyOf);
   const files = new Set<string>();
+  if (readData) reader.expect(segmentsOf(index));
   for (const leaf of index.allLeaves()) {
     vault.context.signal.throwIfAborted();
     files.add(`${leaf.session}/${leaf.file}`);
@@ -80,6 +81,10 @@ async function checkFiles(
     }
   }
   return { count: files.size, problems };
+}
+
+function* segmentsOf(index: SegmentIndex): Iterable<StoredSegment> {
+  for (const leaf of index.allLeaves()) yield* index.chain(leaf.session, leaf.file, leaf) ?? [];
 }
 
 async function checkSegment(

@@ -14,8 +14,8 @@ import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
 import { decodeRecord } from "./record.ts";
 import type { VaultStore } from "./sealed_store.ts";
 
-/** Entries read at the same time. */
-const CONCURRENCY = 8;
+/** Entries, and logs, that are read at the same time at least. */
+const CONCURRENCY_MIN = 8;
 /**
  * Inline bytes that stay in memory after reading, so that a small pull need not fetch an entry
  * again.
@@ -145,7 +145,7 @@ export async function readPlanned(
   const budget = { bytes: INLINE_KEPT_BYTES_MAX };
   const perLog = await mapConcurrently(
     plan.logs,
-    CONCURRENCY,
+    lanesOf(opener),
     (log) => readLog(opener, log.entries, known.get(log.tag) ?? null, budget),
   );
   const entries = perLog.flatMap((log) => log ?? []);
@@ -175,6 +175,11 @@ export function checkOneLogEach(
   }
 }
 
+/** How many entries are read at the same time. */
+export function lanesOf({ store }: EntryOpener): number {
+  return Math.max(CONCURRENCY_MIN, store.concurrency);
+}
+
 /** Null for a log that nobody knows and of which nothing opens. */
 async function readLog(
   opener: EntryOpener,
@@ -189,7 +194,7 @@ async function readLog(
   let at = 0;
   while (at < entries.length) {
     // Entry 1 brings the key that the others are verified with, so it is read alone.
-    const batch = signPublic === null ? entries.slice(0, 1) : entries.slice(at, at + CONCURRENCY);
+    const batch = entries.slice(at, signPublic === null ? 1 : at + lanesOf(opener));
     const key = signPublic;
     const isStrange = known === null && at === 0 && entries[1]?.seq !== 1;
     const first = isStrange ? await tryReadEntry(opener, batch[0]!, key) : undefined;

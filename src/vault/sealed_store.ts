@@ -24,6 +24,11 @@ export class VaultStore {
     return this.#store.label;
   }
 
+  /** How many calls side by side are of use. */
+  get concurrency(): number {
+    return this.#store.concurrency;
+  }
+
   /** The object's bytes, or null when absent. */
   get(name: ObjectName, options?: StoreOptions): Promise<Bytes | null> {
     return this.#store.get(name, options);

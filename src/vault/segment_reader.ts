@@ -29,6 +29,8 @@ export interface SegmentPlace {
  * Opened objects kept for the next segment: a file's segments mostly follow each other in one pack.
  */
 const OBJECTS_KEPT = 3;
+/** Most objects that are fetched before they are needed, each at most 8 MiB. */
+const OBJECTS_AHEAD = 4;
 /** Decompressed groups kept, each at most 4 MiB. */
 const GROUPS_KEPT = 4;
 
@@ -39,11 +41,35 @@ export class SegmentReader {
   readonly #objects = new Map<string, Promise<Bytes>>();
   readonly #groups = new Map<string, Promise<Bytes>>();
   readonly #inlines = new Map<string, Bytes>();
+  /** Where one segment of each object is that will be needed, in the order of need. */
+  #upcoming: SegmentPlace[] = [];
+  readonly #ahead: number;
 
   /** `signKeyOf` gives the hex public key of the machine with a log tag. */
   constructor(opener: EntryOpener, signKeyOf: (tag: string) => string | null) {
     this.#opener = opener;
     this.#signKeyOf = signKeyOf;
+    // A store that serves one call at a time would only be kept from the call that is waited for.
+    this.#ahead = Math.min(opener.store.concurrency - 1, OBJECTS_AHEAD);
+  }
+
+  /**
+   * Says what will be read, and in which order: objects are fetched ahead where the store can serve
+   * several calls side by side. Replaces what was said before.
+   */
+  expect(segments: Iterable<SegmentPlace>): void {
+    if (this.#ahead === 0) return;
+    const upcoming = new Map<string, SegmentPlace>();
+    for (const segment of segments) {
+      if (!upcoming.has(segment.objectName)) upcoming.set(segment.objectName, segment);
+    }
+    this.#upcoming = [...upcoming.values()];
+  }
+
+  /** Resolves when nothing is under way any more, whatever became of it. */
+  async settled(): Promise<void> {
+    this.#upcoming = [];
+    await Promise.allSettled(this.#objects.values());
   }
 
   /** Takes the inline part of an entry that was read and verified just now. */
@@ -66,9 +92,18 @@ export class SegmentReader {
   }
 
   #payload(segment: SegmentPlace): Promise<Bytes> {
+    const payload = this.#object(segment);
+    const at = this.#upcoming.findIndex(({ objectName }) => objectName === segment.objectName);
+    if (at >= 0) this.#upcoming.splice(0, at + 1);
+    for (const next of this.#upcoming.slice(0, this.#ahead)) void this.#object(next);
+    // Used last, so that what was fetched ahead does not push it out.
+    return this.#ahead === 0 ? payload : this.#object(segment);
+  }
+
+  #object(segment: SegmentPlace): Promise<Bytes> {
     return kept(
       this.#objects,
-      OBJECTS_KEPT,
+      OBJECTS_KEPT + this.#ahead,
       segment.objectName,
       () =>
         segment.objectSha256 === null

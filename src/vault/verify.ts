@@ -10,8 +10,9 @@ import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
 import { groupByLog, type KnownLog, type ListedEntry, type LogMark } from "./log_plan.ts";
 import { planLogRead } from "./log_plan.ts";
-import type { EntryOpener, VerifiedEntry } from "./log_reader.ts";
-import { checkOneLogEach, foreignLogMessage, tryReadEntry, unmetClaims } from "./log_reader.ts";
+import type { EntryOpener, ReadEntry, VerifiedEntry } from "./log_reader.ts";
+import { checkOneLogEach, foreignLogMessage, lanesOf } from "./log_reader.ts";
+import { tryReadEntry, unmetClaims } from "./log_reader.ts";
 import { HEADER_NAME, parsePackName } from "./names.ts";
 
 /** Something that is wrong with a vault. */
@@ -105,6 +106,32 @@ async function checkHeader(
   }
 }
 
+/** Reads a log's entries in order, some ahead once the key they are verified with is known. */
+class ReadAhead {
+  readonly #opener: EntryOpener;
+  readonly #log: readonly ListedEntry[];
+  readonly #underWay = new Map<number, Promise<ReadEntry | null>>();
+
+  constructor(opener: EntryOpener, log: readonly ListedEntry[]) {
+    this.#opener = opener;
+    this.#log = log;
+  }
+
+  at(index: number, signPublic: Bytes | null): Promise<ReadEntry | null> {
+    const lanes = signPublic === null ? 1 : lanesOf(this.#opener);
+    for (const [ahead, listed] of this.#log.slice(index, index + lanes).entries()) {
+      if (this.#underWay.has(index + ahead)) continue;
+      const read = tryReadEntry(this.#opener, listed, signPublic);
+      // Its failure is the business of whoever asks for it, which may be nobody.
+      read.catch(() => {});
+      this.#underWay.set(index + ahead, read);
+    }
+    const read = this.#underWay.get(index)!;
+    this.#underWay.delete(index);
+    return read;
+  }
+}
+
 async function checkLog(
   opener: EntryOpener,
   log: readonly ListedEntry[],
@@ -115,13 +142,14 @@ async function checkLog(
   let signPublic: Bytes | null = null;
   let machine: string | null = null;
   const hashes = new Map<number, string[]>([[0, ["0".repeat(64)]]]);
-  for (const listed of log) {
+  const reads = new ReadAhead(opener, log);
+  for (const [index, listed] of log.entries()) {
     opener.signal.throwIfAborted();
     let entry: VerifiedEntry;
     try {
       // Without the first entry's key nothing after it can be verified, and it says so itself.
       if (listed.seq > 1 && signPublic === null) break;
-      const read = await tryReadEntry(opener, listed, signPublic);
+      const read = await reads.at(index, signPublic);
       if (read === null && listed.seq === 1 && log[1]?.seq !== 1 && mark === null) {
         const message = foreignLogMessage(listed.tag);
         problems.push({ objectName: listed.name, code: "damaged", message });

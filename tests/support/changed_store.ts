@@ -5,7 +5,7 @@ import { putEach } from "../../src/storage/put_each.ts";
 /** `store` with `changes`; several puts at once go through the changed `put`. */
 export function changedStore(
   store: ObjectStore,
-  changes: Partial<Pick<ObjectStore, "get" | "put" | "list" | "delete">>,
+  changes: Partial<Pick<ObjectStore, "get" | "put" | "list" | "delete" | "concurrency">>,
 ): ObjectStore {
   const changed: ObjectStore = {
     label: store.label,
