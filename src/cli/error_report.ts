@@ -219,6 +219,12 @@ export function errorLines(report: ErrorReport, isVerbose: boolean): string[] {
   return lines;
 }
 
+/** The one line about a store out of reach, which is nothing to worry about. */
+export function offlineLine(report: ErrorReport): string {
+  return `offline: ${lowerFirst(report.message)} - nothing is lost; --verbose says more   ` +
+    `[${report.code}]`;
+}
+
 /** Sentence case after `error:` looks wrong, unless the sentence begins with a name. */
 function lowerFirst(message: string): string {
   return /^[A-Z][a-z ]/.test(message)

@@ -88,6 +88,8 @@ const Runs = z.object({
   version: z.literal(1),
   lastPush: z.nullable(Run),
   lastPull: z.nullable(Run),
+  /** What the user was told last about a failure that has not passed yet. */
+  told: z.optional(z.object({ message: z.string(), atMs: z.number() })),
 });
 
 /** `runs.json`: how the last push and pull ended. */

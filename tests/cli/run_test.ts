@@ -100,7 +100,9 @@ Deno.test("--quiet leaves data and errors", async () => {
   const gone = failing(new ClaudeSyncError("store-unreachable", "Gone"));
   const { exit, err } = await run(["pull", "-q"], { pull: gone });
   assert.equal(exit, 5);
-  assert.match(err, /^error: gone/);
+  assert.equal(err, "offline: gone - nothing is lost; --verbose says more   [store-unreachable]\n");
+  const wordy = (await run(["push", "--verbose"], { push: gone })).err;
+  assert.match(wordy, /^error: gone {3}\[store-unreachable\]\n {2}fix/);
 });
 
 Deno.test("status answers with its first line", async () => {
