@@ -4,12 +4,17 @@
  *     deno task test                 builds dist/claude-sync, then all tests but tests/client
  *     deno task test tests/vault/    only these files or folders (flags of `deno test` work too)
  *     deno task test:client          the tests with the real client
+ *
+ * Real servers that tests ask for are started once and end with the run; what was tested on which
+ * is said before the final line. With CLAUDE_SYNC_TEST_SERVERS=required nothing may be left out.
  */
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type ServerHost, startServerHost } from "./servers/host.ts";
+import { areServersRequired, HOST_VARIABLE } from "./servers/servers.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -55,11 +60,15 @@ function buildProgram(): boolean {
   return false;
 }
 
-function runTests(args: readonly string[]): Promise<{ exitCode: number; tail: string }> {
+function runTests(
+  args: readonly string[],
+  serversAt: string,
+): Promise<{ exitCode: number; tail: string }> {
   const flags = ["--allow-all", "--no-check", "--sanitize-ops", "--sanitize-resources"];
   const child = spawn(process.execPath, ["test", ...flags, ...args], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, [HOST_VARIABLE]: serversAt },
   });
   let tail = "";
   child.stdout.setEncoding("utf8");
@@ -73,15 +82,29 @@ function runTests(args: readonly string[]): Promise<{ exitCode: number; tail: st
   });
 }
 
+/**
+ * Says what was tested on which server and store; gives the number of stores that a whole run owes.
+ */
+function reportStores(host: ServerHost, run: "whole" | "part"): number {
+  for (const line of host.report()) console.log(line);
+  const untested = areServersRequired() && run === "whole" ? host.untested() : [];
+  if (untested.length > 0) console.error(`Required and not tested: ${untested.join(", ")}`);
+  return untested.length;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const isBuilt = buildProgram();
   // Not every argument without a dash is a path: `--filter pack` has a word after it.
   const hasPath = args.some((arg) => fs.existsSync(resolve(ROOT, arg)));
   const selection = hasPath ? [] : ["--ignore=tests/client", "tests/"];
-  const { exitCode, tail } = await runTests([...args, ...selection]);
+  const running = process.env[HOST_VARIABLE];
+  const host = running === undefined ? await startServerHost() : null;
+  const { exitCode, tail } = await runTests([...args, ...selection], host?.origin ?? running ?? "");
+  const untested = host === null ? 0 : reportStores(host, args.length > 0 ? "part" : "whole");
+  await host?.close();
   const { passed, failed } = finalTotals(isBuilt, exitCode, parseSummary(tail));
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  console.log(`${passed} passed, ${failed + untested} failed`);
+  return failed + untested === 0 ? 0 : 1;
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

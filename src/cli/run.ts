@@ -151,6 +151,7 @@ async function runInvocation(
         platform,
         cacheDir: storeCache(folder),
         note: (message) => progress.show({ kind: "note", message }),
+        signal: world.signal,
         savedKeys: () => keys ?? readSavedKeys(platform, folder.home, location),
         ...rest,
       });

@@ -16,10 +16,15 @@ export interface OpenStoreOptions {
   readonly cacheDir: string;
   /** Takes a sentence that the user should see, e.g. that the clock is wrong. */
   readonly note: (message: string) => void;
-  /** Makes the place when it is not there, and takes an empty one: for `init`. Default: neither. */
+  /**
+   * Makes the place when it is not there, takes an empty one, and tries what a vault needs: for
+   * `init`. Default: none of it. A bucket is made with `createBucket` only.
+   */
   readonly create?: boolean;
-  /** Makes the bucket as well, private, when it is not there. Default: no. */
+  /** With `create`: makes the bucket when it is not there, private. Default: that is an error. */
   readonly createBucket?: boolean;
+  /** Ends what `create` does on the way. */
+  readonly signal?: AbortSignal;
   /**
    * Keys that the user had kept for this very place, or null; they are tried before any others.
    * Asked when the first request needs them. Secret: never printed. Errors: `unsafe-file`,
@@ -31,17 +36,30 @@ export interface OpenStoreOptions {
 /**
  * Opens the store at `location`; the only place that knows the drivers, and loads just the one it
  * needs. Errors: `store-unreachable` when the place is not there or, without `create`, is empty;
- * `store-refused`, `store-invalid`.
+ * `no-vault` without the bucket; `usage` for a place that no driver takes; `store-refused`,
+ * `store-invalid`.
  */
 export async function openStore(
   location: StoreLocation,
-  { platform, create = false }: OpenStoreOptions,
+  options: OpenStoreOptions,
 ): Promise<ObjectStore> {
+  const { platform, create = false } = options;
   switch (location.kind) {
     case "folder": {
       const { openFolderStore } = await import("./folder/store.ts");
       const { fs, random, clock } = platform;
       return openFolderStore(location.path, { fs, random, clock, create });
+    }
+    case "s3":
+    case "r2": {
+      const { openS3Store } = await import("./s3/store.ts");
+      const { environmentCredentials } = await import("./s3/environment_credentials.ts");
+      const { host } = platform;
+      return await openS3Store(location, {
+        ...options,
+        credentials: environmentCredentials(host),
+        defaultRegion: host.env("AWS_REGION") ?? host.env("AWS_DEFAULT_REGION") ?? null,
+      });
     }
     default:
       throw new ClaudeSyncError(

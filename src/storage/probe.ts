@@ -1,152 +1,186 @@
-/** Tries what a vault needs of a store, with an object that no vault would take for its own. */
-import { type Bytes, equalBytes, toHex } from "../base/bytes.ts";
+/** Trying a store out, one operation after the other, through the interface alone. */
+import { type Bytes, equalBytes, toBase32 } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { Clock, Random } from "../platform/types.ts";
 import { type ObjectName, objectName } from "./object_name.ts";
 import type { ObjectStore, StoreOptions } from "./object_store.ts";
 
+/** Bytes of the object that is put: more than one packet, less than anybody pays for. */
+export const PROBE_OBJECT_BYTES = 4096;
+/** Folder of nothing: a list of it is the smallest question. No vault has it. */
+export const PROBE_FOLDER = "probe/";
+/** How often a list is asked until it shows the object: lists may come late. */
+export const PROBE_LISTS_MAX = 6;
+const LIST_PAUSE_MS = 500;
+
 /** What is tried, in this order. */
-export const PROBE_ACTIONS = ["put", "get", "list", "delete"] as const;
+export type ProbeOperation =
+  /** Listing: the place is there and may be looked at. */
+  | "list"
+  /** Writing a new object. */
+  | "put"
+  /** Reading it back, byte for byte. */
+  | "get"
+  /** Finding it in a list. */
+  | "list again"
+  /** Writing it once more, as after a lost answer. */
+  | "put again"
+  /** Removing it. */
+  | "delete";
 
-/** One of `PROBE_ACTIONS`. */
-export type ProbeAction = (typeof PROBE_ACTIONS)[number];
-
-/** How one action went. */
-export interface ProbeStep {
-  readonly action: ProbeAction;
-  readonly ms: number;
-  /** Null when it works. */
+/** How one operation went. */
+export interface ProbeResult {
+  readonly operation: ProbeOperation;
+  /** `skipped`: cannot be tried, because an earlier one failed. */
+  readonly outcome: "ok" | "failed" | "skipped";
+  /** How long it took; 0 when skipped. */
+  readonly tookMs: number;
+  /** Why it failed and how to fix it; null otherwise. */
   readonly error: ClaudeSyncError | null;
 }
 
-/** What is needed besides the store. */
-export interface ProbeOptions extends StoreOptions {
+/** What `probeStore` needs besides the store. */
+export interface ProbeStoreOptions extends StoreOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** Size of the probe's object: that of the smallest sealed one, random like it. */
-export const PROBE_BYTES = 4096;
-/** How often the list is asked until it shows the object: lists may come late. */
-export const PROBE_LISTS_MAX = 6;
-const LIST_PAUSE_MS = 500;
-const NAME_RANDOM_BYTES = 8;
-const NAME = "claude-sync-probe-";
+/** Which operations make no sense when the key failed. */
+const NEEDS: Readonly<Record<ProbeOperation, ProbeOperation | null>> = {
+  "list": null,
+  "put": null,
+  "get": "put",
+  "list again": "put",
+  "put again": "put",
+  "delete": "put",
+};
 
 /**
- * Tries every action, also after one that failed: a missing permission seldom comes alone. Stops
- * early only where the store cannot be reached. The object is deleted in any case that lets it.
- * Rejects only when aborted, or for a bug.
+ * Tries every operation on a small object of random bytes and a random name, beside whatever is
+ * there, each even if another failed, and gives a result for each. The object does not stay, unless
+ * the store permits no deleting. An abort passes through as the signal's reason, and so does every
+ * error that is no `ClaudeSyncError`.
  */
 export async function probeStore(
   store: ObjectStore,
-  options: ProbeOptions,
-): Promise<readonly ProbeStep[]> {
+  options: ProbeStoreOptions,
+): Promise<ProbeResult[]> {
   const { clock, random, signal } = options;
-  const name = objectName(`${NAME}${toHex(random.bytes(NAME_RANDOM_BYTES))}`);
-  const probe = new Probe(store, name, random.bytes(PROBE_BYTES), options);
-  const steps: ProbeStep[] = [];
+  // No folder: one that a folder's store makes would stay there.
+  const name = objectName(`claude-sync-probe-${toBase32(random.bytes(20))}`);
+  const steps = stepsOf(store, name, random.bytes(PROBE_OBJECT_BYTES), options);
+  const results: ProbeResult[] = [];
   try {
-    for (const action of PROBE_ACTIONS) {
+    for (const operation of Object.keys(steps) as ProbeOperation[]) {
+      const needed = results.find((result) => result.operation === NEEDS[operation]);
+      if (needed !== undefined && needed.outcome !== "ok") {
+        results.push({ operation, outcome: "skipped", tookMs: 0, error: null });
+        continue;
+      }
       const startMs = clock.monotonicMs();
-      const error = await failureOf(() => probe.run(action));
-      steps.push({ action, ms: clock.monotonicMs() - startMs, error });
+      const error = await caught(steps[operation]);
       signal?.throwIfAborted();
-      if (isClaudeSyncError(error, "store-unreachable") && action === "put") break;
+      const tookMs = clock.monotonicMs() - startMs;
+      results.push({ operation, outcome: error === null ? "ok" : "failed", tookMs, error });
     }
   } finally {
-    await probe.cleanUp();
+    const wasPut = results.some(({ operation }) => operation === "list");
+    const isDeleted = results.some(({ operation, outcome }) =>
+      operation === "delete" && outcome === "ok"
+    );
+    // Interrupted, or a put whose answer was lost: without the signal, which would stop it.
+    if (wasPut && !isDeleted) await caught(() => store.delete(name).then(() => null));
   }
-  return steps;
+  return results;
 }
 
-async function failureOf(call: () => Promise<void>): Promise<ClaudeSyncError | null> {
+function stepsOf(
+  store: ObjectStore,
+  name: ObjectName,
+  body: Bytes,
+  { clock, random: _, ...options }: ProbeStoreOptions,
+): Readonly<Record<ProbeOperation, () => Promise<ClaudeSyncError | null>>> {
+  return {
+    "list": async () => {
+      for await (const _ of store.list("", options)) break;
+      return null;
+    },
+    "put": async () => mustNotDiffer(store, await store.put(name, body, options)),
+    "get": async () => {
+      const got = await store.get(name, options);
+      return got !== null && equalBytes(got, body)
+        ? null
+        : changed(`${store.label} does not give back what was put there`);
+    },
+    "list again": async () => {
+      for (let asked = 1; !await isListed(store, name, options); asked++) {
+        if (asked === PROBE_LISTS_MAX) {
+          return changed(`A list of ${store.label} does not show what was put there`);
+        }
+        await clock.sleep(LIST_PAUSE_MS, options.signal);
+      }
+      return null;
+    },
+    "put again": async () => mustNotDiffer(store, await store.put(name, body, options)),
+    "delete": async () => {
+      await store.delete(name, options);
+      let left: Bytes | null = null;
+      // Where reading fails, that was said already.
+      await caught(async () => {
+        left = await store.get(name, options);
+        return null;
+      });
+      return left === null ? null : changed(`${store.label} still gives what was deleted`);
+    },
+  };
+}
+
+/**
+ * How long the store takes for the smallest question, a list of nothing, in milliseconds. Errors:
+ * those of the store, when it cannot be reached.
+ */
+export async function measureLatency(
+  store: ObjectStore,
+  { clock, ...options }: StoreOptions & { readonly clock: Clock },
+): Promise<number> {
+  const startMs = clock.monotonicMs();
+  for await (const _ of store.list(PROBE_FOLDER, options)) break;
+  return clock.monotonicMs() - startMs;
+}
+
+async function caught(
+  step: () => Promise<ClaudeSyncError | null>,
+): Promise<ClaudeSyncError | null> {
   try {
-    await call();
-    return null;
+    return await step();
   } catch (error) {
-    if (!isClaudeSyncError(error) || isClaudeSyncError(error, "bug", "interrupted")) throw error;
-    return error;
+    if (isClaudeSyncError(error)) return error;
+    throw error;
   }
 }
 
-class Probe {
-  readonly #store: ObjectStore;
-  readonly #name: ObjectName;
-  readonly #body: Bytes;
-  readonly #options: ProbeOptions;
-  /** Whether something may be there that has to go again. */
-  #mayBeThere = false;
-  #isPut = false;
+function mustNotDiffer(store: ObjectStore, outcome: string): ClaudeSyncError | null {
+  return outcome === "differs"
+    ? changed(`${store.label} says that other bytes are where nothing was put before`)
+    : null;
+}
 
-  constructor(store: ObjectStore, name: ObjectName, body: Bytes, options: ProbeOptions) {
-    this.#store = store;
-    this.#name = name;
-    this.#body = body;
-    this.#options = options;
+async function isListed(
+  store: ObjectStore,
+  wanted: ObjectName,
+  options: StoreOptions,
+): Promise<boolean> {
+  // From just before it: a vault may hold many others.
+  const after = objectName(wanted.slice(0, -1));
+  for await (const { name } of store.list("", { ...options, after })) {
+    if (name >= wanted) return name === wanted;
   }
+  return false;
+}
 
-  async run(action: ProbeAction): Promise<void> {
-    switch (action) {
-      case "put":
-        return await this.#put();
-      case "get":
-        return await this.#get();
-      case "list":
-        return await this.#list();
-      case "delete":
-        await this.#store.delete(this.#name, this.#callOptions());
-        this.#mayBeThere = false;
-    }
-  }
-
-  /** Takes away what an interrupted probe has left; says nothing when it cannot. */
-  async cleanUp(): Promise<void> {
-    if (!this.#mayBeThere) return;
-    await failureOf(() => this.#store.delete(this.#name));
-  }
-
-  #callOptions(): StoreOptions {
-    const { signal } = this.#options;
-    return signal === undefined ? {} : { signal };
-  }
-
-  async #put(): Promise<void> {
-    this.#mayBeThere = true;
-    const outcome = await this.#store.put(this.#name, this.#body, this.#callOptions());
-    if (outcome === "differs") throw this.#broken("says that a new name is taken");
-    this.#isPut = true;
-  }
-
-  async #get(): Promise<void> {
-    const bytes = await this.#store.get(this.#name, this.#callOptions());
-    if (!this.#isPut) return;
-    if (bytes === null) throw this.#broken("does not give back what it has just taken");
-    if (!equalBytes(bytes, this.#body)) throw this.#broken("gives back other bytes than it took");
-  }
-
-  async #list(): Promise<void> {
-    for (let attempt = 1;; attempt++) {
-      if (await this.#isListed() || !this.#isPut) return;
-      if (attempt === PROBE_LISTS_MAX) break;
-      await this.#options.clock.sleep(LIST_PAUSE_MS, this.#options.signal);
-    }
-    throw this.#broken("does not list what it has");
-  }
-
-  async #isListed(): Promise<boolean> {
-    // From just before the object's name: a vault may hold many others.
-    const after = objectName(this.#name.slice(0, -1));
-    for await (const { name } of this.#store.list("", { ...this.#callOptions(), after })) {
-      if (name >= this.#name) return name === this.#name;
-    }
-    return false;
-  }
-
-  #broken(what: string): ClaudeSyncError {
-    return new ClaudeSyncError("store-invalid", `${this.#store.label} ${what}`, {
-      objectName: this.#name,
-      hint: "A vault cannot be kept there; if it is a cache or a mirror, name what lies behind it",
-    });
-  }
+function changed(message: string): ClaudeSyncError {
+  return new ClaudeSyncError("store-invalid", message, {
+    hint: "Something between here and the store changes or delays objects: a cache, a gateway, " +
+      "a synced folder that is not ready",
+  });
 }

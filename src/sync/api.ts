@@ -5,7 +5,6 @@
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
-import type { ProbeAction } from "../storage/probe.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
 import type {
   KeyPair,
@@ -96,8 +95,8 @@ export interface InitResult {
   readonly store: string;
   /** What the store's driver knows: a region, where the keys come from. */
   readonly facts: readonly StoreFact[];
-  /** What was tried there and works; null where it was not tried. */
-  readonly tried: { readonly works: readonly ProbeAction[]; readonly latencyMs: number } | null;
+  /** How long one round trip took, where that was measured: to buckets. */
+  readonly latencyMs: number | null;
   readonly vaultId: string;
   readonly machineName: string;
   readonly keyFile: string;

@@ -1,13 +1,14 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
+import { isAbsolute } from "node:path";
 import { type Bytes, toHex } from "../base/bytes.ts";
 import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import type { FileSystem } from "../platform/types.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
 import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
 import type { StoreLocation } from "../storage/location.ts";
-import { probeStore } from "../storage/probe.ts";
 import type { MeteredStore } from "../storage/with_meter.ts";
 import { MACHINE_NAME_CHARACTERS_MAX } from "../vault/format.ts";
 import { encodeHeader, type Header } from "../vault/header.ts";
@@ -22,6 +23,7 @@ import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { createSecretFile, readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
+import { latencyOf } from "./store_info.ts";
 import { saveKeys } from "./saved_keys.ts";
 import {
   limitsOf,
@@ -35,7 +37,7 @@ const VAULT_ID_BYTES = 16;
 
 /**
  * Sets this machine up for the vault at `request.location`. Nothing is written, here or there,
- * before the key is known to fit, but for an object that buckets are tried with. Errors:
+ * before the key is known to fit, but for what a driver tries the place with. Errors:
  * `already-set-up`, `wrong-key`, `no-vault` (the place holds something else), `incomplete` (the
  * vault was moved there in part), `newer-format`, the store's own.
  */
@@ -46,11 +48,13 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
   if (existing !== null && !isSamePlace(existing.store, location)) {
     return await followVault(context, request, existing, key);
   }
-  const isAbsent = location.kind === "folder" && context.platform.fs.lstat(location.path) === null;
-  if (request.dryRun && isAbsent) {
+  if (request.dryRun && isToBeMade(context.platform.fs, location)) {
     return await dryRun(context, request, null, null, key);
   }
-  const store = await openPlace(context, request, { create: true });
+  const store = await openPlace(context, request, {
+    // A folder's driver makes nothing in a folder that is there, and takes an empty one.
+    create: !request.dryRun || location.kind === "folder",
+  });
   const header = await readHeader(store, context.signal);
   const epoch = key === null ? null : await deriveEpoch(key);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
@@ -60,11 +64,11 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
     });
   }
   if (request.dryRun) return await dryRun(context, request, store, header, key);
-  const tried = existing === null ? await tryStore(context, location, store) : null;
+  const latencyMs = FAR.includes(location.kind) ? await latencyOf(context, store) : null;
   ensureHome(context.platform, context.home);
   const lock = await lockProfile(context);
   try {
-    const place = { store, tried };
+    const place = { store, latencyMs };
     return header === null && existing === null
       ? await createVault(context, request, place, key)
       : await join(context, request, place, requireHeader(header, store), key, existing);
@@ -73,19 +77,34 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
   }
 }
 
-/** The place, and what came of trying it. */
+/** The place, and how far it is. */
 interface Place {
   readonly store: OpenedStore;
-  readonly tried: InitResult["tried"];
+  readonly latencyMs: number | null;
+}
+
+/** Whether a place on this disk is not there yet. */
+export function isToBeMade({ lstat }: FileSystem, location: StoreLocation): boolean {
+  switch (location.kind) {
+    case "folder":
+      return lstat(location.path) === null;
+    case "git":
+      return isAbsolute(location.url) && lstat(location.url) === null;
+    default:
+      return false;
+  }
 }
 
 function openPlace(
   context: SyncContext,
-  { location, createBucket = false, keys = null, dryRun }: InitRequest,
+  { location, createBucket = false, keys = null }: InitRequest,
   { create }: { readonly create: boolean },
 ): Promise<OpenedStore> {
-  const isMaking = create && createBucket && !dryRun;
-  const options = { create, createBucket: isMaking, ...(keys === null ? {} : { keys }) };
+  const options = {
+    create,
+    createBucket: create && createBucket,
+    ...(keys === null ? {} : { keys }),
+  };
   return openMeteredStore(context, { store: location }, options);
 }
 
@@ -115,7 +134,7 @@ async function followVault(
     const [gap] = problems.filter(({ code }) => GAPS.includes(code));
     if (gap !== undefined) throw incompletePlace(location, gap);
   }
-  const place = { store, tried: null };
+  const place = { store, latencyMs: null };
   if (request.dryRun) {
     return resultOf(context, { ...existing, store: location }, place, epoch, "followed");
   }
@@ -149,35 +168,8 @@ function setUpElsewhere(
   );
 }
 
-/** Kinds of places of which nothing but trying tells what the credentials allow. */
-const TRIED: readonly StoreLocation["kind"][] = ["s3", "r2", "gcs"];
-
-/**
- * Tries a bucket before a vault is made there or joined. Errors: those of the first step that
- * fails, except for deleting, which a vault can do without.
- */
-async function tryStore(
-  context: SyncContext,
-  location: StoreLocation,
-  store: OpenedStore,
-): Promise<InitResult["tried"]> {
-  if (!TRIED.includes(location.kind)) return null;
-  const { clock, random } = context.platform;
-  const steps = await probeStore(store, { clock, random, signal: context.signal });
-  for (const { action, error } of steps) {
-    if (error === null) continue;
-    if (action !== "delete") throw error;
-    context.onProgress({
-      kind: "note",
-      message: `Deleting does not work there: ${error.message}. The vault does not need it now; ` +
-        "claude-sync store test says more",
-    });
-  }
-  return {
-    works: steps.filter(({ error }) => error === null).map(({ action }) => action),
-    latencyMs: Math.round(Math.min(...steps.map(({ ms }) => ms))),
-  };
-}
+/** Kinds of places that are far enough away for the way there to matter. */
+const FAR: readonly StoreLocation["kind"][] = ["s3", "r2", "gcs"];
 
 function requireHeader(header: Header | null, store: MeteredStore): Header {
   if (header !== null) return header;
@@ -349,7 +341,13 @@ async function dryRun(
     excluded: [],
   };
   const outcome = header === null ? "created" : epoch === null ? "needs-key" : "joined";
-  return resultOf(context, config, store === null ? null : { store, tried: null }, epoch, outcome);
+  return resultOf(
+    context,
+    config,
+    store === null ? null : { store, latencyMs: null },
+    epoch,
+    outcome,
+  );
 }
 
 function resultOf(
@@ -366,7 +364,7 @@ function resultOf(
     outcome,
     store: formatStoreLocation(config.store),
     facts: place?.store.facts() ?? [],
-    tried: place?.tried ?? null,
+    latencyMs: place?.latencyMs ?? null,
     vaultId: config.vaultId,
     machineName: config.machineName,
     keyFile: context.keyFile,

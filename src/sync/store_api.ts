@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { CostEstimate } from "../storage/prices.ts";
-import type { ProbeAction } from "../storage/probe.ts";
+import type { ProbeOperation } from "../storage/probe.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
 
 /** How much may go over the line. */
@@ -67,10 +67,11 @@ export interface StoreInfo {
 
 /** One line of `store test`. */
 export interface StoreTestStep {
-  readonly action: ProbeAction;
-  readonly outcome: "ok" | "failed";
+  readonly operation: ProbeOperation;
+  /** `skipped`: makes no sense after what has failed. */
+  readonly outcome: "ok" | "failed" | "skipped";
   readonly ms: number;
-  /** Why it failed and what to do; null when it works. */
+  /** Why it failed and what to do; null when it did not. */
   readonly code: ErrorCode | null;
   readonly message: string | null;
   readonly hint: string | null;

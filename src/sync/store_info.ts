@@ -2,19 +2,16 @@
 import { toHex } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { formatStoreLocation } from "../storage/location.ts";
-import { type ObjectName, objectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { estimateCost, pricesAt } from "../storage/prices.ts";
-import { type ProbeStep, probeStore } from "../storage/probe.ts";
-import { LOG_PREFIX, objectKindOf, parseLogEntryName } from "../vault/names.ts";
+import { measureLatency, type ProbeResult, probeStore } from "../storage/probe.ts";
+import { objectKindOf, parseLogEntryName } from "../vault/names.ts";
 import type { SyncContext } from "./api.ts";
 import type { ObjectCount, StoreInfo, StoreTest, StoreTestStep } from "./store_api.ts";
 import { type OpenedStore, openMeteredStore, readHeader, requireConfig } from "./vault_access.ts";
 
 /** How often a round trip is measured; the quickest counts, as the first also connects. */
 const LATENCY_TRIES = 3;
-/** After all logs: a list from there is one short answer. */
-const AFTER_LOGS: ObjectName = objectName("log/zzzzzzzzzzzzzzzz");
 
 /** See `SyncService.storeInfo`. Errors: `not-set-up`, `no-vault`, the store's own. */
 export async function storeInfo(context: SyncContext): Promise<StoreInfo> {
@@ -51,14 +48,12 @@ export async function storeInfo(context: SyncContext): Promise<StoreInfo> {
   };
 }
 
-async function latencyOf(context: SyncContext, store: OpenedStore): Promise<number> {
-  const { clock } = context.platform;
+/** One round trip to the store, in milliseconds. Errors: the store's own. */
+export async function latencyOf(context: SyncContext, store: OpenedStore): Promise<number> {
+  const { signal, platform: { clock } } = context;
   let bestMs = Infinity;
   for (let attempt = 0; attempt < LATENCY_TRIES; attempt++) {
-    const startMs = clock.monotonicMs();
-    const options = { signal: context.signal, after: AFTER_LOGS };
-    for await (const _strange of store.list(LOG_PREFIX, options)) break;
-    bestMs = Math.min(bestMs, clock.monotonicMs() - startMs);
+    bestMs = Math.min(bestMs, await measureLatency(store, { clock, signal }));
   }
   return Math.round(bestMs);
 }
@@ -111,11 +106,11 @@ export async function storeTest(context: SyncContext): Promise<StoreTest> {
   };
 }
 
-function testStep({ action, ms, error }: ProbeStep): StoreTestStep {
+function testStep({ operation, outcome, tookMs, error }: ProbeResult): StoreTestStep {
   return {
-    action,
-    outcome: error === null ? "ok" : "failed",
-    ms: Math.round(ms),
+    operation,
+    outcome,
+    ms: Math.round(tookMs),
     code: error?.code ?? null,
     message: error?.message ?? null,
     hint: error?.hint ?? null,

@@ -8,6 +8,7 @@ import type { ObjectInfo } from "../storage/object_store.ts";
 import { HEADER_NAME, parseLogEntryName } from "../vault/names.ts";
 import type { SyncContext } from "./api.ts";
 import { type Config, homePaths, readConfig, writeConfig } from "./home.ts";
+import { isToBeMade } from "./init.ts";
 import { readKeyFile } from "./key_file.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
 import { saveKeys } from "./saved_keys.ts";
@@ -101,10 +102,9 @@ async function openTarget(
   { location, createBucket, keys, dryRun }: MoveRequest,
   config: Config,
 ): Promise<OpenedStore | null> {
-  const { fs } = context.platform;
-  if (dryRun && location.kind === "folder" && fs.lstat(location.path) === null) return null;
+  if (dryRun && isToBeMade(context.platform.fs, location)) return null;
   return await openMeteredStore(context, { ...config, store: location }, {
-    create: true,
+    create: !dryRun || location.kind === "folder",
     createBucket: createBucket && !dryRun,
     ...(keys === null ? {} : { keys }),
   });

@@ -1,115 +1,147 @@
 import assert from "node:assert/strict";
-import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
+import { ClaudeSyncError } from "../../src/errors.ts";
 import { nodePlatform } from "../../src/platform/node.ts";
 import { MemoryStore } from "../../src/storage/memory/store.ts";
 import { objectName } from "../../src/storage/object_name.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
-import { PROBE_ACTIONS, PROBE_LISTS_MAX, probeStore } from "../../src/storage/probe.ts";
+import { measureLatency, PROBE_LISTS_MAX, probeStore } from "../../src/storage/probe.ts";
 import { objectKindOf } from "../../src/vault/names.ts";
-import { changedStore } from "../support/changed_store.ts";
+import { listNames } from "../conformance/objects.ts";
 import { TestClock } from "../support/sync_machine.ts";
 
-const { random } = nodePlatform();
+const { clock, random } = nodePlatform();
 
-async function namesIn(store: ObjectStore): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of store.list("")) names.push(name);
-  return names;
+/** A store in memory in which some operations are others. */
+function changed(changes: Partial<ObjectStore>): ObjectStore {
+  const memory = new MemoryStore();
+  return {
+    label: memory.label,
+    concurrency: 1,
+    isBatching: false,
+    get: (name) => memory.get(name),
+    put: (name, body) => memory.put(name, body),
+    putAll: (items) => memory.putAll(items),
+    list: (prefix, options) => memory.list(prefix, options),
+    delete: (name) => memory.delete(name),
+    ...changes,
+  };
 }
 
-async function failures(store: ObjectStore): Promise<Record<string, ErrorCode | null>> {
-  const steps = await probeStore(store, { clock: new TestClock(0), random });
-  return Object.fromEntries(steps.map(({ action, error }) => [action, error?.code ?? null]));
+const refused = () => Promise.reject(new ClaudeSyncError("store-refused", "No", { hint: "Do" }));
+
+async function outcomes(store: ObjectStore): Promise<Record<string, string>> {
+  const results = await probeStore(store, { clock: new TestClock(0), random });
+  return Object.fromEntries(results.map(({ operation, outcome }) => [operation, outcome]));
 }
 
-function refusing() {
-  return Promise.reject(new ClaudeSyncError("store-refused", "Not allowed"));
-}
+const ALL_OK = {
+  "list": "ok",
+  "put": "ok",
+  "get": "ok",
+  "list again": "ok",
+  "put again": "ok",
+  "delete": "ok",
+};
 
-Deno.test("probeStore finds that all works, among other objects, and leaves nothing", async () => {
+Deno.test("probeStore finds nothing wrong with a good store, and leaves nothing there", async () => {
   const store = new MemoryStore();
-  for (const other of ["claude-sync.json", "log/a", "a", "zz"]) {
-    await store.put(objectName(other), new Uint8Array(1));
-  }
-  const before = await namesIn(store);
-  const steps = await probeStore(store, { clock: new TestClock(0), random });
-  assert.deepEqual(steps.map(({ action, error }) => [action, error]), [
-    ...PROBE_ACTIONS.map((action) => [action, null]),
-  ]);
-  assert.deepEqual(await namesIn(store), before);
+  assert.deepEqual(await outcomes(store), ALL_OK);
+  assert.deepEqual(await listNames(store), []);
 });
 
-Deno.test("the probe's object has a name that no reader of a vault takes for its own", async () => {
-  const names: string[] = [];
-  const memory = new MemoryStore();
-  const store = changedStore(memory, {
-    put: (name, ...rest) => {
-      names.push(name);
-      return memory.put(name, ...rest);
-    },
+Deno.test("probeStore tries each operation although others fail", async () => {
+  assert.deepEqual(await outcomes(changed({ delete: refused })), { ...ALL_OK, delete: "failed" });
+  assert.deepEqual(await outcomes(changed({ get: refused })), { ...ALL_OK, get: "failed" });
+  const skipped = { "get": "skipped", "list again": "skipped", "put again": "skipped" };
+  assert.deepEqual(await outcomes(changed({ put: refused })), {
+    ...skipped,
+    list: "ok",
+    put: "failed",
+    delete: "skipped",
   });
-  await probeStore(store, { clock: new TestClock(0), random });
-  await probeStore(store, { clock: new TestClock(0), random });
-  assert.equal(new Set(names).size, 2);
-  for (const name of names) assert.equal(objectKindOf(name), null, name);
 });
 
-Deno.test("probeStore says of each action whether it is allowed", async () => {
-  for (const action of PROBE_ACTIONS) {
-    const store = changedStore(new MemoryStore(), {
-      // deno-lint-ignore require-yield
-      [action]: action === "list"
-        ? async function* () {
-          await refusing();
-        }
-        : refusing,
-    });
-    const found = await failures(store);
-    for (const other of PROBE_ACTIONS) {
-      assert.equal(found[other], other === action ? "store-refused" : null, `${action} ${other}`);
-    }
-  }
+Deno.test("probeStore says why an operation failed and what to do", async () => {
+  const results = await probeStore(changed({ put: refused }), { clock, random });
+  const put = results.find(({ operation }) => operation === "put");
+  assert.equal(put?.error?.hint, "Do");
 });
 
-Deno.test("probeStore notices a store that loses, changes or hides what it took", async () => {
-  const memory = new MemoryStore();
-  const lost = changedStore(memory, { get: () => Promise.resolve(null) });
-  assert.equal((await failures(lost)).get, "store-invalid");
-  const changed = changedStore(memory, { get: () => Promise.resolve(new Uint8Array(4096)) });
-  assert.equal((await failures(changed)).get, "store-invalid");
-  const taken = changedStore(memory, { put: () => Promise.resolve("differs" as const) });
-  assert.equal((await failures(taken)).put, "store-invalid");
+Deno.test("probeStore notices a store that changes, hides or keeps objects", async () => {
+  const other = changed({ get: () => Promise.resolve(new Uint8Array(4096)) });
+  assert.deepEqual(await outcomes(other), { ...ALL_OK, get: "failed", delete: "failed" });
+  const hiding = changed({ list: async function* () {} });
+  assert.deepEqual(await outcomes(hiding), { ...ALL_OK, "list again": "failed" });
+  const keeping = changed({ delete: () => Promise.resolve() });
+  assert.deepEqual(await outcomes(keeping), { ...ALL_OK, delete: "failed" });
+});
+
+Deno.test("probeStore passes on what is no failure of the store", async () => {
+  const reason = new RangeError("enough");
+  const probing = probeStore(changed({ put: () => Promise.reject(reason) }), { clock, random });
+  await assert.rejects(probing, (error) => error === reason);
+});
+
+Deno.test("measureLatency asks once", async () => {
   let lists = 0;
-  const hiding = changedStore(memory, {
+  const store = changed({
     list: async function* () {
       lists++;
     },
   });
-  assert.equal((await failures(hiding)).list, "store-invalid");
-  assert.equal(lists, PROBE_LISTS_MAX);
-  lists = 0;
-  const late = changedStore(memory, {
-    list: async function* (...call) {
-      if (++lists === PROBE_LISTS_MAX) yield* memory.list(...call);
-    },
-  });
-  assert.equal((await failures(late)).list, null);
-  assert.deepEqual(await namesIn(memory), []);
+  assert.ok(await measureLatency(store, { clock }) >= 0);
+  assert.equal(lists, 1);
 });
 
-Deno.test("probeStore gives up where nothing answers, and cleans up when it is aborted", async () => {
-  const gone = () => Promise.reject(new ClaudeSyncError("store-unreachable", "Gone"));
-  const away = changedStore(new MemoryStore(), { put: gone, get: gone, delete: gone });
-  assert.deepEqual(await failures(away), { put: "store-unreachable" });
+Deno.test("probeStore works beside a vault, under a name that no reader takes for its own", async () => {
+  const names = new Set<string>();
+  const memory = new MemoryStore();
+  const others = ["claude-sync.json", "log/a", "a", "zz"];
+  for (const other of others) await memory.put(objectName(other), new Uint8Array(1));
+  const store = changed({
+    get: (name) => memory.get(name),
+    put: (name, body) => {
+      names.add(name);
+      return memory.put(name, body);
+    },
+    list: (prefix, options) => memory.list(prefix, options),
+    delete: (name) => memory.delete(name),
+  });
+  assert.deepEqual(await outcomes(store), ALL_OK);
+  assert.deepEqual(await outcomes(store), ALL_OK);
+  assert.deepEqual(await listNames(memory), [...others].sort());
+  assert.equal(names.size, 2);
+  for (const name of names) assert.equal(objectKindOf(name), null, name);
+});
+
+Deno.test("probeStore waits for a list that comes late, but not for ever", async () => {
+  const memory = new MemoryStore();
+  for (const [lists, outcome] of [[PROBE_LISTS_MAX, "ok"], [PROBE_LISTS_MAX + 1, "failed"]]) {
+    let asked = -1;
+    const late = changed({
+      get: (name) => memory.get(name),
+      put: (name, body) => memory.put(name, body),
+      list: async function* (...call) {
+        if (++asked >= Number(lists)) yield* memory.list(...call);
+      },
+      delete: (name) => memory.delete(name),
+    });
+    assert.equal((await outcomes(late))["list again"], outcome);
+  }
+  assert.deepEqual(await listNames(memory), []);
+});
+
+Deno.test("probeStore takes its object away when it is interrupted", async () => {
   const memory = new MemoryStore();
   const stop = new AbortController();
-  const aborting = changedStore(memory, {
-    get: (...call) => {
+  const store = changed({
+    put: (name, body) => memory.put(name, body),
+    get: (name) => {
       stop.abort(new ClaudeSyncError("interrupted", "Interrupted"));
-      return memory.get(...call);
+      return memory.get(name);
     },
+    delete: (name) => memory.delete(name),
   });
-  const options = { clock: new TestClock(0), random, signal: stop.signal };
-  await assert.rejects(probeStore(aborting, options), /Interrupted/);
-  assert.deepEqual(await namesIn(memory), []);
+  await assert.rejects(probeStore(store, { clock, random, signal: stop.signal }), /Interrupted/);
+  assert.deepEqual(await listNames(memory), []);
 });

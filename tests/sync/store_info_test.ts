@@ -54,10 +54,12 @@ Deno.test("store test says what works and what does not, and leaves the vault as
     await a.init();
     const before = filesBelow(a.vaultDir);
     const { steps } = await syncService.storeTest(a.context());
-    assert.deepEqual(steps.map(({ action, outcome }) => `${action} ${outcome}`), [
+    assert.deepEqual(steps.map(({ operation, outcome }) => `${operation} ${outcome}`), [
+      "list ok",
       "put ok",
       "get ok",
-      "list ok",
+      "list again ok",
+      "put again ok",
       "delete ok",
     ]);
     assert.deepEqual(filesBelow(a.vaultDir), before);

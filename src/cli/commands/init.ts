@@ -52,7 +52,7 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
   const facts = tableLines([
     ["Vault", `${terminalText(result.store)}  ${isNew ? "(new)" : "(was there)"}`],
     ...factRows(result.facts),
-    ...triedRows(result.tried),
+    ...distanceRows(result.latencyMs),
     ["Machine", terminalText(result.machineName)],
     ["Key", key],
     ["Found", `${countText(result.localSessions, "session")}, ${bytesText(result.localBytes)}`],
@@ -71,14 +71,9 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
   }
 }
 
-/** What was tried in the store, in one sentence. */
-function triedRows(tried: InitResult["tried"]): [string, string][] {
-  if (tried === null) return [];
-  const [last = "", ...others] = [...tried.works].reverse();
-  const works = others.length === 0
-    ? `${last} works`
-    : `${others.reverse().join(", ")} and ${last} work`;
-  return [["Tried", `${works}, ${numberText(tried.latencyMs)} ms away`]];
+function distanceRows(latencyMs: number | null): [string, string][] {
+  if (latencyMs === null) return [];
+  return [["Tried", `put, get and list work, ${numberText(latencyMs)} ms away`]];
 }
 
 function backupLines(): string[] {

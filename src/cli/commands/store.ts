@@ -84,14 +84,22 @@ export async function storeTest(deps: CommandDeps): Promise<Answer> {
 function testLines(test: StoreTest, paint: CommandDeps["paint"]): string[] {
   const lines = tableLines([["Store", terminalText(test.store)], ...factRows(test.facts)]);
   for (const step of test.steps) {
-    const action = step.action.padEnd(6);
+    const operation = step.operation.padEnd(OPERATION_COLUMNS);
     if (step.outcome === "ok") {
-      lines.push(`${paint("good", "ok")}    ${action}  ${numberText(step.ms)} ms`);
+      lines.push(`${paint("good", "ok")}    ${operation}  ${numberText(step.ms)} ms`);
       continue;
     }
-    lines.push(`${paint("bad", "fail")}  ${action}  ${terminalText(step.message ?? "")}`);
+    if (step.outcome === "skipped") {
+      lines.push(`${paint("dim", "-")}     ${operation}  not tried, as an earlier step failed`);
+      continue;
+    }
+    const message = terminalText(step.message ?? "", HINT_GRAPHEMES_MAX);
+    lines.push(`${paint("bad", "fail")}  ${operation}  ${message}`);
     const hint = step.hint ?? (step.code === null ? null : CONSEQUENCES[step.code].hint);
-    if (hint !== null) lines.push(`              ${terminalText(hint, HINT_GRAPHEMES_MAX)}`);
+    if (hint !== null) {
+      const indent = " ".repeat(OPERATION_COLUMNS + 8);
+      lines.push(`${indent}${terminalText(hint, HINT_GRAPHEMES_MAX)}`);
+    }
   }
   const failed = test.steps.filter(({ outcome }) => outcome === "failed").length;
   const verdict = failed === 0
@@ -100,6 +108,8 @@ function testLines(test: StoreTest, paint: CommandDeps["paint"]): string[] {
   return [...lines, `${verdict}  ${cost(test)}`];
 }
 
+/** As wide as the longest operation. */
+const OPERATION_COLUMNS = 10;
 /** A hint may hold a policy to paste. */
 const HINT_GRAPHEMES_MAX = 2000;
 

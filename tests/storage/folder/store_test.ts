@@ -5,6 +5,7 @@ import { nodePlatform } from "../../../src/platform/node.ts";
 import type { FileSystem } from "../../../src/platform/types.ts";
 import { openFolderStore } from "../../../src/storage/folder/store.ts";
 import { storeCases } from "../../conformance/store_cases.ts";
+import { noteTested } from "../../servers/stores.ts";
 import { MemoryFs } from "../../support/memory_fs.ts";
 
 const { random, clock, fs: realFs } = nodePlatform();
@@ -16,6 +17,7 @@ for (const { name, run } of storeCases()) {
     const root = nodeFs.mkdtempSync(join(os.tmpdir(), "claude-sync-test-"));
     try {
       await run(open(root, realFs));
+      await noteTested("folder");
     } finally {
       nodeFs.rmSync(root, { recursive: true });
     }

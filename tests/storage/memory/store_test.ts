@@ -4,9 +4,13 @@ import { isClaudeSyncError } from "../../../src/errors.ts";
 import { MemoryStore } from "../../../src/storage/memory/store.ts";
 import { objectName } from "../../../src/storage/object_name.ts";
 import { storeCases } from "../../conformance/store_cases.ts";
+import { noteTested } from "../../servers/stores.ts";
 
 for (const { name, run } of storeCases()) {
-  Deno.test(`MemoryStore: ${name}`, () => run(new MemoryStore()));
+  Deno.test(`MemoryStore: ${name}`, async () => {
+    await run(new MemoryStore());
+    await noteTested("memory");
+  });
 }
 
 Deno.test("MemoryStore refuses an object below or above another, as folders do", async () => {
