@@ -66,7 +66,8 @@ function notice(context: SyncContext, error: unknown): void {
 /** Credentials run out and networks go away: that has its own words, as nothing is wrong here. */
 function noticeText(error: unknown): string {
   if (isClaudeSyncError(error, "store-unreachable")) {
-    return `claude-sync is offline: ${error.message}. What is new waits here and goes out by itself`;
+    return `claude-sync is offline: ${error.message}. ` +
+      "What is new waits here and goes out by itself";
   }
   if (isClaudeSyncError(error, "store-refused")) {
     const fix = error.hint ?? "See: claude-sync store test";

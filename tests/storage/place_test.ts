@@ -98,7 +98,7 @@ Deno.test("s3LocationOf refuses what AWS would, and says so with what is right",
   assert.equal(s3("acme", { awsProfile: "x".repeat(128) }).awsProfile?.length, 128);
 });
 
-Deno.test("s3LocationOf brings endpoints into one form, and lets their servers name buckets", () => {
+Deno.test("s3LocationOf brings endpoints into one form, with wider names there", () => {
   for (
     const [text, origin] of [
       ["https://minio.example:9000", "https://minio.example:9000"],

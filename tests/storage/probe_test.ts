@@ -43,7 +43,7 @@ const ALL_OK = {
   "delete": "ok",
 };
 
-Deno.test("probeStore finds nothing wrong with a good store, and leaves nothing there", async () => {
+Deno.test("probeStore finds a good store good, and leaves nothing there", async () => {
   const store = new MemoryStore();
   assert.deepEqual(await outcomes(store), ALL_OK);
   assert.deepEqual(await listNames(store), []);
@@ -93,7 +93,7 @@ Deno.test("measureLatency asks once", async () => {
   assert.equal(lists, 1);
 });
 
-Deno.test("probeStore works beside a vault, under a name that no reader takes for its own", async () => {
+Deno.test("probeStore works beside a vault, under a name that no reader takes", async () => {
   const names = new Set<string>();
   const memory = new MemoryStore();
   const others = ["claude-sync.json", "log/a", "a", "zz"];

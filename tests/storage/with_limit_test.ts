@@ -44,7 +44,7 @@ Deno.test("withLimit keeps gets to their own rate and leaves lists and deletes a
   assert.equal(clock.monotonicMs(), 3000);
 });
 
-Deno.test("withLimit goes on after a call that failed, and lets a waiting one be aborted", async () => {
+Deno.test("withLimit goes on after a failure, and lets a waiting call be aborted", async () => {
   const clock = new TestClock(0);
   const memory = new MemoryStore();
   let isDown = true;

@@ -191,7 +191,7 @@ Deno.test("what a machine pushes to the old place after the move comes along whe
     assert.equal(await codeOf(c.pull()), "rolled-back");
   }));
 
-Deno.test("store move notices other bytes under a name of the vault, and a copy that went wrong", () =>
+Deno.test("store move notices other bytes under a name, and a copy that went wrong", () =>
   inTempDir(async (dir) => {
     const { a, target } = await pair(dir);
     const pack = Object.keys(filesBelow(a.vaultDir)).find((name) => name.startsWith("packs/"))!;
