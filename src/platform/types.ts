@@ -130,8 +130,12 @@ export interface ChildOptions {
 
 /** How `run` feeds and bounds a child process. */
 export interface RunOptions extends ChildOptions {
-  /** Bytes for its standard input, ours, or none (the default). */
-  readonly stdin?: Bytes | "inherit" | "ignore";
+  /**
+   * What it reads: bytes, bytes that come piece by piece (each is asked for when the child has
+   * taken the one before; when asking throws, the child is killed and that error rejects), our own
+   * standard input, or nothing (the default).
+   */
+  readonly stdin?: Bytes | AsyncIterable<Bytes> | "inherit" | "ignore";
   /** Killed after this time; 60 s unless given. */
   readonly timeoutMs?: number;
   /**

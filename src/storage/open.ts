@@ -54,12 +54,19 @@ export async function openStore(
     case "r2": {
       const { openS3Store } = await import("./s3/store.ts");
       const { environmentCredentials } = await import("./s3/environment_credentials.ts");
+      const { savedKeysFirst } = await import("./s3/saved_keys_first.ts");
       const { host } = platform;
+      const { savedKeys = () => null } = options;
       return await openS3Store(location, {
         ...options,
-        credentials: environmentCredentials(host),
+        credentials: savedKeysFirst(savedKeys, environmentCredentials(host)),
         defaultRegion: host.env("AWS_REGION") ?? host.env("AWS_DEFAULT_REGION") ?? null,
       });
+    }
+    case "git": {
+      const { openGitStore } = await import("./git/store.ts");
+      const { parseGitUrl } = await import("./git/git_url.ts");
+      return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
     }
     default:
       throw new ClaudeSyncError(

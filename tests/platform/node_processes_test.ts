@@ -47,6 +47,61 @@ Deno.test({
 });
 
 Deno.test({
+  name: "run feeds what comes piece by piece, one piece at a time",
+  ...posix,
+  async fn() {
+    async function* pieces() {
+      for (let piece = 0; piece < 20; piece++) {
+        yield await Promise.resolve(new Uint8Array(1_000_000).fill(97 + piece));
+      }
+    }
+    const { code, stdout } = await processes.run(["wc", "-c"], { stdin: pieces() });
+    assert.equal(code, 0);
+    assert.equal(Number(fromUtf8(stdout)), 20_000_000);
+  },
+});
+
+Deno.test({
+  name: "run asks for no more pieces than the child takes",
+  ...posix,
+  async fn() {
+    let asked = 0;
+    let isClosed = false;
+    async function* endless() {
+      try {
+        for (;;) {
+          asked++;
+          yield await Promise.resolve(new Uint8Array(1_000_000));
+        }
+      } finally {
+        isClosed = true;
+      }
+    }
+    assert.equal((await processes.run(["true"], { stdin: endless() })).code, 0);
+    const run = processes.run(["sleep", "30"], { stdin: endless(), timeoutMs: 100 });
+    await assert.rejects(run, fails("local-io", /did not end/));
+    assert.ok(isClosed);
+    assert.ok(asked < 20, `${asked} pieces`);
+  },
+});
+
+Deno.test({
+  name: "run ends the child and fails with the error of what feeds it",
+  ...posix,
+  async fn() {
+    const failure = new RangeError("unreadable");
+    async function* failing() {
+      yield await Promise.resolve(utf8("first"));
+      throw failure;
+    }
+    await assert.rejects(
+      processes.run(["sleep", "30"], { stdin: failing() }),
+      (error) => error === failure,
+    );
+  },
+});
+
+Deno.test({
   name: "run changes the environment and the folder",
   ...posix,
   async fn() {

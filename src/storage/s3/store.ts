@@ -83,10 +83,18 @@ function assembled(location: S3Location, options: OpenS3Options) {
   });
   const region = regionState(location, endpoint, remembered, options);
   const { http, clock } = options.platform;
+  let credentialsFrom: string | null = null;
+  const credentials: AwsCredentialSource = {
+    async credentials(asked) {
+      const found = await options.credentials.credentials(asked);
+      credentialsFrom = found.from;
+      return found;
+    },
+  };
   const client = bucketClient({
     http,
     address: s3Address({ bucket, endpoint, addressing, region: () => region.current }),
-    signer: sigV4Signer({ ...options, clock, region }),
+    signer: sigV4Signer({ ...options, credentials, clock, region }),
   });
   const words = location.kind === "r2"
     ? r2Words(location)
@@ -104,6 +112,7 @@ function assembled(location: S3Location, options: OpenS3Options) {
     facts: () => [
       { name: "region", value: region.current },
       { name: "bucket is", value: addressing === "path" ? "in the path" : "before the host" },
+      ...(credentialsFrom === null ? [] : [{ name: "credentials", value: credentialsFrom }]),
     ],
   });
   return { store, client, words, region, isAws };
