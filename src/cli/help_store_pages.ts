@@ -100,7 +100,7 @@ export const STORE_PAGES = {
     purpose: [
       "Puts a small object of random bytes beside the vault, reads it, lists it and deletes it " +
       "again, and says of each step whether it works and how to mend it. The vault itself is " +
-      "not touched. In a Git repository this leaves two small commits.",
+      "not touched. In a Git repository this leaves a few small commits.",
     ],
     flags: TRANSFER_FLAGS,
     examples: [["claude-sync store test", ""]],

@@ -157,15 +157,14 @@ function moveLines(result: MoveResult, again: string): string[] {
       ...(there > 0 ? [`${countText(there, "object")} of this vault are there already.`] : []),
     ];
   }
-  const lines = [
+  return [
     `Moved the vault to ${terminalText(result.store)}: ${countText(objects, "object")}, ` +
     `${numberText(copied)} copied (${bytesText(copiedBytes)}), ${numberText(verified)} read back ` +
     `and the same  ${cost(result)}`,
     `This machine uses it from now on. Nothing was deleted at ${terminalText(result.from)}.`,
+    "",
+    "On every other machine of this vault, with its own keys for the new place:",
+    `  ${again}`,
+    `When all have moved, and not before, ${terminalText(result.from)} may go.`,
   ];
-  if (result.machines > 1) {
-    lines.push("", "On every other machine, with its own keys for the new place:", `  ${again}`);
-    lines.push(`Then, and not before, ${terminalText(result.from)} may go.`);
-  }
-  return lines;
 }
