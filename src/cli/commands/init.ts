@@ -31,6 +31,9 @@ export async function init(
   };
 }
 
+/** Facts worth knowing at once; `store info` has all. */
+const SHOWN_FACTS: readonly string[] = ["region", "credentials", "signed in as"];
+
 function dryRunLines(result: InitResult): string[] {
   const store = terminalText(result.store);
   const would = {
@@ -51,7 +54,7 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
     : `${terminalText(result.keyFingerprint)}  ${isNew ? "new, kept in" : "in"} ${keyFile}`;
   const facts = tableLines([
     ["Vault", `${terminalText(result.store)}  ${isNew ? "(new)" : "(was there)"}`],
-    ...factRows(result.facts),
+    ...factRows(result.facts.filter(({ name }) => SHOWN_FACTS.includes(name))),
     ...distanceRows(result.latencyMs),
     ["Machine", terminalText(result.machineName)],
     ["Key", key],
