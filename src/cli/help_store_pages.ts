@@ -17,7 +17,7 @@ const PLACE_FLAGS = [
   ],
   ["--jurisdiction WHERE", "r2: eu or fedramp, for a bucket that was made there"],
   ["--hmac", "gcs: sign with HMAC keys instead of Google's own credentials"],
-  ["--create-bucket", "s3: make the bucket, private, when it is not there"],
+  ["--create-bucket", "s3, gcs: make the bucket, private, when it is not there"],
   [
     "--save-credentials",
     "s3, r2, gcs: keep a key pair for this place in ~/.claude-sync (0600); asks for it, " +

@@ -5,8 +5,9 @@ import type { Suggestion } from "@optique/core/parser";
 import { option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
 import { ClaudeSyncError } from "../errors.ts";
-import type { Host } from "../platform/types.ts";
+import type { Host, Platform } from "../platform/types.ts";
 import { folderLocationOf, type StoreLocation } from "../storage/location.ts";
+import { awsPlaceDefaults } from "../storage/open.ts";
 import { gcsLocationOf, gitLocationOf, r2LocationOf, s3LocationOf } from "../storage/place.ts";
 import { absolute } from "./home_folder.ts";
 
@@ -143,15 +144,36 @@ const GOES_WITH = {
   account: ["--account", ["r2"]],
   jurisdiction: ["--jurisdiction", ["r2"]],
   hmac: ["--hmac", ["gcs"]],
-  createBucket: ["--create-bucket", ["s3"]],
+  createBucket: ["--create-bucket", ["s3", "gcs"]],
   saveCredentials: ["--save-credentials", ["s3", "r2", "gcs"]],
 } as const satisfies Partial<Record<keyof StoreFlags, readonly [string, readonly Target[]]>>;
+
+/** What the user's AWS configuration adds where flags say nothing; see `placeDefaults`. */
+export interface PlaceDefaults {
+  readonly region: string | null;
+  readonly endpoint: string | null;
+}
+
+const NO_DEFAULTS: PlaceDefaults = { region: null, endpoint: null };
+
+/**
+ * Region and endpoint that the AWS configuration has for a bucket given with `--s3`. They become
+ * part of the place: hooks may run in another environment. Errors: those of reading it.
+ */
+export async function placeDefaults(flags: StoreFlags, platform: Platform): Promise<PlaceDefaults> {
+  if (flags.s3 === undefined) return NO_DEFAULTS;
+  return await awsPlaceDefaults(platform, flags.awsProfile ?? null);
+}
 
 /**
  * The place that the flags name. Errors: `usage`, naming the flag, when there is not exactly one
  * target, when a flag does not go with it, or when the place cannot be one.
  */
-export function placeOf(flags: StoreFlags, host: Host): StoreLocation {
+export function placeOf(
+  flags: StoreFlags,
+  host: Host,
+  defaults: PlaceDefaults = NO_DEFAULTS,
+): StoreLocation {
   const [target, another] = TARGETS.filter((name) => flags[name] !== undefined);
   if (target === undefined) {
     throw wrong("The place of the vault is missing", "Give one of --dir, --git, --s3, --r2, --gcs");
@@ -163,22 +185,33 @@ export function placeOf(flags: StoreFlags, host: Host): StoreLocation {
     const partners = targets.map((other) => `--${other}`).join(", ");
     throw wrong(`${flag} does not go with --${target}`, `${flag} is for ${partners}`);
   }
-  return locationOf(flags, target, host);
+  return locationOf(flags, target, host, defaults);
 }
 
 function entriesOf<Key extends string, Value>(table: Readonly<Record<Key, Value>>): [Key, Value][] {
   return Object.entries(table) as [Key, Value][];
 }
 
-function locationOf(flags: StoreFlags, target: Target, host: Host): StoreLocation {
-  const { endpoint = null, awsProfile = null, region = null, pathStyle } = flags;
+function locationOf(
+  flags: StoreFlags,
+  target: Target,
+  host: Host,
+  defaults: PlaceDefaults,
+): StoreLocation {
+  const { endpoint = null, awsProfile = null, pathStyle } = flags;
   switch (target) {
     case "dir":
       return folderLocationOf(absolute(host, flags.dir ?? ""));
     case "git":
       return gitLocationOf(flags.git ?? "", (text) => absolute(host, text));
     case "s3":
-      return s3LocationOf({ bucket: flags.s3 ?? "", region, endpoint, pathStyle, awsProfile });
+      return s3LocationOf({
+        bucket: flags.s3 ?? "",
+        region: flags.region ?? defaults.region,
+        endpoint: endpoint ?? defaults.endpoint,
+        pathStyle,
+        awsProfile,
+      });
     case "r2": {
       const { jurisdiction = null } = flags;
       const other = flags.account !== undefined

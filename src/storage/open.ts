@@ -1,4 +1,3 @@
-import { ClaudeSyncError } from "../errors.ts";
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object_store.ts";
@@ -53,14 +52,17 @@ export async function openStore(
     case "s3":
     case "r2": {
       const { openS3Store } = await import("./s3/store.ts");
-      const { environmentCredentials } = await import("./s3/environment_credentials.ts");
-      const { savedKeysFirst } = await import("./s3/saved_keys_first.ts");
-      const { host } = platform;
-      const { savedKeys = () => null } = options;
       return await openS3Store(location, {
         ...options,
-        credentials: savedKeysFirst(savedKeys, environmentCredentials(host)),
-        defaultRegion: host.env("AWS_REGION") ?? host.env("AWS_DEFAULT_REGION") ?? null,
+        credentials: await awsKeysFor(location.awsProfile, options),
+        defaultRegion: (await awsPlaceDefaults(platform, location.awsProfile)).region,
+      });
+    }
+    case "gcs": {
+      const { openGcsStore } = await import("./gcs/store.ts");
+      return await openGcsStore(location, {
+        ...options,
+        hmac: location.auth === "hmac" ? await hmacSigning(options) : null,
       });
     }
     case "git": {
@@ -68,10 +70,50 @@ export async function openStore(
       const { parseGitUrl } = await import("./git/git_url.ts");
       return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
     }
-    default:
-      throw new ClaudeSyncError(
-        "newer-format",
-        `This version of claude-sync opens no vault of the kind "${location.kind}"`,
-      );
   }
+}
+
+/** What the user's AWS configuration says of the place of a bucket; nothing of it is secret. */
+export interface AwsPlaceDefaults {
+  readonly region: string | null;
+  /** As it was written there, unchecked; null: AWS itself. */
+  readonly endpoint: string | null;
+}
+
+/**
+ * Region and endpoint for S3 by the environment and the profile (null: the one in force there), for
+ * `init`: what it finds belongs into the location, as hooks may run in another environment. Errors:
+ * `malformed-file`, `too-large`, `local-io`.
+ */
+export async function awsPlaceDefaults(
+  { fs, host }: Pick<Platform, "fs" | "host">,
+  profile: string | null,
+): Promise<AwsPlaceDefaults> {
+  const { awsSettings } = await import("./s3/credentials/aws_settings.ts");
+  return awsSettings({ fs, host }, profile);
+}
+
+async function awsKeysFor(profile: string | null, { platform, savedKeys }: OpenStoreOptions) {
+  const { awsCredentialSource } = await import("./s3/credentials/source.ts");
+  const { officialCredentials } = await import("./s3/credentials/official_provider.ts");
+  return awsCredentialSource({
+    platform,
+    profile,
+    savedKeys: savedKeys ?? (() => null),
+    official: officialCredentials,
+  });
+}
+
+/** Google takes the signature of S3; its keys are found where AWS's are. */
+async function hmacSigning(options: OpenStoreOptions) {
+  const { sigV4Signer } = await import("./s3/sigv4_signer.ts");
+  const credentials = await awsKeysFor(null, options);
+  const region = { current: "auto", isFixed: true, learn: () => {} };
+  const { platform: { clock }, note } = options;
+  return {
+    signer: sigV4Signer({ credentials, region, clock, note }),
+    get from() {
+      return credentials.from;
+    },
+  };
 }

@@ -109,6 +109,6 @@ serverTest(
       await works(a, keep, `${server.accessKeyId}\n${server.secretAccessKey}\n`);
       speak(a, "hello");
       await works(a, "push");
-      assert.match(await works(a, "store info"), /kept with --save-credentials/);
+      assert.match(await works(a, "store info"), /kept keys/);
     }),
 );

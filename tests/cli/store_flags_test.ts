@@ -133,3 +133,17 @@ Deno.test("parseRate understands what curl users type, within its limits", () =>
     "wrong",
   ]);
 });
+
+Deno.test("the AWS configuration fills in what flags leave out", () => {
+  const parsed = parseCommandLine(["init", "--s3", "my_bucket", "--region", "here-1"]);
+  const { invocation } = parsed as Extract<CommandLine, { kind: "run" }>;
+  assert.ok(invocation.command === "init");
+  const { host } = platformWith({});
+  const defaults = { region: "there-1", endpoint: "https://minio.example" };
+  const found = placeOf(invocation, host, defaults);
+  assert.ok(found.kind === "s3");
+  assert.deepEqual([found.region, found.endpoint], ["here-1", "https://minio.example"]);
+  const none = { ...invocation, region: undefined };
+  const other = placeOf(none, host, defaults);
+  assert.ok(other.kind === "s3" && other.region === "there-1");
+});

@@ -5,7 +5,7 @@ import type { InvocationOf } from "../command_line.ts";
 import { bytesText, countText, numberText } from "../humanise.ts";
 import { askKeyPair } from "../key_pair.ts";
 import { shellWord } from "../shell_quote.ts";
-import { placeOf } from "../store_flags.ts";
+import { placeDefaults, placeOf } from "../store_flags.ts";
 import { tableLines, terminalText } from "../terminal_text.ts";
 import { factRows } from "./store.ts";
 
@@ -15,7 +15,8 @@ export async function init(
   invocation: InvocationOf<"init">,
 ): Promise<Answer> {
   const { host } = deps.world.platform;
-  const location = placeOf(invocation, host);
+  const defaults = await placeDefaults(invocation, deps.world.platform);
+  const location = placeOf(invocation, host, defaults);
   const result = await deps.service.init(deps.context, {
     location,
     machineName: invocation.machine ?? null,

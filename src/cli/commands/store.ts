@@ -7,7 +7,7 @@ import { CONSEQUENCES, type ErrorReport } from "../error_report.ts";
 import { bytesText, countText, durationText, numberText } from "../humanise.ts";
 import { askKeyPair } from "../key_pair.ts";
 import { shellWord } from "../shell_quote.ts";
-import { flagsOf, placeOf } from "../store_flags.ts";
+import { flagsOf, placeDefaults, placeOf } from "../store_flags.ts";
 import { tableLines, terminalText } from "../terminal_text.ts";
 
 /** Looks at the whole store. */
@@ -135,7 +135,8 @@ export async function storeMove(
   invocation: InvocationOf<"store move">,
 ): Promise<Answer> {
   const { host } = deps.world.platform;
-  const location = placeOf(invocation, host);
+  const defaults = await placeDefaults(invocation, deps.world.platform);
+  const location = placeOf(invocation, host, defaults);
   const result = await deps.service.storeMove(deps.context, {
     location,
     createBucket: invocation.createBucket,

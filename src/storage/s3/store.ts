@@ -7,6 +7,7 @@ import { parseEndpoint } from "../bucket/endpoint.ts";
 import { openRemembered, type Remembered } from "../bucket/remembered.ts";
 import { type BucketStore, bucketStore } from "../bucket/store.ts";
 import { formatStoreLocation, type LocationOf } from "../location.ts";
+import type { StoreFact } from "../store_facts.ts";
 import { awsHost, s3Address } from "./address.ts";
 import type { AwsCredentialSource } from "./aws_credentials.ts";
 import { createBucket } from "./create_bucket.ts";
@@ -83,18 +84,10 @@ function assembled(location: S3Location, options: OpenS3Options) {
   });
   const region = regionState(location, endpoint, remembered, options);
   const { http, clock } = options.platform;
-  let credentialsFrom: string | null = null;
-  const credentials: AwsCredentialSource = {
-    async credentials(asked) {
-      const found = await options.credentials.credentials(asked);
-      credentialsFrom = found.from;
-      return found;
-    },
-  };
   const client = bucketClient({
     http,
     address: s3Address({ bucket, endpoint, addressing, region: () => region.current }),
-    signer: sigV4Signer({ ...options, credentials, clock, region }),
+    signer: sigV4Signer({ ...options, clock, region }),
   });
   const words = location.kind === "r2"
     ? r2Words(location)
@@ -110,12 +103,16 @@ function assembled(location: S3Location, options: OpenS3Options) {
     remembered,
     createOnlyHeader: { "if-none-match": "*" },
     facts: () => [
+      ...credentialFacts(options.credentials),
       { name: "region", value: region.current },
       { name: "bucket is", value: addressing === "path" ? "in the path" : "before the host" },
-      ...(credentialsFrom === null ? [] : [{ name: "credentials", value: credentialsFrom }]),
     ],
   });
   return { store, client, words, region, isAws };
+}
+
+function credentialFacts({ from }: AwsCredentialSource): StoreFact[] {
+  return from === null ? [] : [{ name: "credentials", value: from }];
 }
 
 function addressingOf(location: S3Location, endpoint: URL | null): Addressing {
