@@ -33,6 +33,8 @@ const RULES: HouseRules = {
         "src/sessions/",
         "src/storage/open.ts",
         "src/storage/location.ts",
+        "src/storage/place.ts",
+        "src/storage/store_facts.ts",
         "deno.json",
       ],
       modules: ["@clack/prompts", "@optique/core/", "@optique/run", "node:path#resolve"],
@@ -46,13 +48,17 @@ const RULES: HouseRules = {
         "src/crypto/hash.ts",
         "src/crypto/machine_identity.ts",
         "src/crypto/root_key.ts",
-        "src/crypto/secret.ts",
         ...STORE_INTERFACE,
         // Opening a store and decorating it; never a driver.
         "src/storage/location.ts",
         "src/storage/open.ts",
+        "src/storage/store_facts.ts",
+        "src/storage/with_limit.ts",
         "src/storage/with_meter.ts",
         "src/storage/with_retry.ts",
+        // What is known about a store from outside of it.
+        "src/storage/probe.ts",
+        "src/storage/prices.ts",
       ],
       modules: [...HASHING, "node:sqlite", "node:zlib"],
     },
@@ -63,6 +69,16 @@ const RULES: HouseRules = {
     },
     { at: "src/sessions/", mayImport: [], modules: [...HASHING] },
     { at: "src/storage/open.ts", mayImport: ["src/storage/"], modules: [] },
+    {
+      // AWS's own library: known to this file alone, loaded when a profile asks for it.
+      at: "src/storage/s3/credentials/official_provider.ts",
+      mayImport: ["src/storage/s3/"],
+      modules: [
+        "@aws-sdk/credential-provider-http",
+        "@aws-sdk/credential-provider-ini",
+        "@smithy/credential-provider-imds",
+      ],
+    },
     // A driver knows the interface, never another driver; `open.ts` alone knows the drivers.
     {
       at: "src/storage/*/",
@@ -76,7 +92,7 @@ const RULES: HouseRules = {
         // Its own kind of place.
         "src/storage/location.ts",
         // Credentials that several drivers share.
-        "src/storage/http/",
+        "src/storage/credentials/",
         // What S3 and Google Cloud Storage share: the XML client.
         "src/storage/bucket/",
         // What a driver can tell about its store.

@@ -39,13 +39,15 @@ export function parseBareCommand(argv: readonly string[]): Invocation | null {
     given[name] = true;
   }
   const globals = { ...given, color: "auto", profile: undefined, rest: null } as const;
+  const unlimited = { limitUpload: undefined, limitDownload: undefined, concurrency: undefined };
+  const moving = { ...globals, ...unlimited };
   switch (word) {
     case "push":
-      return { ...globals, command: "push", sessions: [], all: false };
+      return { ...moving, command: "push", sessions: [], all: false };
     case "pull":
-      return { ...globals, command: "pull", sessions: [], all: false, withinSeconds: undefined };
+      return { ...moving, command: "pull", sessions: [], all: false, withinSeconds: undefined };
     case "sync":
-      return { ...globals, command: "sync" };
+      return { ...moving, command: "sync" };
     case "status":
       return { ...globals, command: "status" };
     default:

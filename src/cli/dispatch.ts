@@ -10,6 +10,7 @@ import { list } from "./commands/list.ts";
 import { projectExclude, projectList, projectMap, projectUnmap } from "./commands/project.ts";
 import { resume } from "./commands/resume.ts";
 import { status } from "./commands/status.ts";
+import { storeInfo, storeMove, storeTest } from "./commands/store.ts";
 import { pull, push, sync } from "./commands/transfer.ts";
 import { verify } from "./commands/verify.ts";
 import { terminalText } from "./terminal_text.ts";
@@ -33,7 +34,7 @@ export async function dispatch(
     case "help":
       return (await itself()).help(invocation.topic);
     case "shell-init":
-      return (await itself()).shellInit(base.world, invocation.shell);
+      return (await itself()).shellInit(base.world, invocation.shell, invocation.profile ?? null);
     case "completions":
       return await completions(base, context, invocation);
     case "install":
@@ -79,6 +80,12 @@ async function useCase(
       return await list(deps);
     case "verify":
       return await verify(deps, invocation);
+    case "store info":
+      return await storeInfo(deps);
+    case "store test":
+      return await storeTest(deps);
+    case "store move":
+      return await storeMove(deps, invocation);
     case "resume":
       return await resume(deps, invocation);
     case "key export":

@@ -212,24 +212,40 @@ function existingFolder({ fs, host }: Platform, path: string | null): string | n
 
 const PASSED_ON = new Set([
   "ALLUSERSPROFILE",
+  "ALL_PROXY",
   "APPDATA",
   "CLAUDE_CONFIG_DIR",
   "COMPUTERNAME",
   "COMSPEC",
+  "DBUS_SESSION_BUS_ADDRESS",
   "DENO_DIR",
+  "GCE_METADATA_HOST",
+  "GIT_SSH",
+  "GIT_SSH_COMMAND",
+  "GIT_SSH_VARIANT",
+  "GOOGLE_APPLICATION_CREDENTIALS",
+  "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
   "HOME",
   "HOMEDRIVE",
   "HOMEPATH",
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
   "LANG",
   "LANGUAGE",
   "LOCALAPPDATA",
   "LOGNAME",
+  "NODE_EXTRA_CA_CERTS",
+  "NO_PROXY",
   "NUMBER_OF_PROCESSORS",
   "OS",
   "PATH",
   "PATHEXT",
   "PROCESSOR_ARCHITECTURE",
   "PROGRAMDATA",
+  "SSH_AGENT_PID",
+  "SSH_AUTH_SOCK",
+  "SSL_CERT_DIR",
+  "SSL_CERT_FILE",
   "SYSTEMDRIVE",
   "SYSTEMROOT",
   "TEMP",
@@ -242,11 +258,13 @@ const PASSED_ON = new Set([
   "WINDIR",
 ]);
 
-const PASSED_ON_PREFIX = /^(LC_|XDG_|CLAUDE_SYNC_)/;
+/** `AWS_BEARER_TOKEN_…` are the client's own: no store is opened with them. */
+const PASSED_ON_PREFIX = /^(LC_|XDG_|CLAUDE_SYNC_|CLOUDSDK_|AWS_(?!BEARER_TOKEN))/;
 
 /**
- * The variables that a worker does not get: all but a few. The client's environment holds its API
- * key and tokens, which a process that lives on has no use for.
+ * The variables that a worker does not get: all but what the system, the network and the stores
+ * need. The client's environment holds its API key and tokens, which a process that lives on has no
+ * use for.
  */
 export function withheldVariables(names: readonly string[]): Record<string, null> {
   const withheld: Record<string, null> = {};

@@ -1,6 +1,7 @@
 /** The command line from `argv` to exit code. */
 import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "../sync/api.ts";
+import type { TransferLimitChanges } from "../sync/store_api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { parseBareCommand } from "./bare_command.ts";
 import type { CommandLine, GlobalFlags, Invocation } from "./command_line.ts";
@@ -150,14 +151,18 @@ async function runInvocation(
     ...folder,
     openStore: async (location, options) => {
       const { openStore } = await import("../storage/open.ts");
-      const note = (message: string) => progress.show({ kind: "note", message });
+      const { readSavedKeys } = await import("../sync/saved_keys.ts");
+      const { keys, ...rest } = options;
       return await openStore(location, {
         platform,
         cacheDir: storeCache(folder),
-        note,
-        ...options,
+        note: (message) => progress.show({ kind: "note", message }),
+        signal: world.signal,
+        savedKeys: () => keys ?? readSavedKeys(platform, folder.home, location),
+        ...rest,
       });
     },
+    limits: limitsOf(invocation),
     signal: world.signal,
     onProgress: (event) => progress.show(event),
   };
@@ -188,6 +193,17 @@ async function runInvocation(
     progress.clear();
   }
   return printAnswer(streams, style, answer);
+}
+
+/** What the flags say about limits; what they leave out is as `init` was told. */
+function limitsOf(invocation: Invocation): TransferLimitChanges {
+  if (!("limitUpload" in invocation)) return {};
+  const { limitUpload, limitDownload, concurrency } = invocation;
+  return {
+    ...(limitUpload === undefined ? {} : { uploadBytesPerSecond: limitUpload }),
+    ...(limitDownload === undefined ? {} : { downloadBytesPerSecond: limitDownload }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  };
 }
 
 /** Before Claude Code starts, being offline, busy or not set up is nothing to talk about. */

@@ -4,7 +4,7 @@ import { type Bytes, concat, fromHex, toHex } from "../base/bytes.ts";
 import { sha256 } from "./hash.ts";
 import { hkdf, importHkdfKey } from "./hkdf.ts";
 import { label } from "./label.ts";
-import type { Secret } from "./secret.ts";
+import type { Secret } from "../base/secret.ts";
 
 /** Length of the seed in `machine.key`. */
 export const MACHINE_SEED_BYTES = 32;

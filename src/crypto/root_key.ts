@@ -3,7 +3,7 @@ import { type Bytes, fromHex, toBase32, toHex } from "../base/bytes.ts";
 import type { Random } from "../platform/types.ts";
 import { hkdf, importHkdfKey } from "./hkdf.ts";
 import { label } from "./label.ts";
-import { Secret } from "./secret.ts";
+import { Secret } from "../base/secret.ts";
 
 /** Length of a root key and of the key file. */
 export const ROOT_KEY_BYTES = 32;

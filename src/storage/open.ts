@@ -1,7 +1,12 @@
-import { ClaudeSyncError } from "../errors.ts";
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object_store.ts";
+
+/** A key pair for a bucket. */
+export interface SavedKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
 
 /** What opening a store needs. */
 export interface OpenStoreOptions {
@@ -19,6 +24,12 @@ export interface OpenStoreOptions {
   readonly createBucket?: boolean;
   /** Ends what `create` does on the way. */
   readonly signal?: AbortSignal;
+  /**
+   * Keys that the user had kept for this very place, or null; they are tried before any others.
+   * Asked when the first request needs them. Secret: never printed. Errors: `unsafe-file`,
+   * `malformed-file`. Default: there are none.
+   */
+  readonly savedKeys?: () => SavedKeys | null;
 }
 
 /**
@@ -41,12 +52,17 @@ export async function openStore(
     case "s3":
     case "r2": {
       const { openS3Store } = await import("./s3/store.ts");
-      const { environmentCredentials } = await import("./s3/environment_credentials.ts");
-      const { host } = platform;
       return await openS3Store(location, {
         ...options,
-        credentials: environmentCredentials(host),
-        defaultRegion: host.env("AWS_REGION") ?? host.env("AWS_DEFAULT_REGION") ?? null,
+        credentials: await awsKeysFor(location.awsProfile, options),
+        defaultRegion: (await awsPlaceDefaults(platform, location.awsProfile)).region,
+      });
+    }
+    case "gcs": {
+      const { openGcsStore } = await import("./gcs/store.ts");
+      return await openGcsStore(location, {
+        ...options,
+        hmac: location.auth === "hmac" ? await hmacSigning(options) : null,
       });
     }
     case "git": {
@@ -54,10 +70,50 @@ export async function openStore(
       const { parseGitUrl } = await import("./git/git_url.ts");
       return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
     }
-    default:
-      throw new ClaudeSyncError(
-        "newer-format",
-        `This version of claude-sync opens no vault of the kind "${location.kind}"`,
-      );
   }
+}
+
+/** What the user's AWS configuration says of the place of a bucket; nothing of it is secret. */
+export interface AwsPlaceDefaults {
+  readonly region: string | null;
+  /** As it was written there, unchecked; null: AWS itself. */
+  readonly endpoint: string | null;
+}
+
+/**
+ * Region and endpoint for S3 by the environment and the profile (null: the one in force there), for
+ * `init`: what it finds belongs into the location, as hooks may run in another environment. Errors:
+ * `malformed-file`, `too-large`, `local-io`.
+ */
+export async function awsPlaceDefaults(
+  { fs, host }: Pick<Platform, "fs" | "host">,
+  profile: string | null,
+): Promise<AwsPlaceDefaults> {
+  const { awsSettings } = await import("./s3/credentials/aws_settings.ts");
+  return awsSettings({ fs, host }, profile);
+}
+
+async function awsKeysFor(profile: string | null, { platform, savedKeys }: OpenStoreOptions) {
+  const { awsCredentialSource } = await import("./s3/credentials/source.ts");
+  const { officialCredentials } = await import("./s3/credentials/official_provider.ts");
+  return awsCredentialSource({
+    platform,
+    profile,
+    savedKeys: savedKeys ?? (() => null),
+    official: officialCredentials,
+  });
+}
+
+/** Google takes the signature of S3; its keys are found where AWS's are. */
+async function hmacSigning(options: OpenStoreOptions) {
+  const { sigV4Signer } = await import("./s3/sigv4_signer.ts");
+  const credentials = await awsKeysFor(null, options);
+  const region = { current: "auto", isFixed: true, learn: () => {} };
+  const { platform: { clock }, note } = options;
+  return {
+    signer: sigV4Signer({ credentials, region, clock, note }),
+    get from() {
+      return credentials.from;
+    },
+  };
 }

@@ -4,7 +4,7 @@ import { sha256Hex } from "../crypto/hash.ts";
 import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { MACHINE_SEED_BYTES, type MachineIdentity } from "../crypto/machine_identity.ts";
 import { machineIdentityFromSeed } from "../crypto/machine_identity.ts";
-import { Secret } from "../crypto/secret.ts";
+import { Secret } from "../base/secret.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { Platform } from "../platform/types.ts";
 import { machineTag } from "../vault/names.ts";

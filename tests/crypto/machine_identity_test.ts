@@ -5,7 +5,7 @@ import {
   machineIdOf,
   verifySignature,
 } from "../../src/crypto/machine_identity.ts";
-import { Secret } from "../../src/crypto/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { isClaudeSyncError } from "../../src/errors.ts";
 import { loadVectors, unhex } from "../vectors/load.ts";
 

@@ -21,6 +21,8 @@ export const STORES = {
   "git on this disk": { needs: null },
   "git over http": { needs: "git-http" },
   "git over ssh": { needs: "sshd" },
+  "gcs by token": { needs: null },
+  "gcs by hmac": { needs: null },
 } as const satisfies Record<string, ReportedStore>;
 
 /** Notes that a store has passed one case of the conformance suite. For the end of its test. */

@@ -45,7 +45,7 @@ export function fixedCredentials(
   { accessKeyId, secretAccessKey }: Pick<S3Address, "accessKeyId" | "secretAccessKey">,
 ): AwsCredentialSource {
   const keys = { accessKeyId, secretAccessKey, sessionToken: null, expiresAtMs: null };
-  return { credentials: () => Promise.resolve({ ...keys, from: "test" }) };
+  return { from: null, credentials: () => Promise.resolve({ ...keys, from: "test" }) };
 }
 
 /** A name for a bucket that nobody has. */

@@ -14,7 +14,7 @@ import type { MachineIdentity } from "../../src/crypto/machine_identity.ts";
 import { machineIdentityFromSeed } from "../../src/crypto/machine_identity.ts";
 import { deriveEpoch, type Epoch, parseKeyText } from "../../src/crypto/root_key.ts";
 import { rootKeyFromBytes } from "../../src/crypto/root_key.ts";
-import { Secret } from "../../src/crypto/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { decodeHeader } from "../../src/vault/header.ts";
 import { zstdCompress } from "../../src/vault/zstd_frame.ts";

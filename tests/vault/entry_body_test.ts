@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { utf8 } from "../../src/base/bytes.ts";
 import { EMPTY_SHA256_HEX, sha256Hex } from "../../src/crypto/hash.ts";
 import { machineIdentityFromSeed } from "../../src/crypto/machine_identity.ts";
-import { Secret } from "../../src/crypto/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { isClaudeSyncError } from "../../src/errors.ts";
 import type { AddOp, EntryBody, Group, Segment } from "../../src/vault/entry_body.ts";
 import { decodeEntryBody, encodeEntryBody } from "../../src/vault/entry_body.ts";

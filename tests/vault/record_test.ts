@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Bytes, concat, fromUtf8, toHex, utf8 } from "../../src/base/bytes.ts";
 import { machineIdentityFromSeed } from "../../src/crypto/machine_identity.ts";
-import { Secret } from "../../src/crypto/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../src/errors.ts";
 import type { EntryBody } from "../../src/vault/entry_body.ts";
 import { ENTRY_BODY_BYTES_MAX, INLINE_BYTES_MAX } from "../../src/vault/format.ts";

@@ -2,7 +2,7 @@
 import { toHex, utf8 } from "../../src/base/bytes.ts";
 import { EMPTY_SHA256_HEX } from "../../src/crypto/hash.ts";
 import { machineIdentityFromSeed } from "../../src/crypto/machine_identity.ts";
-import { Secret } from "../../src/crypto/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { generationName } from "../../src/vault/generation.ts";
 import { rawKeys, rawSha256 } from "../crypto/raw_envelope.ts";
 import { base64 } from "./make_envelope.ts";

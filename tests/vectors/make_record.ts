@@ -4,7 +4,7 @@ import { sha256Hex } from "../../src/crypto/hash.ts";
 import { label, lengthPrefixed } from "../../src/crypto/label.ts";
 import type { MachineIdentity } from "../../src/crypto/machine_identity.ts";
 import { machineIdentityFromSeed } from "../../src/crypto/machine_identity.ts";
-import { Secret } from "../../src/crypto/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import type { EntryBody } from "../../src/vault/entry_body.ts";
 import { encodeGroup } from "../../src/vault/group.ts";
 import { zstdCompress } from "../../src/vault/zstd_frame.ts";

@@ -25,5 +25,7 @@ export interface AwsCredentialOptions extends StoreOptions {
  * Errors: `store-refused` when there are none or they cannot be renewed, its hint what to do.
  */
 export interface AwsCredentialSource {
+  /** Where those in use were found; null before they were asked for. Holds no secret. */
+  readonly from: string | null;
   credentials(options: AwsCredentialOptions): Promise<AwsCredentials>;
 }

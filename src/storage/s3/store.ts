@@ -7,6 +7,7 @@ import { parseEndpoint } from "../bucket/endpoint.ts";
 import { openRemembered, type Remembered } from "../bucket/remembered.ts";
 import { type BucketStore, bucketStore } from "../bucket/store.ts";
 import { formatStoreLocation, type LocationOf } from "../location.ts";
+import type { StoreFact } from "../store_facts.ts";
 import { awsHost, s3Address } from "./address.ts";
 import type { AwsCredentialSource } from "./aws_credentials.ts";
 import { createBucket } from "./create_bucket.ts";
@@ -102,11 +103,16 @@ function assembled(location: S3Location, options: OpenS3Options) {
     remembered,
     createOnlyHeader: { "if-none-match": "*" },
     facts: () => [
+      ...credentialFacts(options.credentials),
       { name: "region", value: region.current },
       { name: "bucket is", value: addressing === "path" ? "in the path" : "before the host" },
     ],
   });
   return { store, client, words, region, isAws };
+}
+
+function credentialFacts({ from }: AwsCredentialSource): StoreFact[] {
+  return from === null ? [] : [{ name: "credentials", value: from }];
 }
 
 function addressingOf(location: S3Location, endpoint: URL | null): Addressing {

@@ -190,6 +190,7 @@ function renewable(...tokens: string[]) {
   let at = 0;
   return {
     asked,
+    from: null,
     credentials({ refresh }: { refresh: boolean }): Promise<AwsCredentials> {
       asked.push(refresh);
       if (refresh && at < tokens.length - 1) at++;
