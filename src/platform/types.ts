@@ -192,6 +192,11 @@ export interface HttpRequest {
   readonly body?: Bytes;
   /** For everything from the connection to the last byte of the answer. */
   readonly timeoutMs: number;
+  /**
+   * For each wait: until the answer begins, and between its pieces. Not for requests with a large
+   * body, as sending it is such a wait. Default: `timeoutMs` alone.
+   */
+  readonly silenceMsMax?: number;
   /** The most that is taken of the answer's body. */
   readonly bodyBytesMax: number;
   /** Aborting rejects with the signal's reason. */
