@@ -45,7 +45,10 @@ function rows(text: string): string[][] {
 
 /** Every word in backticks. */
 function codeWords(text: string): Set<string> {
-  return new Set([...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word!.replaceAll("\\|", "|")));
+  const inline = text.replace(/^```.*?^```$/gms, "");
+  return new Set(
+    [...inline.matchAll(/`([^`]+)`/g)].map(([, word]) => word!.replaceAll("\\|", "|")),
+  );
 }
 
 /** The `claude-sync …` command lines in a line of shell. */
@@ -71,7 +74,7 @@ Deno.test("README shows every command of the help", () => {
 
 Deno.test("README names every flag of the help", () => {
   const words = codeWords(section("Commands"));
-  const flagsOf = (text: string) => text.match(/--[a-z][a-z-]*|(?<!\S)-[a-zA-Z]\b/g) ?? [];
+  const flagsOf = (text: string) => text.match(/--[a-z][a-z0-9-]*|(?<!\S)-[a-zA-Z]\b/g) ?? [];
   const known = new Set([...words].flatMap(flagsOf));
   for (const [flag] of GLOBAL_FLAGS) {
     for (const name of flagsOf(flag)) assert.ok(known.has(name), `${name} of every command`);
@@ -243,6 +246,9 @@ async function runEveryCommand(dir: string): Promise<FieldRecorder> {
   for (const command of ["status", "list", "verify", "version", "help", "install", "uninstall"]) {
     await recorder.run(b, [command]);
   }
+  await recorder.run(b, ["store", "info"]);
+  await recorder.run(b, ["store", "test"]);
+  await recorder.run(b, ["store", "move", "--dir", join(dir, "second")]);
   await recorder.run(b, ["key", "fingerprint"]);
   await recorder.run(b, ["shell-init", "zsh"]);
   await recorder.run(b, ["completions", "zsh"]);

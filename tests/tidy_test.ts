@@ -33,6 +33,8 @@ const RULES: HouseRules = {
         "src/sessions/",
         "src/storage/open.ts",
         "src/storage/location.ts",
+        "src/storage/place.ts",
+        "src/storage/store_facts.ts",
         "deno.json",
       ],
       modules: ["@clack/prompts", "@optique/core/", "@optique/run", "node:path#resolve"],
@@ -50,8 +52,13 @@ const RULES: HouseRules = {
         // Opening a store and decorating it; never a driver.
         "src/storage/location.ts",
         "src/storage/open.ts",
+        "src/storage/store_facts.ts",
+        "src/storage/with_limit.ts",
         "src/storage/with_meter.ts",
         "src/storage/with_retry.ts",
+        // What is known about a store from outside of it.
+        "src/storage/probe.ts",
+        "src/storage/prices.ts",
       ],
       modules: [...HASHING, "node:sqlite", "node:zlib"],
     },

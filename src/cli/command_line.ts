@@ -4,8 +4,9 @@ import { formatMessage, type Message, message as plain } from "@optique/core/mes
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
-import { isProfileName } from "./home_folder.ts";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { isProfileName } from "./home_folder.ts";
+import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
 /** Shells for which `shell-init` and `completions` print scripts. */
 export const SHELLS = ["bash", "zsh", "fish", "pwsh"] as const;
@@ -44,15 +45,6 @@ function words(
   };
 }
 
-function path(metavar: "PATH" | "DIR"): ValueParser<"sync", string> {
-  return {
-    ...string({ metavar }),
-    *suggest(prefix: string): Iterable<Suggestion> {
-      yield { kind: "file", type: "directory", pattern: prefix };
-    },
-  };
-}
-
 function globalFlags() {
   return object({
     json: option("--json"),
@@ -73,6 +65,7 @@ function push({ sessions }: Candidates) {
       command: constant("push"),
       sessions: multiple(option("--session", words("ID", sessions))),
       all: option("--all"),
+      ...transferOptions(),
     }),
   );
 }
@@ -87,12 +80,13 @@ function pull({ sessions }: Candidates) {
       withinSeconds: optional(
         option("--within", integer({ metavar: "SECONDS", min: 1, max: 600 }), { hidden: true }),
       ),
+      ...transferOptions(),
     }),
   );
 }
 
 function sync() {
-  return command("sync", object({ command: constant("sync") }));
+  return command("sync", object({ command: constant("sync"), ...transferOptions() }));
 }
 
 function status() {
@@ -106,8 +100,9 @@ function everyDay(candidates: Candidates) {
       "init",
       object({
         command: constant("init"),
-        dir: option("--dir", path("PATH")),
+        ...storeOptions(),
         machine: optional(option("--machine", string({ metavar: "NAME" }))),
+        ...transferOptions(),
       }),
     ),
     push(candidates),
@@ -117,13 +112,18 @@ function everyDay(candidates: Candidates) {
     command("list", object({ command: constant("list") })),
     command(
       "verify",
-      object({ command: constant("verify"), readData: option("--read-data") }),
+      object({
+        command: constant("verify"),
+        readData: option("--read-data"),
+        ...transferOptions(),
+      }),
     ),
     command(
       "resume",
       object({
         command: constant("resume"),
         print: option("--print"),
+        ...transferOptions(),
         query: multiple(argument(words("ID|WORDS", sessions))),
       }),
     ),
@@ -137,6 +137,20 @@ function keys() {
       command("export", object({ command: constant("key export") })),
       command("import", object({ command: constant("key import") })),
       command("fingerprint", object({ command: constant("key fingerprint") })),
+    ),
+  );
+}
+
+function stores() {
+  return command(
+    "store",
+    or(
+      command("info", object({ command: constant("store info"), ...transferOptions() })),
+      command("test", object({ command: constant("store test"), ...transferOptions() })),
+      command(
+        "move",
+        object({ command: constant("store move"), ...storeOptions(), ...transferOptions() }),
+      ),
     ),
   );
 }
@@ -200,7 +214,7 @@ function itself() {
 function grammar(candidates: Candidates) {
   return merge(
     globalFlags(),
-    or(everyDay(candidates), keys(), projects(candidates), itself()),
+    or(everyDay(candidates), keys(), stores(), projects(candidates), itself()),
   );
 }
 
@@ -309,6 +323,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   key: ["export", "import", "fingerprint"],
   project: ["list", "map", "unmap", "exclude", "include"],
+  store: ["info", "test", "move"],
   hook: ["session-start", "session-end", "stop"],
 };
 
@@ -318,7 +333,7 @@ const TAKES_REST: ReadonlySet<string> = new Set(["resume", "completions"]);
 const VALUE_FLAGS = new Set([
   "--color",
   "--profile",
-  "--dir",
+  ...STORE_VALUE_FLAGS,
   "--machine",
   "--session",
   "--mark",

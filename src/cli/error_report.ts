@@ -37,7 +37,7 @@ export const CONSEQUENCES = {
   "usage": { exit: EXIT.usage, hint: "See: claude-sync help" },
   "not-set-up": {
     exit: EXIT.notSetUp,
-    hint: "Set this machine up: claude-sync init --dir PATH",
+    hint: "Set this machine up: claude-sync help init",
   },
   "no-vault": {
     exit: EXIT.notSetUp,
@@ -217,6 +217,12 @@ export function errorLines(report: ErrorReport, isVerbose: boolean): string[] {
     else lines.push("        with the output of the same command and --verbose");
   }
   return lines;
+}
+
+/** The one line about a store out of reach, which is nothing to worry about. */
+export function offlineLine(report: ErrorReport): string {
+  return `offline: ${lowerFirst(report.message)} - nothing is lost; --verbose says more   ` +
+    `[${report.code}]`;
 }
 
 /** Sentence case after `error:` looks wrong, unless the sentence begins with a name. */

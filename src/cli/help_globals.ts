@@ -37,5 +37,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, about: string])[] = 
   ["CLAUDE_SYNC_KEY_FILE", "the key, when it is somewhere else"],
   ["CLAUDE_SYNC_DISABLE=1", "hooks and the shell function do nothing"],
   ["CLAUDE_CONFIG_DIR", "Claude Code's folder (~/.claude)"],
+  ["HTTPS_PROXY, NO_PROXY", "the way to stores behind a proxy"],
+  ["NODE_EXTRA_CA_CERTS", "certificate authorities to trust besides the usual ones"],
   ["NO_COLOR, FORCE_COLOR", "no colours, or colours without a terminal"],
 ];

@@ -1,4 +1,5 @@
 /** What every command's help says. `tests/scripts/help.txt` shows how it looks. */
+import { STORE_PAGES, TRANSFER_FLAGS } from "./help_store_pages.ts";
 
 /** One command's help. Texts are shown as they stand. */
 export interface HelpPage {
@@ -21,27 +22,7 @@ const PROJECT_ARGUMENT = ["PROJECT", "a name or key that `project list` shows"] 
 
 /** All pages by command, in the order of the overview. */
 export const HELP_PAGES = {
-  "init": {
-    usage: "init --dir PATH [--machine NAME]",
-    brief: "make a vault in a folder, or join the one that is there",
-    purpose: [
-      "Sets this machine up. PATH is any folder that all your machines see: a network " +
-      "drive, a USB stick, a folder that Dropbox, Syncthing or iCloud copies.",
-      "In an empty folder it makes a vault and a key. Where a vault is, this machine joins " +
-      "it: with the vault's key at once, without it as soon as the key is here " +
-      "(claude-sync help key import). A key is never replaced, and a wrong key changes " +
-      "nothing.",
-    ],
-    flags: [
-      ["--dir PATH", "the folder; it is made when it is not there"],
-      ["--machine NAME", "what this machine is called; its host name unless given"],
-    ],
-    examples: [
-      ["claude-sync init --dir ~/Dropbox/claude-vault", "first machine: new vault, new key"],
-      ["claude-sync init --dir /mnt/nas/vault --dry-run", "look what is there"],
-    ],
-    exits: [4, 5, 10, 11, 12, 13],
-  },
+  "init": STORE_PAGES.init,
   "push": {
     usage: "push [--session ID]... [--all]",
     brief: "send new turns of the sessions here to the vault",
@@ -53,6 +34,7 @@ export const HELP_PAGES = {
     flags: [
       ["--session ID", "only this session (an unambiguous beginning is enough); repeatable"],
       ["--all", "also sessions of projects that are excluded here"],
+      ...TRANSFER_FLAGS,
     ],
     examples: [
       ["claude-sync push", "everything that is new"],
@@ -74,6 +56,7 @@ export const HELP_PAGES = {
     flags: [
       ["--session ID", "only this session (an unambiguous beginning is enough); repeatable"],
       ["--all", "also old sessions, and those of projects without a folder here"],
+      ...TRANSFER_FLAGS,
     ],
     examples: [
       ["claude-sync pull", "everything that is new"],
@@ -85,7 +68,7 @@ export const HELP_PAGES = {
     usage: "sync",
     brief: "pull, then push",
     purpose: ["Brings what is new in the vault to this machine, then sends what is new here."],
-    flags: [],
+    flags: TRANSFER_FLAGS,
     examples: [["claude-sync sync", "both directions"]],
     exits: STORE_EXITS,
   },
@@ -132,6 +115,7 @@ export const HELP_PAGES = {
       ],
       ["--print", "print the command instead of running it"],
       ["-- ARGS", "arguments for claude"],
+      ...TRANSFER_FLAGS,
     ],
     examples: [
       ["claude-sync resume", "the newest session of this folder"],
@@ -147,13 +131,20 @@ export const HELP_PAGES = {
       "Lists the vault, opens every log entry, checks signatures, order and references, " +
       "and compares with what this machine has seen before.",
     ],
-    flags: [["--read-data", "also download and check every byte of every session"]],
+    flags: [
+      ["--read-data", "also download and check every byte of every session"],
+      ...TRANSFER_FLAGS,
+    ],
     examples: [
       ["claude-sync verify", ""],
       ["claude-sync verify --read-data", "before you throw the old laptop away"],
     ],
     exits: [4, 5, 10, 11, 12, 13],
   },
+  "store": STORE_PAGES.store,
+  "store info": STORE_PAGES["store info"],
+  "store test": STORE_PAGES["store test"],
+  "store move": STORE_PAGES["store move"],
   "key": {
     usage: "key export|import|fingerprint",
     brief: "back up the key, bring it to another machine, compare it",
@@ -353,7 +344,7 @@ export const HELP_PAGES = {
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
   ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume"]],
-  ["ORGANISE AND CARE", ["project", "key", "verify"]],
+  ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];
 

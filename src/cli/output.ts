@@ -1,7 +1,7 @@
 /** How answers and errors reach the standard streams. */
 import type { Host } from "../platform/types.ts";
 import type { Answer, Look } from "./answer.ts";
-import { errorJson, errorLines, type ErrorReport } from "./error_report.ts";
+import { errorJson, errorLines, type ErrorReport, offlineLine } from "./error_report.ts";
 import type { Streams } from "./world.ts";
 
 /** Version of what `--json` prints. */
@@ -68,7 +68,15 @@ export function printFailure(streams: Streams, style: OutputStyle, report: Error
   return report.exit;
 }
 
+/** Commands that do later what they cannot do now. */
+const CAN_WAIT: ReadonlySet<string> = new Set(["push", "pull", "sync"]);
+
 function printError(streams: Streams, style: OutputStyle, report: ErrorReport): void {
+  const isOffline = report.code === "store-unreachable" && CAN_WAIT.has(style.command);
+  if (isOffline && !style.verbose) {
+    const line = offlineLine(report);
+    return streams.err(line.replace(/^offline:/, (word) => style.paint("warning", word)));
+  }
   const [first = "", ...more] = errorLines(report, style.verbose);
   streams.err([first.replace(/^error:/, (word) => style.paint("bad", word)), ...more].join("\n"));
 }

@@ -19,9 +19,10 @@ const PHASES = {
   sending: "Sending",
   receiving: "Receiving",
   writing: "Writing",
+  copying: "Copying",
 } as const;
 
-type BytesEvent = Extract<ProgressEvent, { readonly kind: "bytes" }>;
+type BytesEvent = Extract<ProgressEvent, { readonly kind: "bytes" | "objects" }>;
 
 /**
  * How progress is shown: `line` rewrites one line, `lines` prints one every 10 s, `none` is
@@ -92,7 +93,9 @@ export class Progress {
     const elapsedMs = Math.max(1, nowMs - this.#phaseStartedMs);
     const parts = [
       `${PHASES[this.#phase]}  ${bytesText(event.doneBytes)} of ${bytesText(event.totalBytes)}`,
-      `${numberText(event.doneSessions)} of ${countText(event.totalSessions, "session")}`,
+      event.kind === "bytes"
+        ? `${numberText(event.doneSessions)} of ${countText(event.totalSessions, "session")}`
+        : `${numberText(event.doneObjects)} of ${countText(event.totalObjects, "object")}`,
     ];
     const bytesPerMs = event.doneBytes / elapsedMs;
     if (bytesPerMs > 0) {

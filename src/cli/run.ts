@@ -1,18 +1,14 @@
 /** The command line from `argv` to exit code. */
 import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "../sync/api.ts";
+import type { TransferLimitChanges } from "../sync/store_api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
-import {
-  type CommandLine,
-  type GlobalFlags,
-  type Invocation,
-  parseCommandLine,
-} from "./command_line.ts";
+import { parseBareCommand } from "./bare_command.ts";
+import type { CommandLine, GlobalFlags, Invocation } from "./command_line.ts";
 import { dispatch } from "./dispatch.ts";
 import { type ErrorReport, EXIT, reportOf } from "./error_report.ts";
 import { overviewLines } from "./help.ts";
 import { homeFolder, storeCache } from "./home_folder.ts";
-import { help, version } from "./commands/itself.ts";
 import { hook, hookWorker } from "./commands/hooks.ts";
 import { hasColours, type OutputStyle, painter, printAnswer, printFailure } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -31,7 +27,7 @@ const DEFAULT_FLAGS: GlobalFlags = {
 
 /** Runs one command line and gives the exit code. Never throws. */
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
-  const line = parseCommandLine(argv);
+  const line = await understand(argv);
   const flags = line.kind === "run" ? line.invocation : { ...DEFAULT_FLAGS, json: line.json };
   const { streams } = world;
   const hasErrColours = hasColours(
@@ -52,6 +48,13 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     const cause = world.signal.aborted && !isOwnFailure(error) ? world.signal.reason : error;
     return printFailure(streams, style, reportOf(cause));
   }
+}
+
+async function understand(argv: readonly string[]): Promise<CommandLine> {
+  const invocation = parseBareCommand(argv);
+  if (invocation !== null) return { kind: "run", invocation };
+  const { parseCommandLine } = await import("./command_line.ts");
+  return parseCommandLine(argv);
 }
 
 function isOwnFailure(error: unknown): boolean {
@@ -79,10 +82,14 @@ async function runLine(
 ): Promise<number> {
   const { streams } = world;
   switch (line.kind) {
-    case "help":
+    case "help": {
+      const { help } = await import("./commands/itself.ts");
       return printAnswer(streams, style, help(line.topic));
-    case "version":
+    }
+    case "version": {
+      const { version } = await import("./commands/itself.ts");
       return printAnswer(streams, style, version(world));
+    }
     case "wrong": {
       const exit = printFailure(streams, style, wrongUsage(line));
       // An exit code of 2 would stop the client from doing what it was about to do.
@@ -144,14 +151,18 @@ async function runInvocation(
     ...folder,
     openStore: async (location, options) => {
       const { openStore } = await import("../storage/open.ts");
-      const note = (message: string) => progress.show({ kind: "note", message });
+      const { readSavedKeys } = await import("../sync/saved_keys.ts");
+      const { keys, ...rest } = options;
       return await openStore(location, {
         platform,
         cacheDir: storeCache(folder),
-        note,
-        ...options,
+        note: (message) => progress.show({ kind: "note", message }),
+        signal: world.signal,
+        savedKeys: () => keys ?? readSavedKeys(platform, folder.home, location),
+        ...rest,
       });
     },
+    limits: limitsOf(invocation),
     signal: world.signal,
     onProgress: (event) => progress.show(event),
   };
@@ -182,6 +193,17 @@ async function runInvocation(
     progress.clear();
   }
   return printAnswer(streams, style, answer);
+}
+
+/** What the flags say about limits; what they leave out is as `init` was told. */
+function limitsOf(invocation: Invocation): TransferLimitChanges {
+  if (!("limitUpload" in invocation)) return {};
+  const { limitUpload, limitDownload, concurrency } = invocation;
+  return {
+    ...(limitUpload === undefined ? {} : { uploadBytesPerSecond: limitUpload }),
+    ...(limitDownload === undefined ? {} : { downloadBytesPerSecond: limitDownload }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  };
 }
 
 /** Before Claude Code starts, being offline, busy or not set up is nothing to talk about. */

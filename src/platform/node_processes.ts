@@ -7,12 +7,12 @@ import { existsSync } from "node:fs";
 import * as os from "node:os";
 import { win32 } from "node:path";
 import process from "node:process";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { type Bytes, concat } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { localError } from "./local_error.ts";
-import type { ChildOptions, Processes, RunOptions, RunResult } from "./types.ts";
+import type { ChildOptions, DetachedOptions, Processes, RunOptions, RunResult } from "./types.ts";
 
 const RUN_TIMEOUT_MS = 60_000;
 const RUN_OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
@@ -39,12 +39,39 @@ async function run(argv: readonly string[], options: RunOptions = {}): Promise<R
     if (typeof stdin !== "string") {
       // A child may end without reading all of its input; its exit code says whether that is bad.
       child.stdin?.on("error", () => {});
-      child.stdin?.end(stdin);
+      if (stdin instanceof Uint8Array) child.stdin?.end(stdin);
+      else void feed(child.stdin!, stdin, watch);
     }
     child.on("close", (code, signal) => {
       if (!watch.settle()) return;
       resolve({ code, signal, stdout: concat(...stdout), stderr: concat(...stderr) });
     });
+  });
+}
+
+/** Writes piece by piece, holding one at a time; ends early when the child does. */
+async function feed(into: Writable, pieces: AsyncIterable<Bytes>, watch: ChildWatch) {
+  try {
+    for await (const piece of pieces) {
+      if (into.destroyed || watch.isSettled) return;
+      if (!into.write(piece)) await untilWritable(into);
+    }
+    into.end();
+  } catch (error) {
+    watch.fail(error);
+  }
+}
+
+function untilWritable(into: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (into.destroyed) return resolve();
+    const done = () => {
+      into.off("drain", done);
+      into.off("close", done);
+      resolve();
+    };
+    into.on("drain", done);
+    into.on("close", done);
   });
 }
 
@@ -70,15 +97,15 @@ class ChildWatch {
     this.#reject = reject;
     const timeoutMs = options.timeoutMs ?? RUN_TIMEOUT_MS;
     this.#timer = setTimeout(() => {
-      this.#fail(
+      this.fail(
         new ClaudeSyncError("local-io", `"${this.#program}" did not end within ${timeoutMs} ms`),
       );
     }, timeoutMs);
-    this.#onAbort = () => this.#fail(options.signal?.reason);
+    this.#onAbort = () => this.fail(options.signal?.reason);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     // Aborted while the child was being started.
     if (options.signal?.aborted) this.#onAbort();
-    child.on("error", (error) => this.#fail(localError("run", this.#program, error)));
+    child.on("error", (error) => this.fail(localError("run", this.#program, error)));
   }
 
   /** Gathers what comes out of `stream`, up to the limit. */
@@ -89,11 +116,16 @@ class ChildWatch {
     stream?.on("data", (part: Bytes) => {
       sizeBytes += part.length;
       if (sizeBytes <= maxBytes) return void parts.push(part);
-      this.#fail(
+      this.fail(
         new ClaudeSyncError("too-large", `"${this.#program}" printed more than ${maxBytes} bytes`),
       );
     });
     return parts;
+  }
+
+  /** Whether the run has its result, good or bad. */
+  get isSettled(): boolean {
+    return this.#settled;
   }
 
   /** Ends the watch; true for the first call only. */
@@ -105,7 +137,8 @@ class ChildWatch {
     return true;
   }
 
-  #fail(reason: unknown): void {
+  /** Kills the child and rejects, unless it has ended. */
+  fail(reason: unknown): void {
     if (!this.settle()) return;
     const child = this.#child;
     child.kill("SIGTERM");
@@ -143,13 +176,32 @@ function signalNumber(signal: NodeJS.Signals | null): number {
   return signal === null ? 0 : os.constants.signals[signal] ?? 0;
 }
 
-async function spawnDetached(argv: readonly string[], options: ChildOptions = {}): Promise<void> {
-  const child = await start(argv, options, {
+async function spawnDetached(
+  argv: readonly string[],
+  options: DetachedOptions = {},
+): Promise<void> {
+  const { afterMs } = options;
+  const child = await start(afterMs === undefined ? argv : delayed(argv, afterMs), options, {
     stdio: "ignore",
     detached: true,
     windowsHide: true,
   });
   child.unref();
+}
+
+const SHELL = "/bin/sh";
+
+/**
+ * The same program behind a shell that sleeps first, where there is one and the program is a path
+ * that exists. A runtime of a hundred megabytes that starts while another one is on its way out
+ * holds that up by several milliseconds; a shell does not. Where `sleep` knows no fractions, the
+ * program starts at once.
+ */
+function delayed(argv: readonly string[], afterMs: number): readonly string[] {
+  const [program = ""] = argv;
+  const isPosix = process.platform !== "win32" && program.startsWith("/");
+  if (!isPosix || !existsSync(program) || !existsSync(SHELL)) return argv;
+  return [SHELL, "-c", `/bin/sleep ${afterMs / 1000}; exec "$0" "$@"`, ...argv];
 }
 
 /** Starts the program; resolves when it runs, rejects when it cannot. */
@@ -165,7 +217,7 @@ async function start(
   const env = childEnvironment(options.env ?? {});
   const program = resolveProgram(name, env);
   if (program === null) throw noProgram(name);
-  if (/\.(cmd|bat)$/i.test(program)) throw batchFile(program);
+  if (process.platform === "win32" && /\.(cmd|bat)$/i.test(program)) throw batchFile(program);
   const { spawn } = await import("node:child_process");
   const cwd = options.cwd === undefined ? {} : { cwd: options.cwd };
   try {

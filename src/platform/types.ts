@@ -130,8 +130,12 @@ export interface ChildOptions {
 
 /** How `run` feeds and bounds a child process. */
 export interface RunOptions extends ChildOptions {
-  /** Bytes for its standard input, ours, or none (the default). */
-  readonly stdin?: Bytes | "inherit" | "ignore";
+  /**
+   * What it reads: bytes, bytes that come piece by piece (each is asked for when the child has
+   * taken the one before; when asking throws, the child is killed and that error rejects), our own
+   * standard input, or nothing (the default).
+   */
+  readonly stdin?: Bytes | AsyncIterable<Bytes> | "inherit" | "ignore";
   /** Killed after this time; 60 s unless given. */
   readonly timeoutMs?: number;
   /**
@@ -141,6 +145,15 @@ export interface RunOptions extends ChildOptions {
   readonly outputBytesMax?: number;
   /** Aborting kills the child and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+}
+
+/** How `spawnDetached` starts a process. */
+export interface DetachedOptions extends ChildOptions {
+  /**
+   * The program is asked to wait for this long before it loads, so that whoever waits for us to
+   * end does not wait for it too. Where the system has no way to do that it starts at once.
+   */
+  readonly afterMs?: number;
 }
 
 /** How a child process ended. */
@@ -167,7 +180,7 @@ export interface Processes {
    * Starts it in a session of its own without input or output; it survives us. Resolves once
    * started.
    */
-  spawnDetached(argv: readonly string[], options?: ChildOptions): Promise<void>;
+  spawnDetached(argv: readonly string[], options?: DetachedOptions): Promise<void>;
 }
 
 /** One exchange with an HTTP server. */

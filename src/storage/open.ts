@@ -1,4 +1,3 @@
-import { ClaudeSyncError } from "../errors.ts";
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object_store.ts";
@@ -66,11 +65,11 @@ export async function openStore(
         hmac: location.auth === "hmac" ? await hmacSigning(options) : null,
       });
     }
-    default:
-      throw new ClaudeSyncError(
-        "newer-format",
-        `This version of claude-sync opens no vault of the kind "${location.kind}"`,
-      );
+    case "git": {
+      const { openGitStore } = await import("./git/store.ts");
+      const { parseGitUrl } = await import("./git/git_url.ts");
+      return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Trying a store out, one operation after the other, through the interface alone. */
-import { equalBytes, toBase32 } from "../base/bytes.ts";
+import { type Bytes, equalBytes, toBase32 } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { Clock, Random } from "../platform/types.ts";
 import { type ObjectName, objectName } from "./object_name.ts";
@@ -7,8 +7,11 @@ import type { ObjectStore, StoreOptions } from "./object_store.ts";
 
 /** Bytes of the object that is put: more than one packet, less than anybody pays for. */
 export const PROBE_OBJECT_BYTES = 4096;
-/** Folder of the objects that are put; nothing in a vault is there. */
+/** Folder of nothing: a list of it is the smallest question. No vault has it. */
 export const PROBE_FOLDER = "probe/";
+/** How often a list is asked until it shows the object: lists may come late. */
+export const PROBE_LISTS_MAX = 6;
+const LIST_PAUSE_MS = 500;
 
 /** What is tried, in this order. */
 export type ProbeOperation =
@@ -53,18 +56,51 @@ const NEEDS: Readonly<Record<ProbeOperation, ProbeOperation | null>> = {
 };
 
 /**
- * Tries every operation on a small object of random bytes and a random name, each even if another
- * failed, and gives a result for each. A store without permission to delete keeps the object. An
- * abort passes through as the signal's reason, and so does every error that is no
- * `ClaudeSyncError`.
+ * Tries every operation on a small object of random bytes and a random name, beside whatever is
+ * there, each even if another failed, and gives a result for each. The object does not stay, unless
+ * the store permits no deleting. An abort passes through as the signal's reason, and so does every
+ * error that is no `ClaudeSyncError`.
  */
 export async function probeStore(
   store: ObjectStore,
-  { clock, random, ...options }: ProbeStoreOptions,
+  options: ProbeStoreOptions,
 ): Promise<ProbeResult[]> {
-  const name = objectName(PROBE_FOLDER + toBase32(random.bytes(20)));
-  const body = random.bytes(PROBE_OBJECT_BYTES);
-  const steps: Readonly<Record<ProbeOperation, () => Promise<ClaudeSyncError | null>>> = {
+  const { clock, random, signal } = options;
+  // No folder: one that a folder's store makes would stay there.
+  const name = objectName(`claude-sync-probe-${toBase32(random.bytes(20))}`);
+  const steps = stepsOf(store, name, random.bytes(PROBE_OBJECT_BYTES), options);
+  const results: ProbeResult[] = [];
+  try {
+    for (const operation of Object.keys(steps) as ProbeOperation[]) {
+      const needed = results.find((result) => result.operation === NEEDS[operation]);
+      if (needed !== undefined && needed.outcome !== "ok") {
+        results.push({ operation, outcome: "skipped", tookMs: 0, error: null });
+        continue;
+      }
+      const startMs = clock.monotonicMs();
+      const error = await caught(steps[operation]);
+      signal?.throwIfAborted();
+      const tookMs = clock.monotonicMs() - startMs;
+      results.push({ operation, outcome: error === null ? "ok" : "failed", tookMs, error });
+    }
+  } finally {
+    const wasPut = results.some(({ operation }) => operation === "list");
+    const isDeleted = results.some(({ operation, outcome }) =>
+      operation === "delete" && outcome === "ok"
+    );
+    // Interrupted, or a put whose answer was lost: without the signal, which would stop it.
+    if (wasPut && !isDeleted) await caught(() => store.delete(name).then(() => null));
+  }
+  return results;
+}
+
+function stepsOf(
+  store: ObjectStore,
+  name: ObjectName,
+  body: Bytes,
+  { clock, random: _, ...options }: ProbeStoreOptions,
+): Readonly<Record<ProbeOperation, () => Promise<ClaudeSyncError | null>>> {
+  return {
     "list": async () => {
       for await (const _ of store.list("", options)) break;
       return null;
@@ -76,31 +112,27 @@ export async function probeStore(
         ? null
         : changed(`${store.label} does not give back what was put there`);
     },
-    "list again": async () =>
-      await isListed(store, name, options)
-        ? null
-        : changed(`A list of ${store.label} does not show what was put there`),
+    "list again": async () => {
+      for (let asked = 1; !await isListed(store, name, options); asked++) {
+        if (asked === PROBE_LISTS_MAX) {
+          return changed(`A list of ${store.label} does not show what was put there`);
+        }
+        await clock.sleep(LIST_PAUSE_MS, options.signal);
+      }
+      return null;
+    },
     "put again": async () => mustNotDiffer(store, await store.put(name, body, options)),
     "delete": async () => {
       await store.delete(name, options);
-      return await store.get(name, options) === null
-        ? null
-        : changed(`${store.label} still gives what was deleted`);
+      let left: Bytes | null = null;
+      // Where reading fails, that was said already.
+      await caught(async () => {
+        left = await store.get(name, options);
+        return null;
+      });
+      return left === null ? null : changed(`${store.label} still gives what was deleted`);
     },
   };
-  const results: ProbeResult[] = [];
-  for (const operation of Object.keys(steps) as ProbeOperation[]) {
-    const needed = results.find((result) => result.operation === NEEDS[operation]);
-    if (needed !== undefined && needed.outcome !== "ok") {
-      results.push({ operation, outcome: "skipped", tookMs: 0, error: null });
-      continue;
-    }
-    const startMs = clock.monotonicMs();
-    const error = await caught(steps[operation]);
-    const tookMs = clock.monotonicMs() - startMs;
-    results.push({ operation, outcome: error === null ? "ok" : "failed", tookMs, error });
-  }
-  return results;
 }
 
 /**
@@ -138,8 +170,10 @@ async function isListed(
   wanted: ObjectName,
   options: StoreOptions,
 ): Promise<boolean> {
-  for await (const { name } of store.list(PROBE_FOLDER, options)) {
-    if (name === wanted) return true;
+  // From just before it: a vault may hold many others.
+  const after = objectName(wanted.slice(0, -1));
+  for await (const { name } of store.list("", { ...options, after })) {
+    if (name >= wanted) return name === wanted;
   }
   return false;
 }

@@ -5,6 +5,16 @@
 import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
+import type { StoreFact } from "../storage/store_facts.ts";
+import type {
+  KeyPair,
+  MoveRequest,
+  MoveResult,
+  OpenStoreRequest,
+  StoreInfo,
+  StoreTest,
+  TransferLimitChanges,
+} from "./store_api.ts";
 
 /** A program's surroundings, built once by `cli` and passed to every use case. */
 export interface SyncContext {
@@ -16,11 +26,13 @@ export interface SyncContext {
   readonly home: string;
   /** `CLAUDE_SYNC_KEY_FILE`, or `<home>/key`. */
   readonly keyFile: string;
-  /** Opens the store at a place (`storage/open.ts`); `create` makes an absent one, for `init`. */
+  /** Opens the store at a place (`storage/open.ts`). */
   readonly openStore: (
     location: StoreLocation,
-    options: { readonly create: boolean },
+    options: OpenStoreRequest,
   ) => Promise<ObjectStore>;
+  /** Limits for this run. Default: those of the configuration. */
+  readonly limits?: TransferLimitChanges;
   readonly signal: AbortSignal;
   /** Progress for people; may be called very often. */
   readonly onProgress: (event: ProgressEvent) => void;
@@ -28,13 +40,23 @@ export interface SyncContext {
 
 /** Where work stands. `total` grows while work is discovered. */
 export type ProgressEvent =
-  | { readonly kind: "phase"; readonly phase: "reading" | "sending" | "receiving" | "writing" }
+  | {
+    readonly kind: "phase";
+    readonly phase: "reading" | "sending" | "receiving" | "writing" | "copying";
+  }
   | {
     readonly kind: "bytes";
     readonly doneBytes: number;
     readonly totalBytes: number;
     readonly doneSessions: number;
     readonly totalSessions: number;
+  }
+  | {
+    readonly kind: "objects";
+    readonly doneBytes: number;
+    readonly totalBytes: number;
+    readonly doneObjects: number;
+    readonly totalObjects: number;
   }
   /**
    * A sentence for stderr that is worth saying even without a terminal (e.g. a session that was
@@ -55,6 +77,10 @@ export interface InitRequest {
   readonly location: StoreLocation;
   readonly machineName: string | null;
   readonly dryRun: boolean;
+  /** Makes the bucket when it is not there. Default: no. */
+  readonly createBucket?: boolean;
+  /** Keys to keep for this place. Default: none. */
+  readonly keys?: KeyPair | null;
 }
 
 /** What `init` found and did. */
@@ -63,9 +89,14 @@ export interface InitResult {
    * `created`: new vault and key. `joined`: a vault was there and this machine's key opens it.
    * `needs-key`: a vault was there and this machine has no key; everything else is set up, and
    * `key import` or writing the key file finishes it. `unchanged`: was set up for it already.
+   * `followed`: was set up for this vault in another place, and uses this one from now on.
    */
-  readonly outcome: "created" | "joined" | "needs-key" | "unchanged";
+  readonly outcome: "created" | "joined" | "needs-key" | "unchanged" | "followed";
   readonly store: string;
+  /** What the store's driver knows: a region, where the keys come from. */
+  readonly facts: readonly StoreFact[];
+  /** How long one round trip took, where that was measured: to buckets. */
+  readonly latencyMs: number | null;
   readonly vaultId: string;
   readonly machineName: string;
   readonly keyFile: string;
@@ -244,6 +275,12 @@ export interface SyncService {
   sync(context: SyncContext, request: SyncRequest): Promise<{ pull: PullResult; push: PushResult }>;
   status(context: SyncContext): Promise<StatusReport>;
   list(context: SyncContext): Promise<readonly SessionRow[]>;
+  /** Looks at the whole store. */
+  storeInfo(context: SyncContext): Promise<StoreInfo>;
+  /** Tries it with an object of its own. */
+  storeTest(context: SyncContext): Promise<StoreTest>;
+  /** Copies the vault to another place and uses that from then on. */
+  storeMove(context: SyncContext, request: MoveRequest): Promise<MoveResult>;
   verify(context: SyncContext, request: { readonly readData: boolean }): Promise<VerifyReport>;
   /** Base64 of the key and its fingerprint. */
   keyExport(context: SyncContext): Promise<{ keyText: string; fingerprint: string }>;

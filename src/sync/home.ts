@@ -18,6 +18,14 @@ const OWN_FILE_BYTES_MAX = 16 * 1024 * 1024;
 const HEX_32 = z.string().check(z.regex(/^[0-9a-f]{32}$/));
 const HEX_64 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 
+const RATE = z.nullable(z.number().check(z.minimum(1)));
+
+const Limits = z.object({
+  uploadBytesPerSecond: RATE,
+  downloadBytesPerSecond: RATE,
+  concurrency: z.nullable(z.int().check(z.minimum(1), z.maximum(64))),
+});
+
 const Config = z.object({
   version: z.literal(1),
   vaultId: HEX_32,
@@ -29,6 +37,7 @@ const Config = z.object({
   maps: z._default(z.record(z.string(), z.string()), {}),
   /** Keys of projects that this machine neither pushes nor pulls. */
   excluded: z._default(z.array(z.string()), []),
+  limits: z.optional(Limits),
 });
 
 /** `config.json`: holds no secret. */
@@ -79,6 +88,8 @@ const Runs = z.object({
   version: z.literal(1),
   lastPush: z.nullable(Run),
   lastPull: z.nullable(Run),
+  /** What the user was told last about a failure that has not passed yet. */
+  told: z.optional(z.object({ message: z.string(), atMs: z.number() })),
 });
 
 /** `runs.json`: how the last push and pull ended. */
@@ -88,6 +99,7 @@ export type Runs = z.infer<typeof Runs>;
 export interface HomePaths {
   readonly dir: string;
   readonly config: string;
+  readonly credentials: string;
   readonly machineSeed: string;
   readonly machine: string;
   readonly trust: string;
@@ -104,6 +116,7 @@ export function homePaths(dir: string): HomePaths {
   return {
     dir,
     config: join(dir, "config.json"),
+    credentials: join(dir, "credentials.json"),
     machineSeed: join(dir, "machine.key"),
     machine: join(dir, "machine.json"),
     trust: join(dir, "trust.json"),

@@ -52,16 +52,29 @@ export async function runHookWorker(context: SyncContext, kind: "push" | "sync")
 }
 
 function notice(context: SyncContext, error: unknown): void {
-  // Being offline is normal, and another run at work will do it: neither is worth a word.
+  // Another run at work will do it: not worth a word.
   if (isClaudeSyncError(error, "busy", "interrupted")) return;
-  const message = isClaudeSyncError(error) ? error.message : "unexpected failure";
   try {
-    leaveNotice(context, saying(message));
+    leaveNotice(context, noticeText(error));
   } catch (cause) {
     // With the disk full or read-only there is no place left to say it; `runs.json` has the failure
     // if it could.
     if (!isClaudeSyncError(cause)) throw cause;
   }
+}
+
+/** Credentials run out and networks go away: that has its own words, as nothing is wrong here. */
+function noticeText(error: unknown): string {
+  if (isClaudeSyncError(error, "store-unreachable")) {
+    return `claude-sync is offline: ${error.message}. ` +
+      "What is new waits here and goes out by itself";
+  }
+  if (isClaudeSyncError(error, "store-refused")) {
+    const fix = error.hint ?? "See: claude-sync store test";
+    return `claude-sync could not sync: ${error.message}. ${fix}. ` +
+      "What is new waits here and goes out afterwards";
+  }
+  return saying(isClaudeSyncError(error) ? error.message : "unexpected failure");
 }
 
 function saying(what: string): string {

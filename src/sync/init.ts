@@ -1,8 +1,10 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
+import { isAbsolute } from "node:path";
 import { type Bytes, toHex } from "../base/bytes.ts";
 import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import type { FileSystem } from "../platform/types.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
 import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
@@ -20,55 +22,154 @@ import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "
 import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { createSecretFile, readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
-import { lockProfile, openMeteredStore, readHeader } from "./vault_access.ts";
+import { checkPlace, incompletePlace } from "./place_check.ts";
+import { latencyOf } from "./store_info.ts";
+import { saveKeys } from "./saved_keys.ts";
+import {
+  limitsOf,
+  lockProfile,
+  type OpenedStore,
+  openMeteredStore,
+  readHeader,
+} from "./vault_access.ts";
 
 const VAULT_ID_BYTES = 16;
 
 /**
  * Sets this machine up for the vault at `request.location`. Nothing is written, here or there,
- * before the key is known to fit. Errors: `already-set-up`, `wrong-key`, `no-vault` (the place
- * holds something else), `newer-format`, the store's own.
+ * before the key is known to fit, but for what a driver tries the place with. Errors:
+ * `already-set-up`, `wrong-key`, `no-vault` (the place holds something else), `incomplete` (the
+ * vault was moved there in part), `newer-format`, the store's own.
  */
 export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
   const { location } = request;
-  const paths = homePaths(context.home);
-  const existing = readConfig(context.platform, paths);
-  if (existing !== null && !isSamePlace(existing.store, location)) {
-    throw new ClaudeSyncError(
-      "already-set-up",
-      `This machine is set up for ${formatStoreLocation(existing.store)} already`,
-      {
-        path: paths.config,
-        hint: `To use another vault, move "${paths.config}" away first (and "${context.keyFile}" ` +
-          "unless it is that vault's key)",
-      },
-    );
-  }
+  const existing = readConfig(context.platform, homePaths(context.home));
   const key = readKeyFile(context.platform, context.keyFile);
-  const isAbsent = location.kind === "folder" && context.platform.fs.lstat(location.path) === null;
-  if (request.dryRun && isAbsent) {
-    return await dryRun(context, request, location, null, key);
+  if (existing !== null && !isSamePlace(existing.store, location)) {
+    return await followVault(context, request, existing, key);
   }
-  const store = await openMeteredStore(context, { store: location }, { create: true });
+  if (request.dryRun && isToBeMade(context.platform.fs, location)) {
+    return await dryRun(context, request, null, null, key);
+  }
+  const store = await openPlace(context, request, {
+    // A folder's driver makes nothing in a folder that is there, and takes an empty one.
+    create: !request.dryRun || location.kind === "folder",
+  });
   const header = await readHeader(store, context.signal);
   const epoch = key === null ? null : await deriveEpoch(key);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
   if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
     throw new ClaudeSyncError("no-vault", `Another vault stands at ${store.label} now`, {
-      path: paths.config,
+      path: homePaths(context.home).config,
     });
   }
-  if (request.dryRun) return await dryRun(context, request, location, header, key);
+  if (request.dryRun) return await dryRun(context, request, store, header, key);
+  const latencyMs = FAR.includes(location.kind) ? await latencyOf(context, store) : null;
   ensureHome(context.platform, context.home);
   const lock = await lockProfile(context);
   try {
+    const place = { store, latencyMs };
     return header === null && existing === null
-      ? await createVault(context, request, location, store, key)
-      : await join(context, request, location, store, requireHeader(header, store), key, existing);
+      ? await createVault(context, request, place, key)
+      : await join(context, request, place, requireHeader(header, store), key, existing);
   } finally {
     lock.release();
   }
 }
+
+/** The place, and how far it is. */
+interface Place {
+  readonly store: OpenedStore;
+  readonly latencyMs: number | null;
+}
+
+/** Whether a place on this disk is not there yet. */
+export function isToBeMade({ lstat }: FileSystem, location: StoreLocation): boolean {
+  switch (location.kind) {
+    case "folder":
+      return lstat(location.path) === null;
+    case "git":
+      return isAbsolute(location.url) && lstat(location.url) === null;
+    default:
+      return false;
+  }
+}
+
+function openPlace(
+  context: SyncContext,
+  { location, createBucket = false, keys = null }: InitRequest,
+  { create }: { readonly create: boolean },
+): Promise<OpenedStore> {
+  const options = {
+    create,
+    createBucket: create && createBucket,
+    ...(keys === null ? {} : { keys }),
+  };
+  return openMeteredStore(context, { store: location }, options);
+}
+
+/**
+ * Takes up the vault at the place to which it was moved: the one that this machine is set up for,
+ * with all that the machine has seen of it.
+ */
+async function followVault(
+  context: SyncContext,
+  request: InitRequest,
+  existing: Config,
+  key: RootKey | null,
+): Promise<InitResult> {
+  const { location } = request;
+  const isAbsent = location.kind === "folder" &&
+    (context.platform.fs.readDir(location.path) ?? []).length === 0;
+  if (isAbsent) throw setUpElsewhere(context, existing, location);
+  const store = await openPlace(context, request, { create: false });
+  const header = await readHeader(store, context.signal);
+  if (header === null || toHex(header.vaultId) !== existing.vaultId) {
+    throw setUpElsewhere(context, existing, location);
+  }
+  const epoch = key === null ? null : await deriveEpoch(key);
+  if (epoch !== null) {
+    await checkKey(context, store, header, epoch);
+    const { problems } = await checkPlace(context, existing, epoch, store);
+    const [gap] = problems.filter(({ code }) => GAPS.includes(code));
+    if (gap !== undefined) throw incompletePlace(location, gap);
+  }
+  const place = { store, latencyMs: null };
+  if (request.dryRun) {
+    return resultOf(context, { ...existing, store: location }, place, epoch, "followed");
+  }
+  const lock = await lockProfile(context);
+  try {
+    return await finish(context, request, place, header, epoch, "followed");
+  } finally {
+    lock.release();
+  }
+}
+
+/** What a place has that does not hold all that this machine has seen. */
+const GAPS: readonly string[] = ["rolled-back", "forked", "incomplete"];
+
+function setUpElsewhere(
+  context: SyncContext,
+  existing: Config,
+  location: StoreLocation,
+): ClaudeSyncError {
+  const paths = homePaths(context.home);
+  return new ClaudeSyncError(
+    "already-set-up",
+    `This machine is set up for ${formatStoreLocation(existing.store)} already`,
+    {
+      path: paths.config,
+      hint:
+        `To take that vault to ${formatStoreLocation(location)}: claude-sync help store move. ` +
+        `To use another vault, move "${paths.config}" away first (and "${context.keyFile}" ` +
+        "unless it is that vault's key)",
+    },
+  );
+}
+
+/** Kinds of places that are far enough away for the way there to matter. */
+const FAR: readonly StoreLocation["kind"][] = ["s3", "r2", "gcs"];
 
 function requireHeader(header: Header | null, store: MeteredStore): Header {
   if (header !== null) return header;
@@ -80,11 +181,11 @@ function requireHeader(header: Header | null, store: MeteredStore): Header {
 async function createVault(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
-  store: MeteredStore,
+  place: Place,
   existingKey: RootKey | null,
 ): Promise<InitResult> {
   const { platform, signal } = context;
+  const { store } = place;
   await refuseForeignLogs(store, signal);
   const key = existingKey ?? generateRootKey(platform.random);
   const epoch = await deriveEpoch(key);
@@ -96,9 +197,9 @@ async function createVault(
     // fits nothing, and in its place the right one could not be imported.
     if (existingKey === null) platform.fs.removeFile(context.keyFile);
     const theirs = requireHeader(await readHeader(store, signal), store);
-    return await join(context, request, location, store, theirs, existingKey, null);
+    return await join(context, request, place, theirs, existingKey, null);
   }
-  return await finish(context, request, location, header, epoch, "created");
+  return await finish(context, request, place, header, epoch, "created");
 }
 
 /**
@@ -128,20 +229,19 @@ function writeNewKey(context: SyncContext, bytes: Bytes): void {
 async function join(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
-  store: MeteredStore,
+  place: Place,
   header: Header,
   key: RootKey | null,
   existing: Config | null,
 ): Promise<InitResult> {
   if (key === null) {
-    return await finish(context, request, location, header, null, "needs-key");
+    return await finish(context, request, place, header, null, "needs-key");
   }
   const epoch = await deriveEpoch(key);
   // Checked before the lock too; here for a vault that another machine made in between.
-  await checkKey(context, store, header, epoch);
+  await checkKey(context, place.store, header, epoch);
   const outcome = existing === null ? "joined" : "unchanged";
-  return await finish(context, request, location, header, epoch, outcome);
+  return await finish(context, request, place, header, epoch, outcome);
 }
 
 /**
@@ -176,11 +276,12 @@ export async function checkKey(
 async function finish(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
+  place: Place,
   header: Header,
   epoch: Epoch | null,
   outcome: InitResult["outcome"],
 ): Promise<InitResult> {
+  const { location, keys = null } = request;
   const paths = homePaths(context.home);
   const before = readConfig(context.platform, paths);
   const machineName = request.machineName ?? before?.machineName ?? defaultName(context);
@@ -192,11 +293,19 @@ async function finish(
     machineName: cleanName(machineName),
     maps: before?.maps ?? {},
     excluded: before?.excluded ?? [],
+    ...rememberedLimits(context, before),
   };
   await openMachine(context.platform, paths);
   changeVault(context, paths, config.vaultId);
+  if (keys !== null) saveKeys(context.platform, context.home, location, keys);
   writeConfig(context.platform, paths, config);
-  return resultOf(context, config, epoch, outcome);
+  return resultOf(context, config, place, epoch, outcome);
+}
+
+/** Limits that were given now stay; the others are as they were. */
+function rememberedLimits(context: SyncContext, before: Config | null): Pick<Config, "limits"> {
+  const limits = limitsOf(context, before ?? {});
+  return Object.values(limits).every((limit) => limit === null) ? {} : { limits };
 }
 
 /**
@@ -217,7 +326,7 @@ function changeVault({ platform }: SyncContext, paths: HomePaths, vaultId: strin
 async function dryRun(
   context: SyncContext,
   request: InitRequest,
-  location: StoreLocation,
+  store: OpenedStore | null,
   header: Header | null,
   key: RootKey | null,
 ): Promise<InitResult> {
@@ -226,18 +335,25 @@ async function dryRun(
     version: 1,
     vaultId: header === null ? "" : toHex(header.vaultId),
     kid: "",
-    store: location,
+    store: request.location,
     machineName: cleanName(request.machineName ?? defaultName(context)),
     maps: {},
     excluded: [],
   };
   const outcome = header === null ? "created" : epoch === null ? "needs-key" : "joined";
-  return resultOf(context, config, epoch, outcome);
+  return resultOf(
+    context,
+    config,
+    store === null ? null : { store, latencyMs: null },
+    epoch,
+    outcome,
+  );
 }
 
 function resultOf(
   context: SyncContext,
   config: Config,
+  place: Place | null,
   epoch: Epoch | null,
   outcome: InitResult["outcome"],
 ): InitResult {
@@ -247,6 +363,8 @@ function resultOf(
   return {
     outcome,
     store: formatStoreLocation(config.store),
+    facts: place?.store.facts() ?? [],
+    latencyMs: place?.latencyMs ?? null,
     vaultId: config.vaultId,
     machineName: config.machineName,
     keyFile: context.keyFile,

@@ -22,8 +22,15 @@ export function readKeyFile(platform: Platform, path: string): RootKey | null {
   return rootKeyFromBytes(key);
 }
 
-/** Bytes of a file that only its owner may read; null when absent. Errors as `readKeyFile`. */
-export function readSecretFile(platform: Platform, path: string): Bytes | null {
+/**
+ * Bytes of a file that only its owner may read; null when absent. Errors as `readKeyFile`, and
+ * `too-large` past `bytesMax`.
+ */
+export function readSecretFile(
+  platform: Platform,
+  path: string,
+  bytesMax = KEY_TEXT_BYTES_MAX,
+): Bytes | null {
   const { fs, host } = platform;
   let stat = fs.lstat(path);
   if (stat !== null && stat.nlink > 1) {
@@ -33,7 +40,7 @@ export function readSecretFile(platform: Platform, path: string): Bytes | null {
   if (stat === null) return null;
   const refuse = (why: string, hint: string) =>
     new ClaudeSyncError("unsafe-file", `"${path}" ${why}`, { path, hint });
-  if (stat.kind !== "file") throw refuse("is not a regular file", "Put the key itself there");
+  if (stat.kind !== "file") throw refuse("is not a regular file", "Put the file itself there");
   if (host.os !== "windows") {
     if (stat.uid !== null && host.uid !== null && stat.uid !== host.uid) {
       throw refuse("belongs to another user", `Make it yours: chown "$USER" '${path}'`);
@@ -48,7 +55,7 @@ export function readSecretFile(platform: Platform, path: string): Bytes | null {
     }
     if (stat.nlink > 1) throw refuse("has a second name (hard link)", "Remove the other name");
   }
-  return fs.readFile(path, KEY_TEXT_BYTES_MAX);
+  return fs.readFile(path, bytesMax);
 }
 
 /** Whether the file's folder is ours and closed to everybody else. */

@@ -64,9 +64,10 @@ function record(
     code: failure?.code ?? null,
     message: failure?.message ?? null,
   };
-  const before = readRuns(platform, paths);
+  const { told, ...before } = readRuns(platform, paths);
   const after: Runs = {
     ...before,
+    ...(told === undefined || failure === null ? {} : { told }),
     ...(kind === "pull" ? {} : { lastPush: run }),
     ...(kind === "push" ? {} : { lastPull: run }),
   };
@@ -87,11 +88,23 @@ function recordQuietly(
   }
 }
 
-/** Leaves a message for the user that the next session's start shows once. */
+/** A failure that stays is said again after this time: a day. */
+export const SAY_AGAIN_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Leaves a message for the user that the next session's start shows once. One that was left before
+ * is not repeated while the failure lasts, but for once a day.
+ */
 export function leaveNotice(context: SyncContext, message: string): void {
-  const { fs, random } = context.platform;
-  const { notice } = homePaths(context.home);
-  writeFileAtomic(fs, random, notice, utf8(JSON.stringify({ message })));
+  const { fs, random, clock } = context.platform;
+  const paths = homePaths(context.home);
+  const runs = readRuns(context.platform, paths);
+  const atMs = clock.nowMs();
+  const { told } = runs;
+  const isTold = told?.message === message && atMs >= told.atMs && atMs - told.atMs < SAY_AGAIN_MS;
+  if (isTold) return;
+  writeFileAtomic(fs, random, paths.notice, utf8(JSON.stringify({ message })));
+  writeRuns(context.platform, paths, { ...runs, told: { message, atMs } });
 }
 
 /** Takes the message back: what it said is no longer so. */

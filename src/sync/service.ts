@@ -6,6 +6,8 @@ import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
 import { resumeSession } from "./resume.ts";
 import { runPull, runPush, runSync } from "./run.ts";
+import { storeInfo, storeTest } from "./store_info.ts";
+import { moveVault } from "./store_move.ts";
 import { verifyVault } from "./verify.ts";
 
 /** The use cases, for `cli`. */
@@ -16,6 +18,9 @@ export const syncService: SyncService = {
   sync: runSync,
   status: statusOf,
   list: listSessions,
+  storeInfo,
+  storeTest,
+  storeMove: moveVault,
   verify: verifyVault,
   keyExport: exportKey,
   keyImport: importKey,

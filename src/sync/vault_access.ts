@@ -4,6 +4,8 @@ import { type Bytes, fromHex } from "../base/bytes.ts";
 import { deriveEpoch, type Epoch } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { type ClaudeRoot, claudeRoot } from "../sessions/claude_root.ts";
+import { type DescribedStore, factsOf } from "../storage/store_facts.ts";
+import { withConcurrency, withLimit } from "../storage/with_limit.ts";
 import { type MeteredStore, withMeter } from "../storage/with_meter.ts";
 import { withRetry } from "../storage/with_retry.ts";
 import { decodeHeader, type Header } from "../vault/header.ts";
@@ -18,6 +20,7 @@ import { LocalFiles } from "./local_files.ts";
 import { acquireLock, type Lock } from "./lock.ts";
 import { SegmentIndex } from "./segment_index.ts";
 import { explainDatabaseError, openStateDb, removeStateDb } from "./state_db.ts";
+import type { OpenStoreRequest, TransferLimits } from "./store_api.ts";
 
 /** How long a call may wait for another claude-sync to finish. */
 const LOCK_WAIT_MS = 30_000;
@@ -147,16 +150,33 @@ export async function requireEpoch(context: SyncContext, config: Config): Promis
   return epoch;
 }
 
-/** The configured store, counted and retried. */
+/** A store as the use cases have it: counted, retried, within the limits. */
+export type OpenedStore = MeteredStore & DescribedStore;
+
+const NO_LIMITS: TransferLimits = {
+  uploadBytesPerSecond: null,
+  downloadBytesPerSecond: null,
+  concurrency: null,
+};
+
+/** What limits this run: what it was told, else what the configuration has. */
+export function limitsOf(context: SyncContext, config: Pick<Config, "limits">): TransferLimits {
+  return { ...NO_LIMITS, ...config.limits, ...context.limits };
+}
+
+/** The configured store, counted, retried and within the limits. */
 export async function openMeteredStore(
   context: SyncContext,
-  config: Pick<Config, "store">,
-  options: { readonly create: boolean } = { create: false },
-): Promise<MeteredStore> {
+  config: Pick<Config, "store" | "limits">,
+  options: OpenStoreRequest = { create: false },
+): Promise<OpenedStore> {
   const { clock, random } = context.platform;
-  const metered = withMeter(await context.openStore(config.store, options));
-  const retried = withRetry(metered, { clock, random, budgetMs: RETRY_BUDGET_MS });
-  return { ...retried, traffic: () => metered.traffic() };
+  const { concurrency, ...rates } = limitsOf(context, config);
+  const driver = await context.openStore(config.store, options);
+  const metered = withMeter(driver);
+  const limited = withConcurrency(withLimit(metered, { clock, ...rates }), concurrency);
+  const retried = withRetry(limited, { clock, random, budgetMs: RETRY_BUDGET_MS });
+  return { ...retried, traffic: () => metered.traffic(), facts: () => factsOf(driver) };
 }
 
 /**

@@ -4,11 +4,10 @@
  */
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
-import type { KnownLog } from "../vault/log_plan.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import { checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
-import { readTrust } from "./home.ts";
+import { knownMarks } from "./place_check.ts";
 import { SegmentIndex, type StoredSegment } from "./segment_index.ts";
 import { openStateDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
@@ -23,7 +22,11 @@ export async function verifyVault(
 ): Promise<VerifyReport> {
   return await withVault(context, async (vault) => {
     const startMs = context.platform.clock.monotonicMs();
-    const checked = await checkLogs(vault.opener, marksOf(vault), vault.config.vaultId);
+    const checked = await checkLogs(
+      vault.opener,
+      knownMarks(context, vault.config),
+      vault.config.vaultId,
+    );
     const database = openStateDb(context.platform.fs, ":memory:", "reader");
     try {
       const index = new SegmentIndex(database);
@@ -47,15 +50,6 @@ export async function verifyVault(
       database.close();
     }
   });
-}
-
-function marksOf(vault: OpenVault): Map<string, KnownLog> {
-  const trust = readTrust(vault.context.platform, vault.paths);
-  const marks = new Map<string, KnownLog>();
-  for (const [tag, mark] of Object.entries(trust?.logs ?? {})) {
-    marks.set(tag, { mark, cursor: null, twins: mark.twins ?? [] });
-  }
-  return marks;
 }
 
 async function checkFiles(

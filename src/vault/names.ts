@@ -14,6 +14,9 @@ export const LOG_PREFIX = "log/";
 /** Folder of all packs, for `list`. */
 export const PACKS_PREFIX = "packs/";
 
+/** What an object of a vault is. */
+export type ObjectKind = "header" | "entry" | "pack" | "keychain" | "wrap";
+
 /** What a log entry's name tells. */
 export interface LogEntryName {
   /** The machine's tag, 16 characters of base32. */
@@ -26,6 +29,8 @@ export interface LogEntryName {
 
 const TAG = /^[0-9a-hjkmnp-tv-z]{16}$/;
 const LOG_ENTRY = /^log\/([0-9a-hjkmnp-tv-z]{16})\/([0-9]{12})\.([0-9a-f]{8})$/;
+const KEYCHAIN = /^keys\/[0-9a-f]{32}$/;
+const WRAP = /^wraps\/[0-9a-hjkmnp-tv-z]{52}$/;
 const PACK = /^packs\/[0-9a-hjkmnp-tv-z]{2}\/[0-9a-hjkmnp-tv-z]{30}$/;
 
 /** Whether `text` has the form of a machine tag. */
@@ -71,4 +76,13 @@ export function packName(random: Random): ObjectName {
 /** Gives `name` when it is a pack's. Null for every other name, which readers ignore. */
 export function parsePackName(name: string): ObjectName | null {
   return PACK.test(name) ? parseObjectName(name) : null;
+}
+
+/** What the object of that name is (FORMAT.md section 2). Null for names that no vault has. */
+export function objectKindOf(name: string): ObjectKind | null {
+  if (name === HEADER_NAME) return "header";
+  if (parseLogEntryName(name) !== null) return "entry";
+  if (PACK.test(name)) return "pack";
+  if (KEYCHAIN.test(name)) return "keychain";
+  return WRAP.test(name) ? "wrap" : null;
 }

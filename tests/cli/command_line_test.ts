@@ -56,7 +56,7 @@ Deno.test("help has a page for every command, and every flag on it is understood
   for (const [name, page] of Object.entries<HelpPage>(HELP_PAGES)) {
     const known = offered(...name.split(" "), "--");
     for (const [flag] of [...page.flags, ...GLOBAL_FLAGS]) {
-      const long = /--[a-z-]+/.exec(flag)?.[0];
+      const long = /--[a-z0-9-]+/.exec(flag)?.[0];
       if (long === undefined || ["--help", "--version"].includes(long)) continue;
       assert.ok(known.includes(long), `${name} ${long}`);
     }

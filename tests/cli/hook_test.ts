@@ -77,7 +77,7 @@ Deno.test("session-end and stop leave a note and start a worker, saying nothing"
       assert.ok(Math.abs(note.atMs - Date.now()) < 60_000);
       assert.deepEqual(spawned, [{
         argv: ["/opt/claude-sync", "hook", "worker", "push"],
-        options: { cwd: home, env: { ANTHROPIC_API_KEY: null } },
+        options: { cwd: home, env: { ANTHROPIC_API_KEY: null }, afterMs: 100 },
       }]);
       assert.deepEqual(said, []);
       await hook(event, { session_id: ID });
@@ -195,6 +195,29 @@ Deno.test("withheldVariables keeps secrets from the worker", () => {
     "CLAUDE_SYNC_HOME",
     "SystemRoot",
     "APPDATA",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "all_proxy",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GCE_METADATA_HOST",
+    "CLOUDSDK_CONFIG",
+    "DBUS_SESSION_BUS_ADDRESS",
   ];
   const secret = [
     "ANTHROPIC_API_KEY",
@@ -202,7 +225,12 @@ Deno.test("withheldVariables keeps secrets from the worker", () => {
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CODE_MESSAGING_TOKEN",
     "GITHUB_TOKEN",
-    "AWS_SECRET_ACCESS_KEY",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "GOOGLE_API_KEY",
+    "GEMINI_API_KEY",
+    "GIT_DIR",
+    "GIT_ASKPASS",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
     "NODE_OPTIONS",
     "BUN_OPTIONS",
     "LD_PRELOAD",

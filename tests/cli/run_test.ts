@@ -100,7 +100,9 @@ Deno.test("--quiet leaves data and errors", async () => {
   const gone = failing(new ClaudeSyncError("store-unreachable", "Gone"));
   const { exit, err } = await run(["pull", "-q"], { pull: gone });
   assert.equal(exit, 5);
-  assert.match(err, /^error: gone/);
+  assert.equal(err, "offline: gone - nothing is lost; --verbose says more   [store-unreachable]\n");
+  const wordy = (await run(["push", "--verbose"], { push: gone })).err;
+  assert.match(wordy, /^error: gone {3}\[store-unreachable\]\n {2}fix/);
 });
 
 Deno.test("status answers with its first line", async () => {
@@ -120,7 +122,7 @@ Deno.test("status of a machine that is not set up is exit 10 without saying it t
   const report = { ...STATUS, verdict: "not-set-up" } as const;
   const { exit, out, err } = await run(["status"], { status: answered(report) });
   assert.deepEqual([exit, err], [10, ""]);
-  assert.match(out, /^✗ Not set up on this machine {6}claude-sync init/);
+  assert.match(out, /^✗ Not set up on this machine {6}claude-sync help init/);
 });
 
 Deno.test("verify with problems is exit 13 and lists them harmlessly", async () => {

@@ -75,6 +75,7 @@ function settled(text: string, root: string): string {
     .replace(/\b[0-9a-z]{4}(-[0-9a-z]{4}){3}\b/g, "FINGER-PRINT")
     .replace(/(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=/g, "KEY")
     .replace(/\b[0-9a-f]{32}\b/g, "HEX32")
+    .replace(/\blog [0-9a-hjkmnp-tv-z]{16}\b/g, "log TAG")
     .replace(/"(ms|nowMs|atMs|lastSeenMs)":\d+/g, '"$1":N')
     .replace(/\d+\.\d\d s\b/g, "TIME")
     .replace(/\bjust now\b|\b\d+ s ago\b/g, "AGO")

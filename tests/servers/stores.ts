@@ -18,6 +18,9 @@ export const STORES = {
   memory: { needs: null },
   "s3 on rgw": { needs: "rgw" },
   "s3 on swift": { needs: "swift" },
+  "git on this disk": { needs: null },
+  "git over http": { needs: "git-http" },
+  "git over ssh": { needs: "sshd" },
   "gcs by token": { needs: null },
   "gcs by hmac": { needs: null },
 } as const satisfies Record<string, ReportedStore>;

@@ -1,23 +1,28 @@
 /** `init`. */
-import { folderLocationOf } from "../../storage/location.ts";
 import type { InitResult } from "../../sync/api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
 import type { InvocationOf } from "../command_line.ts";
-import { absolute } from "../home_folder.ts";
-import { bytesText, countText } from "../humanise.ts";
+import { bytesText, countText, numberText } from "../humanise.ts";
+import { askKeyPair } from "../key_pair.ts";
 import { shellWord } from "../shell_quote.ts";
+import { placeDefaults, placeOf } from "../store_flags.ts";
 import { tableLines, terminalText } from "../terminal_text.ts";
+import { factRows } from "./store.ts";
 
-/** Makes a vault in a folder, or joins the one that is there. */
+/** Makes a vault in a place, or joins the one that is there. */
 export async function init(
   deps: CommandDeps,
   invocation: InvocationOf<"init">,
 ): Promise<Answer> {
   const { host } = deps.world.platform;
+  const defaults = await placeDefaults(invocation, deps.world.platform);
+  const location = placeOf(invocation, host, defaults);
   const result = await deps.service.init(deps.context, {
-    location: folderLocationOf(absolute(host, invocation.dir)),
+    location,
     machineName: invocation.machine ?? null,
     dryRun: invocation.dryRun,
+    createBucket: invocation.createBucket,
+    keys: invocation.saveCredentials ? await askKeyPair(deps) : null,
   });
   return {
     json: { ...result, dryRun: invocation.dryRun },
@@ -27,6 +32,9 @@ export async function init(
   };
 }
 
+/** Facts worth knowing at once; `store info` has all. */
+const SHOWN_FACTS: readonly string[] = ["region", "credentials", "signed in as"];
+
 function dryRunLines(result: InitResult): string[] {
   const store = terminalText(result.store);
   const would = {
@@ -34,6 +42,7 @@ function dryRunLines(result: InitResult): string[] {
     joined: `Would join the vault that is there; this machine's key opens it  ${store}`,
     "needs-key": `Would join the vault that is there; its key is not here yet  ${store}`,
     unchanged: `Nothing to do: this machine uses that vault already  ${store}`,
+    followed: `Would follow this machine's vault to its new place  ${store}`,
   } as const;
   return [`${would[result.outcome]}  (nothing was written)`];
 }
@@ -46,6 +55,8 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
     : `${terminalText(result.keyFingerprint)}  ${isNew ? "new, kept in" : "in"} ${keyFile}`;
   const facts = tableLines([
     ["Vault", `${terminalText(result.store)}  ${isNew ? "(new)" : "(was there)"}`],
+    ...factRows(result.facts.filter(({ name }) => SHOWN_FACTS.includes(name))),
+    ...distanceRows(result.latencyMs),
     ["Machine", terminalText(result.machineName)],
     ["Key", key],
     ["Found", `${countText(result.localSessions, "session")}, ${bytesText(result.localBytes)}`],
@@ -57,9 +68,16 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
       return [...facts, "", "This machine's key opens the vault.", "", ...nextLines(result)];
     case "needs-key":
       return [...facts, "", ...needsKeyLines(quote(keyFile))];
+    case "followed":
+      return [...facts, "", "This machine uses its vault in the new place from now on."];
     case "unchanged":
       return [`Nothing to do: this machine uses that vault already.`, "", ...facts];
   }
+}
+
+function distanceRows(latencyMs: number | null): [string, string][] {
+  if (latencyMs === null) return [];
+  return [["Tried", `put, get and list work, ${numberText(latencyMs)} ms away`]];
 }
 
 function backupLines(): string[] {

@@ -46,7 +46,7 @@ export function install(
     would: `Would install hooks ${events} in ${shown}`,
   });
   const isSetUp = platform.fs.lstat(join(context.home, "config.json")) !== null;
-  const next = isSetUp ? [] : ["They do nothing until: claude-sync init --dir PATH"];
+  const next = isSetUp ? [] : ["They do nothing until: claude-sync init"];
   return { ...answer, result: [...answer.result ?? [], ...next] };
 }
 

@@ -46,8 +46,9 @@ export function completionWords(
   return [...COMPLETIONS[shell].encodeSuggestions(suggestWords(typed, candidates))].join("");
 }
 
-/** The shell function for a start-up file. */
-export function shellInit(world: World, shell: Shell): Answer {
-  const script = shellScript(shell, lastingCommand(world.platform, world.self));
+/** The shell function for a start-up file. It pulls from the vault of `profile`. */
+export function shellInit(world: World, shell: Shell, profile: string | null): Answer {
+  const self = lastingCommand(world.platform, world.self);
+  const script = shellScript(shell, profile === null ? self : [...self, "--profile", profile]);
   return { json: { shell, script }, data: [script] };
 }

@@ -46,7 +46,7 @@ export async function keyImport(deps: CommandDeps): Promise<Answer> {
 
 function nextStep({ context }: CommandDeps): string {
   const isSetUp = context.platform.fs.lstat(join(context.home, "config.json")) !== null;
-  return isSetUp ? "Next: claude-sync sync" : "Next: claude-sync init --dir PATH";
+  return isSetUp ? "Next: claude-sync sync" : "Next: claude-sync help init";
 }
 
 async function readKey(deps: CommandDeps): Promise<string> {

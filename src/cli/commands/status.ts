@@ -54,7 +54,7 @@ export function verdictLine(report: StatusReport, paint: CommandDeps["paint"]): 
       return `${paint("bad", "✗")} Not syncing - the vault's key is not on this machine      ` +
         "claude-sync key import";
     case "not-set-up":
-      return `${paint("bad", "✗")} Not set up on this machine      claude-sync init --dir PATH`;
+      return `${paint("bad", "✗")} Not set up on this machine      claude-sync help init`;
   }
 }
 

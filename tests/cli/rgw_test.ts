@@ -1,0 +1,114 @@
+/** The commands about stores, from flags to exit code, on a real server that speaks S3. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { utf8 } from "../../src/base/bytes.ts";
+import { runCli } from "../../src/cli/run.ts";
+import { syncService } from "../../src/sync/service.ts";
+import type { S3Address } from "../servers/s3_address.ts";
+import { serverTest } from "../servers/servers.ts";
+import { freshBucketName } from "../support/s3_bucket.ts";
+import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+
+const ID = "3f2a0000-0000-4000-8000-000000000001";
+
+async function run(machine: SyncMachine, args: readonly string[], input = "") {
+  let out = "";
+  const exit = await runCli(args, {
+    platform: machine.platform,
+    streams: {
+      out: (text) => void (out += `${text}\n`),
+      err: (text) => void (out += `${text}\n`),
+      write: () => {},
+      isTerminal: () => Promise.resolve(false),
+      columns: () => null,
+      readInput: () => Promise.resolve(utf8(input)),
+    },
+    service: () => Promise.resolve(syncService),
+    signal: new AbortController().signal,
+    releaseSignals: () => {},
+    self: ["/opt/claude-sync"],
+    envNames: [],
+    version: "0.0.0",
+  });
+  return { exit, out };
+}
+
+async function works(machine: SyncMachine, line: string, input = ""): Promise<string> {
+  const { exit, out } = await run(machine, line.split(" "), input);
+  assert.equal(exit, 0, `${line}: ${out}`);
+  return out;
+}
+
+function machineWith({ accessKeyId, secretAccessKey }: S3Address, name: string, dir: string) {
+  const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  return new SyncMachine({ name, dir, env });
+}
+
+function speak(machine: SyncMachine, text: string): void {
+  const facts = { session: ID, cwd: machine.project, atMs: Date.now() - 60_000 };
+  machine.writeTranscript(ID, said("user", text, facts) + said("assistant", "yes", facts));
+}
+
+serverTest(
+  "rgw",
+  "a vault is made in a bucket, tested, and taken to another prefix",
+  (server) =>
+    inTempDir(async (dir) => {
+      const [a, b] = [machineWith(server, "anna", dir), machineWith(server, "bert", dir)];
+      const bucket = freshBucketName();
+      const place = `--s3 ${bucket}/one --endpoint ${server.endpoint}`;
+      const absent = await run(a, `init ${place}`.split(" "));
+      assert.deepEqual([absent.exit, existsSync(join(a.home, ".claude-sync"))], [10, false]);
+      assert.match(absent.out, /--create-bucket/);
+      const made = await works(a, `init ${place} --create-bucket`);
+      assert.match(made, /put, get and list work, \d+ ms away/);
+      assert.match(made, /Credentials +environment/);
+      assert.match(await works(a, `init ${place}`), /^Nothing to do/);
+      speak(a, "hello");
+      await works(a, "push");
+      const key = (await works(a, "key export")).trim();
+      await works(b, `init ${place}`);
+      await works(b, "key import", key);
+      assert.match(await works(b, "pull"), /Pulled 1 session from anna/);
+      const info = JSON.parse(await works(a, "store info --json"));
+      assert.deepEqual([info.entries.objects, info.strangers.objects, info.cost], [1, 0, null]);
+      assert.equal(info.concurrency > 1, true);
+      const test = JSON.parse(await works(a, "store test --json"));
+      assert.ok(test.steps.every(({ outcome }: { outcome: string }) => outcome === "ok"));
+      // Another prefix is another place, to go to and not to fall into.
+      const other = `--s3 ${bucket}/two --endpoint ${server.endpoint}`;
+      assert.equal((await run(a, `init ${other}`.split(" "))).exit, 1);
+      assert.match(await works(a, `store move ${other} --dry-run`), /Would copy 2 objects/);
+      assert.match(await works(a, `store move ${other}`), /2 copied .* 2 read back/);
+      speak(a, "hello again, in the new place");
+      await works(a, "push");
+      assert.match(await works(b, `init ${other}`), /in the new place from now on/);
+      assert.match(await works(b, "pull"), /Pulled 1 session/);
+      assert.match(await works(b, "verify --read-data"), /No damage/);
+      // And out of the bucket again.
+      await works(b, `store move --dir ${join(dir, "folder")}`);
+      assert.match(await works(b, "verify --read-data"), /No damage/);
+    }),
+);
+
+serverTest(
+  "rgw",
+  "keys that do not work are said to be refused, and not kept",
+  (server) =>
+    inTempDir(async (dir) => {
+      const a = new SyncMachine({ name: "anna", dir });
+      const bucket = freshBucketName();
+      const init = `init --s3 ${bucket} --endpoint ${server.endpoint} --create-bucket`;
+      const none = await run(a, init.split(" "));
+      assert.equal(none.exit, 4, none.out);
+      const keep = `${init} --save-credentials`;
+      const wrong = await run(a, keep.split(" "), `${server.accessKeyId}\nwrong\n`);
+      assert.equal(wrong.exit, 4, wrong.out);
+      assert.equal(existsSync(join(a.home, ".claude-sync", "credentials.json")), false);
+      await works(a, keep, `${server.accessKeyId}\n${server.secretAccessKey}\n`);
+      speak(a, "hello");
+      await works(a, "push");
+      assert.match(await works(a, "store info"), /kept keys/);
+    }),
+);
