@@ -76,7 +76,7 @@ Deno.test("openStore signs with kept keys, however half the configuration is", a
   assert.equal(await store.put(NAME, utf8("bytes")), "created");
 });
 
-Deno.test("openStore gets other credentials when the store says that they have expired", async () => {
+Deno.test("openStore gets other credentials when they have expired", async () => {
   const tokens = ["old", "new"];
   const { world, s3, opened } = setUp({
     files: profiles("[default]\ncredential_process = tool"),
@@ -105,7 +105,7 @@ Deno.test("openStore fails a request, and not itself, when there are no credenti
   assert.deepEqual(s3.requests, []);
 });
 
-Deno.test("openStore takes no endpoint from the environment: it would be another place", async () => {
+Deno.test("openStore takes no endpoint from the environment", async () => {
   const { s3, opened } = setUp({
     env: {
       AWS_ACCESS_KEY_ID: "AKID",

@@ -99,7 +99,7 @@ Deno.test("GcsStore names the missing permission and the role that has all", asy
   });
 });
 
-Deno.test("GcsStore explains a bucket that is not there, and one that has to be paid for", async () => {
+Deno.test("GcsStore explains a bucket that is gone, and one to be paid for", async () => {
   await withLogin(async (fake, place, env) => {
     const gone = await failureOf(() =>
       place.open({ env, open: CREATE, location: { bucket: "gone" } })
@@ -118,7 +118,7 @@ Deno.test("GcsStore explains a bucket that is not there, and one that has to be 
   });
 });
 
-Deno.test("GcsStore refuses to overwrite with a token, and knows it for the next time", async () => {
+Deno.test("GcsStore refuses to overwrite with a token", async () => {
   await withLogin(async (fake, place, env) => {
     const store = await place.open({ env, open: CREATE });
     assert.equal(await store.put(NAME, utf8("one")), "created");

@@ -1,7 +1,7 @@
 /** Credentials by AWS's own library, or else by AWS's own program. */
 import { ClaudeSyncError, isClaudeSyncError } from "../../../errors.ts";
 import type { AwsCredentials } from "../aws_credentials.ts";
-import type { OfficialRequest } from "./official_provider.ts";
+import type { OfficialRequest } from "./official_request.ts";
 import type { CredentialPlan, OfficialKind } from "./plan.ts";
 import { processCredentials } from "./process_credentials.ts";
 import type { ProfileFiles } from "./profile_files.ts";

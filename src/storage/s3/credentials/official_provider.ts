@@ -5,36 +5,17 @@
  * goes through our own `Http` (proxy, certificates); only the container's and the instance's
  * services are asked directly.
  */
-import type { HttpRequest, HttpResponse } from "../../../platform/types.ts";
-import { ClaudeSyncError } from "../../../errors.ts";
 import { type Bytes, utf8 } from "../../../base/bytes.ts";
-import type { Http } from "../../../platform/types.ts";
-import type { AwsCredentials } from "../aws_credentials.ts";
+import { ClaudeSyncError } from "../../../errors.ts";
+import type { Http, HttpRequest, HttpResponse } from "../../../platform/types.ts";
 import { awsKeys } from "./keys.ts";
+import type { OfficialProvider, OfficialRequest } from "./official_request.ts";
 
 const TIMEOUT_MS = 15_000;
 const ANSWER_BYTES_MAX = 1024 * 1024;
 /** The services of a container or an instance are near. */
 const NEAR_TIMEOUT_MS = 2_000;
 const NEAR_RETRIES = 2;
-
-/** What the library is to find. */
-export type OfficialRequest =
-  | {
-    readonly kind: "profile";
-    readonly profile: string;
-    readonly region: string | null;
-    readonly configPath: string;
-    readonly credentialsPath: string;
-  }
-  | { readonly kind: "container" }
-  | { readonly kind: "instance" };
-
-/** Asks for credentials. Rejects with whatever the library does not like; that may name secrets. */
-export type OfficialProvider = (
-  request: OfficialRequest,
-  options: { readonly http: Http; readonly from: string; readonly signal: AbortSignal },
-) => Promise<AwsCredentials | null>;
 
 /** See `OfficialProvider`. Null when what it gives can be no credentials. */
 export const officialCredentials: OfficialProvider = async (request, { http, from, signal }) => {

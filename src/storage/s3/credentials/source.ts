@@ -4,7 +4,7 @@ import type { Platform } from "../../../platform/types.ts";
 import { renewing } from "../../credentials/renewing.ts";
 import type { AwsCredentials, AwsCredentialSource } from "../aws_credentials.ts";
 import { awsKeys } from "./keys.ts";
-import type { OfficialProvider } from "./official_provider.ts";
+import type { OfficialProvider } from "./official_request.ts";
 import { officialFailure, officialPlanCredentials } from "./official_plan.ts";
 import { type CredentialPlan, planCredentials } from "./plan.ts";
 import { DEFAULT_PROFILE, type ProfileFiles, readProfileFiles } from "./profile_files.ts";
@@ -173,7 +173,8 @@ function nothingFound(
   return refused(
     "No AWS credentials were found",
     `Looked in ${places.join(", ")}. Make some with: aws configure   or sign in with: ` +
-      "aws configure sso   The role of an EC2 instance is used with AWS_EC2_METADATA_DISABLED=false",
+      "aws configure sso   The role of an EC2 instance is asked for with " +
+      "AWS_EC2_METADATA_DISABLED=false",
   );
 }
 

@@ -2,14 +2,18 @@ import assert from "node:assert/strict";
 import type { HttpRequest } from "../../../../src/platform/types.ts";
 import { fromUtf8 } from "../../../../src/base/bytes.ts";
 import { ClaudeSyncError } from "../../../../src/errors.ts";
-import type { OfficialProvider } from "../../../../src/storage/s3/credentials/official_provider.ts";
+import type { OfficialProvider } from "../../../../src/storage/s3/credentials/official_request.ts";
 import { awsKeys, SESSION_TOKEN_LENGTH_MAX } from "../../../../src/storage/s3/credentials/keys.ts";
 import {
   awsCredentialSource,
   type KeyPair,
 } from "../../../../src/storage/s3/credentials/source.ts";
-import { PROCESS_OUTPUT_BYTES_MAX } from "../../../../src/storage/s3/credentials/process_credentials.ts";
-import { WEB_IDENTITY_TOKEN_BYTES_MAX } from "../../../../src/storage/s3/credentials/web_identity.ts";
+import {
+  PROCESS_OUTPUT_BYTES_MAX,
+} from "../../../../src/storage/s3/credentials/process_credentials.ts";
+import {
+  WEB_IDENTITY_TOKEN_BYTES_MAX,
+} from "../../../../src/storage/s3/credentials/web_identity.ts";
 import {
   answer,
   assertShowsNone,
@@ -41,7 +45,7 @@ function setUp({ profile = null as never, saved, official = unwanted, ...options
 
 const ENV = { AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "env+secret" };
 
-Deno.test("awsCredentialSource takes the environment's keys, and shows nothing of them", async () => {
+Deno.test("awsCredentialSource takes the environment's keys and hides them", async () => {
   const { source, get } = setUp({ env: { ...ENV, AWS_SESSION_TOKEN: "env+token" } });
   assert.equal(source.from, null);
   const keys = await get();
@@ -59,7 +63,7 @@ Deno.test("awsCredentialSource knows when the environment's keys end", async () 
   assert.equal((await get()).expiresAtMs, Date.UTC(2026, 10, 24, 13));
 });
 
-Deno.test("awsCredentialSource takes kept keys before all others, without a look at files", async () => {
+Deno.test("awsCredentialSource takes kept keys before all others", async () => {
   const { get, world } = setUp({
     env: ENV,
     profile: "broken",
@@ -90,7 +94,7 @@ Deno.test("awsCredentialSource names the profiles when one is not there", async 
   assert.match(lost.hint ?? "", /must be called \[profile lost\]/);
 });
 
-Deno.test("awsCredentialSource refuses keys that no header can carry, without showing them", async () => {
+Deno.test("awsCredentialSource refuses keys that no header can carry", async () => {
   for (const secret of ["with space", "line\nend", "ümlaut", "x".repeat(1025)]) {
     const env = { AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: secret };
     assert.equal((await failureOf(setUp({ env }).get, [secret])).code, "store-refused");
@@ -118,7 +122,7 @@ const printed = (more: object = {}) => ({
   }),
 });
 
-Deno.test("awsCredentialSource runs a credential_process without a shell, and again in time", async () => {
+Deno.test("awsCredentialSource runs a credential_process without a shell", async () => {
   const { world, source, get } = setUp({
     files: PROCESS,
     profile: "tool",
@@ -144,7 +148,7 @@ Deno.test("awsCredentialSource runs a credential_process without a shell, and ag
 
 const SECRETS = ["tool-secret", "tool-token", "s3cr3t-argument", "stderr-secret"];
 
-Deno.test("awsCredentialSource explains a credential_process that fails, without its secrets", async (t) => {
+Deno.test("awsCredentialSource explains a program that fails, without its secrets", async (t) => {
   const cases: [string, NonNullable<CredentialWorldOptions["run"]>, RegExp][] = [
     ["not there", () => null, /no such program/],
     ["exit code", () => ({ code: 3, stderr: "stderr-secret" }), /exit code 3/],
@@ -189,13 +193,14 @@ const STS_ANSWER =
   <AccessKeyId>ASIASTS</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>
 </AssumeRoleWithWebIdentityResponse>`;
 const stsError = (code: string) =>
-  `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>jwt-token</Message></Error></ErrorResponse>`;
+  `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code>` +
+  "<Message>jwt-token</Message></Error></ErrorResponse>";
 
 function form(request: HttpRequest | undefined): URLSearchParams {
   return new URLSearchParams(fromUtf8(request?.body ?? new Uint8Array()));
 }
 
-Deno.test("awsCredentialSource exchanges a web identity at the token service, unsigned", async () => {
+Deno.test("awsCredentialSource exchanges a web identity, unsigned", async () => {
   const { world, source, get } = setUp({
     env: { ...WEB_ENV, AWS_ROLE_SESSION_NAME: "pod", AWS_REGION: "eu-west-1" },
     files: { "/var/run/token": "jwt-token\n" },
@@ -223,7 +228,7 @@ Deno.test("awsCredentialSource exchanges a web identity at the token service, un
   assert.equal(form(world.requests[1]).get("WebIdentityToken"), "renewed-token");
 });
 
-Deno.test("awsCredentialSource finds the token service of its region and of the environment", async () => {
+Deno.test("awsCredentialSource finds the token service", async () => {
   const places: [Record<string, string>, string][] = [
     [{}, "https://sts.amazonaws.com/"],
     [{ AWS_REGION: "cn-north-1" }, "https://sts.cn-north-1.amazonaws.com.cn/"],
@@ -244,7 +249,7 @@ Deno.test("awsCredentialSource finds the token service of its region and of the 
   assert.equal((await failureOf(open.get, ["jwt-token"])).code, "usage");
 });
 
-Deno.test("awsCredentialSource explains what the token service refuses, without the token", async (t) => {
+Deno.test("awsCredentialSource explains what the token service refuses", async (t) => {
   const cases: [string, number, string, string, RegExp][] = [
     ["expired", 400, stsError("ExpiredTokenException"), "store-refused", /must renew it/],
     ["not trusted", 403, stsError("AccessDenied"), "store-refused", /must trust/],
@@ -268,7 +273,7 @@ Deno.test("awsCredentialSource explains what the token service refuses, without 
   }
 });
 
-Deno.test("awsCredentialSource takes a token at the limit, none past it, none without text", async () => {
+Deno.test("awsCredentialSource takes a token at the limit and none past it", async () => {
   const get = (token: string) =>
     setUp({
       env: WEB_ENV,
@@ -332,7 +337,7 @@ Deno.test("awsCredentialSource asks the AWS CLI when the library fails", async (
   assert.equal(source.from, "profile s, single sign-on");
 });
 
-Deno.test("awsCredentialSource says how to sign in again, and nothing of the library's words", async (t) => {
+Deno.test("awsCredentialSource says how to sign in again", async (t) => {
   const config = `[profile s]\nsso_session = c\n[profile l]\nlogin_session = x\n` +
     `[profile r]\nrole_arn = a\nsource_profile = s\n` +
     `[profile k]\nrole_arn = a\nsource_profile = keys\n` +
@@ -366,7 +371,7 @@ Deno.test("awsCredentialSource takes an unreachable sign-in for what it is", asy
   assert.deepEqual(world.ran, [], "the AWS CLI would wait for the network as well");
 });
 
-Deno.test("awsCredentialSource keeps the old credentials while a sign-in cannot be renewed", async () => {
+Deno.test("awsCredentialSource keeps credentials that cannot be renewed", async () => {
   let official = offered;
   const { get, world } = setUp({
     files: SSO,
