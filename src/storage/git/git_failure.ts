@@ -255,6 +255,12 @@ const MEANINGS: readonly Meaning[] = [
     repeats: true,
   },
   {
+    pattern: anyOf("remote: (fatal|error|aborting).*(missing|unable to read|corrupt|bad object)"),
+    code: "store-invalid",
+    message: ({ url }) => `The repository "${url}" is damaged`,
+    hint: () => "Ask who runs it to repair it (git fsck), then: claude-sync verify",
+  },
+  {
     pattern: anyOf(
       "fsck error",
       "in packed object",
