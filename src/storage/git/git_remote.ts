@@ -2,12 +2,14 @@
 import { utf8 } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
-import { type GitCache, REMOTE, TIPS_PREFIX } from "./git_cache.ts";
+import type { GitCache } from "./git_cache.ts";
 import type { ObjectFormat } from "./git_tree.ts";
 import {
   BrokenCache,
   type GitRunner,
+  REMOTE,
   type RemoteResult,
+  TIPS_PREFIX,
   TRANSFER_TIMEOUT_MS,
 } from "./git_runner.ts";
 import type { GitUrl } from "./git_url.ts";

@@ -8,6 +8,13 @@ import type { Platform, RunOptions } from "../../platform/types.ts";
 import { gitFailure, type InnerFailure, innerFailure } from "./git_failure.ts";
 import { noGit, requireGit } from "./git_program.ts";
 import type { GitUrl } from "./git_url.ts";
+import { BRANCH_PREFIX } from "./object_path.ts";
+
+/** The name under which Git knows the repository in every command. */
+export const REMOTE = "claude-sync-vault";
+
+/** Where the copy notes the tips of the vault's branches. */
+export const TIPS_PREFIX = "refs/remotes/vault/";
 
 /** Our own copy of the repository cannot be used any more; it can always be made anew. */
 export class BrokenCache extends Error {
@@ -177,13 +184,19 @@ export class GitRunner {
     options: GitRunOptions,
     env: Readonly<Record<string, string | null>>,
   ) {
-    const { processes, host } = this.#platform;
+    const { processes, host, fs } = this.#platform;
     if (!this.#isChecked) await requireGit(this.#platform, options.signal);
     this.#isChecked = true;
+    const settings = [
+      ...SETTINGS,
+      // Said each time: were it lost from a file, Git would take the name for a path.
+      `remote.${REMOTE}.url=${this.#url.url}`,
+      `remote.${REMOTE}.fetch=+${BRANCH_PREFIX}*:${TIPS_PREFIX}*`,
+    ];
     const argv = [
       "git",
       ...(gitDir === null ? [] : [`--git-dir=${gitDir}`]),
-      ...SETTINGS.flatMap((setting) => ["-c", setting]),
+      ...settings.flatMap((setting) => ["-c", setting]),
       ...args,
     ];
     const { signal, ...rest } = options;
@@ -191,6 +204,8 @@ export class GitRunner {
       ...rest,
       ...(signal === undefined ? {} : { signal }),
       env: { ...baseEnv(), ...env },
+      // The folder we stand in may be gone, or somebody else's.
+      ...(fs.realpath(host.home) === null ? {} : { cwd: host.home }),
     };
     const result = await processes.run(argv, run).catch((cause: unknown) => {
       throw isClaudeSyncError(cause, "not-found") ? noGit(host.os, cause) : cause;
