@@ -40,6 +40,7 @@ const INNER: readonly (readonly [RegExp, InnerFailure])[] = [
   [
     anyOf(
       "mismatched algorithms",
+      "does not support this repository's hash algorithm",
       "object format .* does not match",
       "the server uses .*hash algorithm",
     ),

@@ -158,9 +158,8 @@ export class GitRemote {
     );
     if (result.ok) return "done";
     if (isRaced(result.stdout)) return "raced";
-    if (isClaudeSyncError(result.failure, "store-unreachable")) {
-      if (await this.#hasArrived(commit, ref, signal)) return "done";
-    }
+    const isLost = result.inner === null && isClaudeSyncError(result.failure, "store-unreachable");
+    if (isLost && await this.#hasArrived(commit, ref, signal)) return "done";
     this.#succeed(result);
     return "raced";
   }

@@ -86,6 +86,15 @@ const SETTINGS: readonly string[] = [
   "color.ui=false",
 ];
 
+/**
+ * A repository on a disk has no server: its other side runs here, as this user. What it would start
+ * (hooks above all) may have come with the disk.
+ */
+const OTHER_SIDE: readonly string[] = ["upload", "receive"].map((side) =>
+  `remote.${REMOTE}.${side}pack=git -c core.hooksPath=/dev/null -c core.fsmonitor=false ` +
+  `-c core.alternateRefsCommand= ${side}-pack`
+);
+
 /** What would lead Git to another repository, or writes what it does somewhere. */
 const UNSET: readonly string[] = [
   "GIT_DIR",
@@ -192,6 +201,7 @@ export class GitRunner {
       // Said each time: were it lost from a file, Git would take the name for a path.
       `remote.${REMOTE}.url=${this.#url.url}`,
       `remote.${REMOTE}.fetch=+${BRANCH_PREFIX}*:${TIPS_PREFIX}*`,
+      ...(this.#url.kind === "local" ? OTHER_SIDE : []),
     ];
     const argv = [
       "git",

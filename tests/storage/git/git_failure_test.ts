@@ -261,6 +261,11 @@ Deno.test("innerFailure knows what only concerns our copy of the repository", ()
   const samples: readonly (readonly [string, InnerFailure])[] = [
     [`error: Server does not allow request for unadvertised object ${oid}\n`, "by-id"],
     [`fatal: remote error: upload-pack: not our ref ${oid}\n`, "by-id"],
+    [
+      "fatal: the receiving end does not support this repository's hash algorithm\nfatal: the " +
+      "remote end hung up unexpectedly\n",
+      "format",
+    ],
     ["fatal: mismatched algorithms: client sha1; server sha256\n", "format"],
     [
       "error: cannot lock ref 'refs/remotes/vault/x': Unable to create '/c/x.lock': File exists.\n",
