@@ -204,7 +204,7 @@ const MEANINGS: readonly Meaning[] = [
       "TF401019",
       "No such (file|project|repository)",
       "no longer exists",
-      "does not exist",
+      "repository .* does not exist",
     ),
     code: "no-vault",
     message: ({ url }) => `There is no repository at "${url}"`,

@@ -176,3 +176,34 @@ Deno.test("commits say who made them to nobody, and not when but the day", () =>
       assert.doesNotMatch(join(String(file)), /logs/);
     }
   }));
+
+Deno.test("a repository on a disk starts nothing that came with it", () =>
+  withGitWorld(async (world) => {
+    const a = await world.open("a", { create: true });
+    const proof = join(world.folder, "ran");
+    const script = `#!/bin/sh\ntouch '${proof}'\ncat >/dev/null\n`;
+    const hooks = join(world.repository, "hooks");
+    fs.mkdirSync(hooks, { recursive: true });
+    for (
+      const hook of [
+        ...["pre-receive", "update", "post-receive", "post-update", "push-to-checkout"],
+        ...["reference-transaction", "proc-receive", "pre-auto-gc"],
+      ]
+    ) fs.writeFileSync(join(hooks, hook), script, { mode: 0o755 });
+    const program = join(world.folder, "program");
+    fs.writeFileSync(program, script, { mode: 0o755 });
+    for (
+      const name of [
+        ...["core.fsmonitor", "core.sshCommand", "core.alternateRefsCommand", "core.pager"],
+        ...["uploadpack.packObjectsHook", "core.editor", "gpg.program", "credential.helper"],
+        ...["core.gitProxy", "filter.x.clean", "core.askPass"],
+      ]
+    ) world.git("config", name, program);
+    await a.putAll(itemsOf(["packs/1", patterned(500_000)], ["log/1", one]));
+    const b = await world.open("b");
+    assert.deepEqual(await listNames(b), ["log/1", "packs/1"]);
+    await b.get(objectName("packs/1"));
+    await b.put(objectName("claude-sync.json"), one);
+    await b.delete(objectName("log/1"));
+    assert.ok(!fs.existsSync(proof), "a program of the repository ran");
+  }));
