@@ -6,6 +6,7 @@
  *     deno task bench delta               100 kB more in a session of 50 MB
  *     deno task bench first [--large]     first push and pull, beside other tools
  *     deno task bench requests            how often the store is asked
+ *     deno task bench git-growth          1,000 small pushes into one Git repository
  *
  * `--rounds N` repeats small things N times. `--program PATH` measures a program that is there
  * already. `CLAUDE_SYNC_BENCH_DIR` says where the throw-away homes are made.
@@ -19,6 +20,7 @@ import { parseArgs } from "node:util";
 import { benchDelta } from "./delta.ts";
 import { compileEmptyProgram } from "./empty_program.ts";
 import { benchFirst } from "./first.ts";
+import { benchGitGrowth } from "./git_growth.ts";
 import { benchRequests } from "./requests.ts";
 import { benchStartUp } from "./start_up.ts";
 import { type BenchWorld, inFreshFolder } from "./world.ts";
@@ -31,6 +33,7 @@ const BENCHES: ReadonlyMap<string, (world: BenchWorld) => Promise<void>> = new M
   ["delta", benchDelta],
   ["first", benchFirst],
   ["requests", benchRequests],
+  ["git-growth", benchGitGrowth],
 ]);
 
 function build(outdir: string): string {

@@ -4,7 +4,7 @@ import { Batches } from "../../../src/storage/git/batches.ts";
 
 const { clock } = nodePlatform();
 
-Deno.test("Batches answers what comes together together, and what comes meanwhile next", async () => {
+Deno.test("Batches answers together what comes together, then what came meanwhile", async () => {
   const batches: (readonly number[])[] = [];
   let goOn = () => {};
   const held = new Promise<void>((resolve) => goOn = resolve);

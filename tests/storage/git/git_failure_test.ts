@@ -237,8 +237,8 @@ const SAMPLES: readonly (readonly [what: string, stderr: string, ErrorCode, mess
   ],
   [
     "a damaged repository",
-    "remote: fatal: unable to read 5bc42e78d347d64f6dcc894afc54d1aa9877bfb5\nremote: aborting due " +
-    "to possible repository corruption on the remote side.\nfatal: early EOF\n",
+    "remote: fatal: unable to read 5bc42e78d347d64f6dcc894afc54d1aa9877bfb5\nremote: aborting " +
+    "due to possible repository corruption on the remote side.\nfatal: early EOF\n",
     "store-invalid",
     /damaged/,
   ],

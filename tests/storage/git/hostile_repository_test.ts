@@ -12,6 +12,8 @@ import { itemsOf, one, patterned, two } from "../../conformance/objects.ts";
 import { type GitWorld, withGitWorld } from "./git_world.ts";
 
 const ZERO = "0".repeat(40);
+/** Git knows it without having it. */
+const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /** Feeds `fast-import` of the repository itself: whoever writes there may write anything. */
 function fastImport(world: GitWorld, text: string): void {
@@ -95,8 +97,7 @@ Deno.test("Git's own alarms are errors, not objects", () =>
       encoding: "utf8",
     }).trim();
     const tree = execFileSync("git", ["--git-dir", world.repository, "mktree", "--missing"], {
-      input:
-        `100644 blob ${blob}\t.gitmodules\n40000 tree ${"4b825dc642cb6eb9a060e54bf8d69288fbee4904"}\t.GIT\n`,
+      input: `100644 blob ${blob}\t.gitmodules\n40000 tree ${EMPTY_TREE}\t.GIT\n`,
       encoding: "utf8",
     }).trim();
     const commit = world.git("commit-tree", tree, "-m", "x");
