@@ -10,14 +10,22 @@ export interface OpenStoreOptions {
   readonly cacheDir: string;
   /** Takes a sentence that the user should see, e.g. that the clock is wrong. */
   readonly note: (message: string) => void;
-  /** Makes the place when it is not there, and takes an empty one: for `init`. Default: neither. */
+  /**
+   * Makes the place when it is not there, takes an empty one, and tries what a vault needs: for
+   * `init`. Default: none of it. A bucket is made with `createBucket` only.
+   */
   readonly create?: boolean;
+  /** With `create`: makes the bucket when it is not there, private. Default: that is an error. */
+  readonly createBucket?: boolean;
+  /** Ends what `create` does on the way. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Opens the store at `location`; the only place that knows the drivers, and loads just the one it
  * needs. Errors: `store-unreachable` when the place is not there or, without `create`, is empty;
- * `store-refused`, `store-invalid`.
+ * `no-vault` without the bucket; `usage` for a place that no driver takes; `store-refused`,
+ * `store-invalid`.
  */
 export async function openStore(
   location: StoreLocation,
@@ -34,6 +42,17 @@ export async function openStore(
       const { openGitStore } = await import("./git/store.ts");
       const { parseGitUrl } = await import("./git/git_url.ts");
       return await openGitStore(parseGitUrl(location.url, platform.host.os), options);
+    }
+    case "s3":
+    case "r2": {
+      const { openS3Store } = await import("./s3/store.ts");
+      const { environmentCredentials } = await import("./s3/environment_credentials.ts");
+      const { host } = platform;
+      return await openS3Store(location, {
+        ...options,
+        credentials: environmentCredentials(host),
+        defaultRegion: host.env("AWS_REGION") ?? host.env("AWS_DEFAULT_REGION") ?? null,
+      });
     }
     default:
       throw new ClaudeSyncError(

@@ -6,8 +6,11 @@ import { objectName } from "../../src/storage/object_name.ts";
 import { OBJECT_BYTES_MAX } from "../../src/storage/object_store.ts";
 import { itemsOf, listNames, nameA, one, patterned, type StoreCase, two } from "./objects.ts";
 
+/** What a store does with other bytes under a name that is taken. */
+export type DifferingPut = "refused" | "replaces";
+
 /** Puts of one object. */
-export function putCases(): StoreCase[] {
+export function putCases(differingPut: DifferingPut): StoreCase[] {
   return [
     {
       name: "an absent object is null, an absent folder is empty",
@@ -28,18 +31,7 @@ export function putCases(): StoreCase[] {
         assert.equal(await store.get(objectName("one")), null);
       },
     },
-    {
-      name: "putting the same bytes again is a retry, other bytes are refused and change nothing",
-      async run(store) {
-        await store.put(nameA, one);
-        assert.ok(["exists", "created"].includes(await store.put(nameA, one)));
-        assert.deepEqual(await store.get(nameA), one);
-        assert.equal(await store.put(nameA, two), "differs");
-        assert.equal(await store.put(nameA, new Uint8Array(0)), "differs");
-        assert.equal(await store.put(nameA, utf8("one and more")), "differs");
-        assert.deepEqual(await store.get(nameA), one);
-      },
-    },
+    differingPut === "refused" ? differingIsRefused() : differingReplaces(),
     {
       name: "the caller's bytes and the store's are apart",
       async run(store) {
@@ -63,9 +55,39 @@ export function putCases(): StoreCase[] {
   ];
 }
 
+function differingIsRefused(): StoreCase {
+  return {
+    name: "putting the same bytes again is a retry, other bytes are refused and change nothing",
+    async run(store) {
+      await store.put(nameA, one);
+      assert.ok(["exists", "created"].includes(await store.put(nameA, one)));
+      assert.deepEqual(await store.get(nameA), one);
+      assert.equal(await store.put(nameA, two), "differs");
+      assert.equal(await store.put(nameA, new Uint8Array(0)), "differs");
+      assert.equal(await store.put(nameA, utf8("one and more")), "differs");
+      assert.deepEqual(await store.get(nameA), one);
+    },
+  };
+}
+
+/** Such a store cannot tell; it must not say that it could. */
+function differingReplaces(): StoreCase {
+  return {
+    name: "putting again, the same bytes or others, replaces and says that it was created",
+    async run(store) {
+      await store.put(nameA, one);
+      assert.equal(await store.put(nameA, one), "created");
+      assert.deepEqual(await store.get(nameA), one);
+      assert.equal(await store.put(nameA, two), "created");
+      assert.deepEqual(await store.get(nameA), two);
+    },
+  };
+}
+
 /** Puts of several objects. */
-export function putAllCases(): StoreCase[] {
+export function putAllCases(differingPut: DifferingPut): StoreCase[] {
   return [
+    ...(differingPut === "refused" ? [differingOfSeveral()] : []),
     {
       name: "several objects put at once are all there, and again is a retry",
       async run(store) {
@@ -78,13 +100,8 @@ export function putAllCases(): StoreCase[] {
       },
     },
     {
-      name: "the last of several is not there when one before it differs or cannot be read",
+      name: "the last of several is not there when one before it cannot be read",
       async run(store) {
-        await store.put(objectName("p/2"), two);
-        const items = itemsOf(["p/1", one], ["p/2", one], ["log/1", two]);
-        assert.equal(await store.putAll(items), "p/2");
-        assert.equal(await store.get(objectName("log/1")), null);
-        assert.deepEqual(await store.get(objectName("p/2")), two);
         const failure = new RangeError("unreadable");
         const unreadable = { name: objectName("p/3"), read: () => Promise.reject(failure) };
         await assert.rejects(
@@ -108,4 +125,17 @@ export function putAllCases(): StoreCase[] {
       },
     },
   ];
+}
+
+function differingOfSeveral(): StoreCase {
+  return {
+    name: "the last of several is not there when one before it differs",
+    async run(store) {
+      await store.put(objectName("p/2"), two);
+      const items = itemsOf(["p/1", one], ["p/2", one], ["log/1", two]);
+      assert.equal(await store.putAll(items), "p/2");
+      assert.equal(await store.get(objectName("log/1")), null);
+      assert.deepEqual(await store.get(objectName("p/2")), two);
+    },
+  };
 }

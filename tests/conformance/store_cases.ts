@@ -12,7 +12,7 @@ import {
 } from "../../src/storage/object_name.ts";
 import { OBJECT_BYTES_MAX, type ObjectStore } from "../../src/storage/object_store.ts";
 import { itemsOf, listNames, nameA, one, patterned, type StoreCase, two } from "./objects.ts";
-import { putAllCases, putCases } from "./put_cases.ts";
+import { type DifferingPut, putAllCases, putCases } from "./put_cases.ts";
 
 export { listNames, type StoreCase } from "./objects.ts";
 
@@ -20,13 +20,19 @@ export { listNames, type StoreCase } from "./objects.ts";
 export interface StoreCasesOptions {
   /** Leaves out the largest objects, for real servers over a slow line. Default false. */
   readonly skipLargest?: boolean;
+  /**
+   * `replaces`: for a store without conditional writes, which the contract allows as no name is
+   * ever used for other bytes. Default `refused`.
+   */
+  readonly differingPut?: DifferingPut;
 }
 
 /** All promises of the contract. */
 export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
+  const { differingPut = "refused" } = options;
   return [
-    ...putCases(),
-    ...putAllCases(),
+    ...putCases(differingPut),
+    ...putAllCases(differingPut),
     ...nameCases(),
     ...sizeCases(options),
     ...orderCases(),

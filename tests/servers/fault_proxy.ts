@@ -7,6 +7,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { answerClient } from "./fault/answer.ts";
@@ -25,7 +26,7 @@ import { signAgain } from "./sigv4.ts";
 
 export type { Fault, FaultRule, InjectedFault } from "./fault/faults.ts";
 
-/** Bodies up to this size are kept with the request. */
+/** Bodies up to this size are kept, of requests and of answers. */
 const KEPT_BODY_BYTES_MAX = 1024 * 1024;
 
 /** A request as it reached the proxy. */
@@ -175,14 +176,17 @@ class Proxy implements FaultProxy {
     if (fault?.kind === "latency") await this.#pause(fault.ms);
     const own = fault === null ? null : ownAnswer(fault, target, head.headers);
     if (own !== null) return own;
-    const key = `${request.method} ${target}`;
+    // Git asks for branches by POST, so the body tells requests apart too.
+    const bodyHash = createHash("sha256").update(request.body).digest("hex");
+    const key = `${request.method} ${target} ${bodyHash}`;
     if (fault?.kind === "stale-answer") {
       const last = this.#lastAnswers.get(key);
       if (last !== undefined) return last;
     }
     if (fault?.kind === "duplicate") await this.#forward(request, fault);
     const answer = await this.#forward(request, fault);
-    if (fault === null && request.method === "GET") this.#lastAnswers.set(key, answer);
+    const isKept = fault === null && (answer.body?.length ?? 0) <= KEPT_BODY_BYTES_MAX;
+    if (isKept) this.#lastAnswers.set(key, answer);
     return fault === null ? answer : changedAnswer(fault, answer, active!.putSince, target);
   }
 

@@ -200,7 +200,7 @@ Deno.test("FaultProxy makes each fault that it is asked for", async (t) => {
   for (const [name, check] of Object.entries(cases)) await t.step(name, () => withProxy(check));
 });
 
-Deno.test("FaultProxy leaves what was put out of a stale list, whatever the list asks", async () => {
+Deno.test("FaultProxy leaves what was put out of a stale list, whatever is asked", async () => {
   const keys: string[] = [];
   const server = createServer((request, response) => {
     request.resume();

@@ -204,7 +204,7 @@ Deno.test("GcsFake refuses what Google's documentation forbids", async () => {
   });
 });
 
-Deno.test("GcsFake gives tokens to users, for other accounts, for foreign tokens, to machines", async (t) => {
+Deno.test("GcsFake gives tokens to users, actors, strangers and machines", async (t) => {
   await withFake(async (fake) => {
     const { user, impersonated, external } = fake.identities;
     const works = async (token: string | undefined) => {

@@ -112,6 +112,12 @@ serverTest(
       assert.notEqual(broken.code, 0);
       const listed = await git.run("ls-remote", url);
       assert.match(listed.stdout, /refs\/heads\/other/, "the server had done its work");
+
+      const stale = proxy.inject({ fault: { kind: "stale-answer" } });
+      await git.pushFile(gitHttpUrl(server, name), "third", "a.txt", "hello");
+      assert.equal((await git.run("ls-remote", url)).stdout, listed.stdout);
+      stale.remove();
+      assert.match((await git.run("ls-remote", url)).stdout, /refs\/heads\/third/);
     });
   },
 );

@@ -19,6 +19,8 @@ export const STORES = {
   "git on this disk": { needs: null },
   "git over http": { needs: "git-http" },
   "git over ssh": { needs: "sshd" },
+  "s3 on rgw": { needs: "rgw" },
+  "s3 on swift": { needs: "swift" },
 } as const satisfies Record<string, ReportedStore>;
 
 /** Notes that a store has passed one case of the conformance suite. For the end of its test. */

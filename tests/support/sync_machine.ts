@@ -59,6 +59,8 @@ export interface MachineOptions {
   readonly dir: string;
   /** Folder of the vault; `<dir>/vault` unless given. */
   readonly vaultDir?: string;
+  /** Where the vault is when not in a folder. */
+  readonly location?: StoreLocation;
   readonly clock?: Clock;
   /** Wraps the real disk, e.g. to inject faults. */
   readonly fs?: (fs: FileSystem) => FileSystem;
@@ -82,6 +84,8 @@ export class SyncMachine {
   readonly project: string;
   readonly platform: Platform;
   readonly events: ProgressEvent[] = [];
+  /** Where its vault is. */
+  readonly location: StoreLocation;
   readonly #store: MachineOptions["store"];
 
   constructor(options: MachineOptions) {
@@ -89,6 +93,7 @@ export class SyncMachine {
     this.home = join(options.dir, options.name);
     this.configDir = join(this.home, ".claude");
     this.vaultDir = options.vaultDir ?? join(options.dir, "vault");
+    this.location = options.location ?? folderLocationOf(this.vaultDir);
     this.project = join(this.home, "code", "app");
     mkdirSync(this.project, { recursive: true });
     mkdirSync(this.configDir, { recursive: true });
@@ -134,7 +139,7 @@ export class SyncMachine {
 
   init() {
     const request = {
-      location: folderLocationOf(this.vaultDir),
+      location: this.location,
       machineName: this.name,
       dryRun: false,
     };

@@ -1,0 +1,72 @@
+/** Finding out, before a vault is put into a bucket, whether it can live there. */
+import { equalBytes, toBase32 } from "../../base/bytes.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
+import type { Random } from "../../platform/types.ts";
+import { objectName } from "../object_name.ts";
+import type { StoreOptions } from "../object_store.ts";
+import type { BucketStore } from "./store.ts";
+
+/** What `probeCapabilities` needs besides the store. */
+export interface ProbeOptions extends StoreOptions {
+  readonly random: Random;
+  /** Takes a sentence that the user should see. */
+  readonly note: (message: string) => void;
+}
+
+/**
+ * Puts, reads, lists and deletes an object of a random name, so that a missing permission shows now
+ * and not in the middle of a push, and remembers whether the bucket can refuse to overwrite. May
+ * not delete: said, but no failure, as whoever guards against blackmail allows no deleting. Errors:
+ * those of the failing operation; `store-invalid` when the bucket gives back something else. The
+ * probe's object does not stay, where that can be helped.
+ */
+export async function probeCapabilities(store: BucketStore, options: ProbeOptions): Promise<void> {
+  const { random, note, ...callOptions } = options;
+  const name = objectName(`probe/${toBase32(random.bytes(20))}`);
+  const body = random.bytes(64);
+  // Told to try, whatever was known before: the bucket may have been made anew.
+  store.remembered.set({ createOnly: null });
+  try {
+    await store.put(name, body, callOptions);
+    const got = await store.get(name, callOptions);
+    if (got === null || !equalBytes(got, body)) throw unfaithful(store.label);
+    // The second put tells whether the first one's object stands in its way.
+    const again = await store.put(name, body, callOptions);
+    if (store.remembered.facts.createOnly === null && again === "created") {
+      store.remembered.set({ createOnly: "ignored" });
+    }
+    for await (const _ of store.list("probe/", callOptions)) break;
+  } catch (error) {
+    await removeQuietly(store, name, callOptions);
+    throw error;
+  }
+  try {
+    await store.delete(name, callOptions);
+  } catch (error) {
+    if (!isClaudeSyncError(error, "store-refused")) throw error;
+    note(
+      `${error.message}: vaults there grow, as nothing that is replaced can be removed. ` +
+        (error.hint ?? ""),
+    );
+  }
+}
+
+async function removeQuietly(
+  store: BucketStore,
+  name: ReturnType<typeof objectName>,
+  options: StoreOptions,
+): Promise<void> {
+  try {
+    await store.delete(name, options);
+  } catch (error) {
+    // What failed before says more than that it could not be cleaned up.
+    if (!isClaudeSyncError(error) && !options.signal?.aborted) throw error;
+  }
+}
+
+function unfaithful(label: string): ClaudeSyncError {
+  const message = `${label} does not give back what was put there`;
+  return new ClaudeSyncError("store-invalid", message, {
+    hint: "Something between here and the store changes or delays objects: a cache, a gateway",
+  });
+}
