@@ -81,8 +81,9 @@ const SETTINGS: readonly string[] = [
   "push.followTags=false",
   "push.gpgSign=false",
   "push.negotiate=false",
-  "http.lowSpeedLimit=1000",
-  "http.lowSpeedTime=30",
+  // A host that works on a large push sends a sign of life of a few bytes now and then.
+  "http.lowSpeedLimit=1",
+  "http.lowSpeedTime=180",
   "color.ui=false",
 ];
 

@@ -41,7 +41,7 @@ Deno.test("PushLimit lets a handful through at once, and never more than hosts t
   assert.match(notes[0]!, /^The next push begins in \d+ s: hosts take 6 a minute$/);
 });
 
-Deno.test("PushLimit lets through who pushes seldom, and says nothing of a short wait", async () => {
+Deno.test("PushLimit lets through who pushes seldom, without a word", async () => {
   const { clock, notes, open } = world();
   for (let push = 0; push < 20; push++) {
     await open().wait(undefined);
