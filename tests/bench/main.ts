@@ -8,6 +8,7 @@
  *     deno task bench requests            how often the store is asked
  *     deno task bench stores              the same on every kind of store
  *     deno task bench crowd               eight machines at one place for a minute
+ *     deno task bench git-growth          1,000 small pushes into one Git repository
  *
  * `--rounds N` repeats small things N times. `--program PATH` measures a program that is there
  * already. `CLAUDE_SYNC_BENCH_DIR` says where the throw-away homes are made.
@@ -21,6 +22,7 @@ import { parseArgs } from "node:util";
 import { benchDelta } from "./delta.ts";
 import { compileEmptyProgram } from "./empty_program.ts";
 import { benchFirst } from "./first.ts";
+import { benchGitGrowth } from "./git_growth.ts";
 import { benchRequests } from "./requests.ts";
 import { benchCrowd, benchStores } from "./stores.ts";
 import { benchStartUp } from "./start_up.ts";
@@ -36,6 +38,7 @@ const BENCHES: ReadonlyMap<string, (world: BenchWorld) => Promise<void>> = new M
   ["requests", benchRequests],
   ["stores", benchStores],
   ["crowd", benchCrowd],
+  ["git-growth", benchGitGrowth],
 ]);
 
 function build(outdir: string): string {

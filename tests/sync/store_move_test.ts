@@ -138,7 +138,7 @@ Deno.test("store move goes on where it was interrupted, whatever object that was
 
 Deno.test("store move sees what another machine pushes meanwhile", () =>
   inTempDir(async (dir) => {
-    let b: SyncMachine;
+    const { b } = await pair(dir);
     let pushes = 0;
     const open = async (location: StoreLocation, create: boolean): Promise<ObjectStore> => {
       const store = await b.openStore(location, create);
@@ -155,8 +155,6 @@ Deno.test("store move sees what another machine pushes meanwhile", () =>
         },
       });
     };
-    const world = await pair(dir);
-    b = world.b;
     const a = new SyncMachine({ name: "anna", dir, store: open });
     const moved = await move(a, world.target);
     assert.equal(pushes, 2);

@@ -43,13 +43,13 @@ export class BranchWriter {
   }
 
   /** Asks the server; gives an empty repository a branch with a page for people. */
-  async welcome(): Promise<void> {
+  async welcome(signal?: AbortSignal): Promise<void> {
     const repository = this.#repository;
-    if (!await repository.refresh()) return;
+    if (!await repository.refresh(signal)) return;
     const page = { read: () => Promise.resolve(utf8(README_TEXT)), pathFor: () => "README.md" };
-    const commit = await this.#commit(null, { files: [page], removedPaths: [] });
+    const commit = await this.#commit(null, { files: [page], removedPaths: [] }, signal);
     try {
-      await repository.remote.push(commit, README_REF, "put");
+      await repository.remote.push(commit, README_REF, "put", signal);
     } catch (error) {
       // The page is a courtesy: a host that protects `main` may still take our branches.
       if (!isClaudeSyncError(error, "store-refused")) throw error;

@@ -14,7 +14,7 @@ import type { ObjectIndex } from "./object_index.ts";
 /** More packs than this make every command slow. */
 export const PACKS_MAX = 50;
 /** The copy may grow by this much, or to twice its size, before it is made small again. */
-export const GROWTH_BYTES_MAX = 128 * 1024 * 1024;
+export const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 
 /** An unfinished pack that old belongs to nobody any more. */
 const STALE_MS = 60 * 60 * 1000;

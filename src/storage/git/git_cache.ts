@@ -18,13 +18,6 @@ import { writeFileAtomic, writeFileUnflushed } from "../../platform/atomic_file.
 import type { FileSystem, Platform } from "../../platform/types.ts";
 import type { ObjectFormat } from "./git_tree.ts";
 import type { GitUrl } from "./git_url.ts";
-import { BRANCH_PREFIX } from "./object_path.ts";
-
-/** The name under which the copy knows the repository. */
-export const REMOTE = "claude-sync";
-
-/** Where the copy notes the tips of the vault's branches. */
-export const TIPS_PREFIX = "refs/remotes/vault/";
 
 const STATE_BYTES_MAX = 16 * 1024;
 const RANDOM_NAME_BYTES = 10;
@@ -91,7 +84,7 @@ export class GitCache {
     const repository = `r-${this.#randomName()}`;
     const gitDir = join(this.folder, repository);
     for (const part of ["objects/pack", "refs/heads"]) fs.makeDir(join(gitDir, ...part.split("/")));
-    this.#write(join(gitDir, "config"), configText(this.#url, format));
+    this.#write(join(gitDir, "config"), configText(format));
     this.#write(join(gitDir, "HEAD"), "ref: refs/heads/none\n");
     const before = this.#state;
     this.#save({ ...before, repository, format, isWhole: false, keptBytes: 0 });
@@ -145,15 +138,9 @@ export class GitCache {
 }
 
 /** Written by us and not by `git init`: no templates, and nothing of the user's settings. */
-function configText({ url }: GitUrl, format: ObjectFormat): string {
-  const quoted = `"${url.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
-  return `[core]
-\trepositoryformatversion = 1
-\tbare = true
-${format === "sha256" ? "[extensions]\n\tobjectFormat = sha256\n" : ""}[remote "${REMOTE}"]
-\turl = ${quoted}
-\tfetch = +${BRANCH_PREFIX}*:${TIPS_PREFIX}*
-`;
+function configText(format: ObjectFormat): string {
+  const extensions = format === "sha256" ? "[extensions]\n\tobjectFormat = sha256\n" : "";
+  return `[core]\n\trepositoryformatversion = 1\n\tbare = true\n${extensions}`;
 }
 
 /** Removes a folder of ours with all in it, as far as it can. */

@@ -40,6 +40,7 @@ const INNER: readonly (readonly [RegExp, InnerFailure])[] = [
   [
     anyOf(
       "mismatched algorithms",
+      "does not support this repository's hash algorithm",
       "object format .* does not match",
       "the server uses .*hash algorithm",
     ),
@@ -70,7 +71,8 @@ const INNER: readonly (readonly [RegExp, InnerFailure])[] = [
   ],
 ];
 
-const REFUSED_TEXT = "The host says why below; change that there, or use another repository";
+const REFUSED_TEXT =
+  "Let the host take pushes to branches claude-sync/…, or use another repository";
 
 const TRY_BY_HAND = (url: GitUrl) =>
   `Run \`git ls-remote ${url.url}\` in a terminal and answer what it asks; then try again`;
@@ -81,8 +83,8 @@ const MEANINGS: readonly Meaning[] = [
     code: "store-refused",
     message: ({ host }) => `The SSH key of "${host}" is not the one that this machine knows`,
     hint: ({ host }) =>
-      "Somebody may be listening in. If the host really changed its key, compare it with what " +
-      `the host publishes, then: ssh-keygen -R ${host}`,
+      `Somebody may be listening in. If "${host}" says that it has a new key, remove the old one ` +
+      "from ~/.ssh/known_hosts",
   },
   {
     pattern: anyOf("Host key verification failed", "No .* host key is known for"),
@@ -102,6 +104,7 @@ const MEANINGS: readonly Meaning[] = [
     ),
     code: "too-large",
     message: ({ url }) => `The host of "${url}" takes no push of that size`,
+    hint: () => "One push holds up to 64 MiB: raise the limit there, or reach the host over ssh",
     repeats: true,
   },
   {
@@ -182,7 +185,7 @@ const MEANINGS: readonly Meaning[] = [
     pattern: anyOf("dubious ownership", "unsafe repository"),
     code: "store-refused",
     message: ({ path }) => `Git does not trust "${path}": it belongs to another user`,
-    hint: ({ path }) => `If you trust it: git config --global --add safe.directory '${path}'`,
+    hint: ({ path }) => `If you do: git config --global --add safe.directory ${quote(path)}`,
   },
   {
     pattern: anyOf("transport '.*' not allowed"),
@@ -201,7 +204,7 @@ const MEANINGS: readonly Meaning[] = [
       "TF401019",
       "No such (file|project|repository)",
       "no longer exists",
-      "does not exist",
+      "repository .* does not exist",
     ),
     code: "no-vault",
     message: ({ url }) => `There is no repository at "${url}"`,
@@ -253,6 +256,12 @@ const MEANINGS: readonly Meaning[] = [
     repeats: true,
   },
   {
+    pattern: anyOf("remote: (fatal|error|aborting).*(missing|unable to read|corrupt|bad object)"),
+    code: "store-invalid",
+    message: ({ url }) => `The repository "${url}" is damaged`,
+    hint: () => "Ask who runs it to repair it (git fsck), then: claude-sync verify",
+  },
+  {
     pattern: anyOf(
       "fsck error",
       "in packed object",
@@ -293,20 +302,30 @@ const MEANINGS: readonly Meaning[] = [
   },
 ];
 
+function quote(path: string): string {
+  return `'${path.replaceAll("'", "'\\''")}'`;
+}
+
 /** What only the driver needs to know about a failure, or null. */
 export function innerFailure(stderr: string): InnerFailure | null {
-  return INNER.find(([pattern]) => pattern.test(stderr))?.[1] ?? null;
+  for (const [pattern, meaning] of INNER) {
+    // What the server says of itself is not about our copy.
+    const text = meaning === "by-id" ? stderr : stderr.replace(/^remote: .*$/gm, "");
+    if (pattern.test(text)) return meaning;
+  }
+  return null;
 }
 
 /** The error for a `git` that failed with this on its standard error. */
 export function gitFailure(url: GitUrl, stderr: string): ClaudeSyncError {
   const meaning = MEANINGS.find(({ pattern }) => pattern.test(stderr));
-  const said = withoutSecrets(serverWords(stderr));
+  const { theirs, ours } = whatWasSaid(stderr);
   if (meaning === undefined) {
-    const message = `Git failed for "${url.url}"${said === "" ? "" : `: ${said}`}`;
+    const words = colon(theirs === "" ? ours : theirs);
+    const message = `Git failed for "${url.url}"${words}`;
     return new ClaudeSyncError("store-unreachable", message, { hint: TRY_BY_HAND(url) });
   }
-  const words = meaning.repeats === true && said !== "" ? `: ${said}` : "";
+  const words = meaning.repeats === true ? colon(theirs) : "";
   const hint = meaning.hint?.(url);
   return new ClaudeSyncError(meaning.code, meaning.message(url) + words, {
     ...(hint === undefined ? {} : { hint }),
@@ -314,14 +333,19 @@ export function gitFailure(url: GitUrl, stderr: string): ClaudeSyncError {
   });
 }
 
-/** The line that says most: what the server said, else what Git gave up with. */
-function serverWords(stderr: string): string {
+function colon(words: string): string {
+  return words === "" ? "" : `: ${words}`;
+}
+
+/** The first line that the server said, and the one with which our Git gave up. */
+function whatWasSaid(stderr: string): { theirs: string; ours: string } {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.replace(/\s+/g, " ").trim());
-  const remote = lines.filter((line) => /^remote: .*[A-Za-z]/.test(line))
-    .map((line) => line.replace(/^remote: (error: |fatal: )?/, ""));
-  const own = lines.filter((line) => /^(fatal|error|ssh|! )/.test(line))
-    .map((line) => line.replace(/^(fatal|error): /, ""));
-  return remote[0] ?? own[0] ?? "";
+  const theirs = lines.find((line) => /^remote: .*[A-Za-z]/.test(line)) ?? "";
+  const ours = lines.find((line) => /^(fatal|error|ssh): /.test(line)) ?? "";
+  return {
+    theirs: withoutSecrets(theirs.replace(/^(remote: |error: |fatal: )+/, "")),
+    ours: withoutSecrets(ours.replace(/^(error: |fatal: )+/, "")),
+  };
 }
 
 /**
@@ -332,8 +356,10 @@ export function withoutSecrets(text: string): string {
   return text
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ")
     .replace(/\/\/[^/@\s]*@/g, "//")
-    .replace(/\b(bearer|basic|token|password|authorization)([=:]?\s+|=)\S+/gi, "$1 …")
+    .replace(/\b(bearer|basic)\s+\S+/gi, "$1 …")
+    .replace(/\b(token|password|authorization)([=:]\s*)\S+/gi, "$1$2…")
     .replace(/[\w+=~-]{20,}/g, (word) => /\d/.test(word) ? "…" : word)
     .trim()
+    .replace(/\.$/, "")
     .slice(0, REPEATED_TEXT_LENGTH_MAX);
 }

@@ -1,6 +1,5 @@
 /** Whether there is a `git` that can be used. */
 import { isAbsolute, join } from "node:path";
-import { fromUtf8 } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
 
@@ -13,6 +12,8 @@ const INSTALL = {
   windows: "Install it from https://git-scm.com, or: winget install Git.Git",
 } as const;
 
+const latin1 = new TextDecoder("latin1");
+
 /** Throws `local-io` unless there is a Git new enough. */
 export async function requireGit(platform: Platform, signal?: AbortSignal): Promise<void> {
   const { processes, host } = platform;
@@ -21,9 +22,12 @@ export async function requireGit(platform: Platform, signal?: AbortSignal): Prom
   const result = await processes.run(["git", "version"], options).catch((cause: unknown) => {
     throw isClaudeSyncError(cause, "not-found") ? noGit(host.os, cause) : cause;
   });
-  const text = fromUtf8(result.stdout).trim();
-  const version = /^git version (\d+)\.(\d+)/.exec(text);
-  if (result.code !== 0 || version === null) throw noGit(host.os);
+  const version = /^git version (\d+)\.(\d+)/.exec(latin1.decode(result.stdout));
+  if (result.code !== 0 || version === null) {
+    throw new ClaudeSyncError("local-io", "Git does not run on this machine", {
+      hint: "See what it says: git version. Its settings may be at fault: git config --list",
+    });
+  }
   const [major, minor] = [Number(version[1]), Number(version[2])];
   const [majorMin, minorMin] = GIT_VERSION_MIN;
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return;

@@ -2,12 +2,14 @@
 import { utf8 } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
-import { type GitCache, REMOTE, TIPS_PREFIX } from "./git_cache.ts";
+import type { GitCache } from "./git_cache.ts";
 import type { ObjectFormat } from "./git_tree.ts";
 import {
   BrokenCache,
   type GitRunner,
+  REMOTE,
   type RemoteResult,
+  TIPS_PREFIX,
   TRANSFER_TIMEOUT_MS,
 } from "./git_runner.ts";
 import type { GitUrl } from "./git_url.ts";
@@ -156,9 +158,8 @@ export class GitRemote {
     );
     if (result.ok) return "done";
     if (isRaced(result.stdout)) return "raced";
-    if (isClaudeSyncError(result.failure, "store-unreachable")) {
-      if (await this.#hasArrived(commit, ref, signal)) return "done";
-    }
+    const isLost = result.inner === null && isClaudeSyncError(result.failure, "store-unreachable");
+    if (isLost && await this.#hasArrived(commit, ref, signal)) return "done";
     this.#succeed(result);
     return "raced";
   }

@@ -8,6 +8,13 @@ import type { Platform, RunOptions } from "../../platform/types.ts";
 import { gitFailure, type InnerFailure, innerFailure } from "./git_failure.ts";
 import { noGit, requireGit } from "./git_program.ts";
 import type { GitUrl } from "./git_url.ts";
+import { BRANCH_PREFIX } from "./object_path.ts";
+
+/** The name under which Git knows the repository in every command. */
+export const REMOTE = "claude-sync-vault";
+
+/** Where the copy notes the tips of the vault's branches. */
+export const TIPS_PREFIX = "refs/remotes/vault/";
 
 /** Our own copy of the repository cannot be used any more; it can always be made anew. */
 export class BrokenCache extends Error {
@@ -74,10 +81,20 @@ const SETTINGS: readonly string[] = [
   "push.followTags=false",
   "push.gpgSign=false",
   "push.negotiate=false",
-  "http.lowSpeedLimit=1000",
-  "http.lowSpeedTime=30",
+  // A host that works on a large push sends a sign of life of a few bytes now and then.
+  "http.lowSpeedLimit=1",
+  "http.lowSpeedTime=180",
   "color.ui=false",
 ];
+
+/**
+ * A repository on a disk has no server: its other side runs here, as this user. What it would start
+ * (hooks above all) may have come with the disk.
+ */
+const OTHER_SIDE: readonly string[] = ["upload", "receive"].map((side) =>
+  `remote.${REMOTE}.${side}pack=git -c core.hooksPath=/dev/null -c core.fsmonitor=false ` +
+  `-c core.alternateRefsCommand= ${side}-pack`
+);
 
 /** What would lead Git to another repository, or writes what it does somewhere. */
 const UNSET: readonly string[] = [
@@ -177,13 +194,20 @@ export class GitRunner {
     options: GitRunOptions,
     env: Readonly<Record<string, string | null>>,
   ) {
-    const { processes, host } = this.#platform;
+    const { processes, host, fs } = this.#platform;
     if (!this.#isChecked) await requireGit(this.#platform, options.signal);
     this.#isChecked = true;
+    const settings = [
+      ...SETTINGS,
+      // Said each time: were it lost from a file, Git would take the name for a path.
+      `remote.${REMOTE}.url=${this.#url.url}`,
+      `remote.${REMOTE}.fetch=+${BRANCH_PREFIX}*:${TIPS_PREFIX}*`,
+      ...(this.#url.kind === "local" ? OTHER_SIDE : []),
+    ];
     const argv = [
       "git",
       ...(gitDir === null ? [] : [`--git-dir=${gitDir}`]),
-      ...SETTINGS.flatMap((setting) => ["-c", setting]),
+      ...settings.flatMap((setting) => ["-c", setting]),
       ...args,
     ];
     const { signal, ...rest } = options;
@@ -191,6 +215,8 @@ export class GitRunner {
       ...rest,
       ...(signal === undefined ? {} : { signal }),
       env: { ...baseEnv(), ...env },
+      // The folder we stand in may be gone, or somebody else's.
+      ...(fs.realpath(host.home) === null ? {} : { cwd: host.home }),
     };
     const result = await processes.run(argv, run).catch((cause: unknown) => {
       throw isClaudeSyncError(cause, "not-found") ? noGit(host.os, cause) : cause;

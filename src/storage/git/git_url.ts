@@ -25,16 +25,17 @@ const HOST = String.raw`[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:
 /** No `%`: Git decodes it, and what comes out was not checked. */
 const USER = String.raw`[A-Za-z0-9_][A-Za-z0-9._-]*`;
 const PORT = String.raw`[1-9][0-9]{0,4}`;
-const URL_PATH = String.raw`/[A-Za-z0-9._~/%+@:!$&'()*,;=-]*`;
+/** What a shell would take for more than text is left out: hints repeat the address. */
+const URL_PATH = String.raw`/[A-Za-z0-9._~/%+@:,=-]*`;
 
 const HTTP = new RegExp(`^(https?)://(${HOST})(?::${PORT})?(${URL_PATH})$`, "i");
 const SSH = new RegExp(`^ssh://(?:${USER}@)?(${HOST})(?::${PORT})?(${URL_PATH})$`, "i");
 /** `[user@]host:path`. Two colons would name a program; one letter would be a Windows drive. */
 const SCP_LIKE = new RegExp(
-  `^(?:${USER}@)?([A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]):([^:\\s\\\\-][^\\s\\\\]*)$`,
+  `^(?:${USER}@)?([A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]):([A-Za-z0-9._~/][A-Za-z0-9._~/+@,=-]*)$`,
 );
 const FILE = /^file:\/\/(?:localhost)?(\/[^%?#\\]+)$/i;
-const WINDOWS_PATH = /^([A-Za-z]:[\\/]|\\\\[^\\/?.]+[\\/][^\\/])/;
+const WINDOWS_PATH = /^([A-Za-z]:[\\/](?![\\/])|\\\\[^\\/?.]+[\\/][^\\/])[^:"<>|?*]*$/;
 
 const FORMS = "Write it like https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH or as the " +
   "absolute path of a repository on this machine";
@@ -83,7 +84,8 @@ function parsePath(text: string, os: Host["os"]): GitUrl | null {
 function parseScpLike(text: string): GitUrl | null {
   if (text.includes("://")) return null;
   const match = SCP_LIKE.exec(text);
-  if (match === null) return null;
+  // A slip of the pen in a scheme is no host's name.
+  if (match === null || /^(file|https?|ssh|git|ftps?|data|ext|fd)$/i.test(match[1]!)) return null;
   return { kind: "ssh", url: text, host: match[1]!, path: "", isHere: isLoopback(match[1]!) };
 }
 

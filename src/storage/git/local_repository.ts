@@ -16,14 +16,20 @@ const SETTINGS: readonly (readonly [string, string])[] = [
  * Makes a bare repository for a vault at a local address where there is nothing yet, or an empty
  * folder. Anything else that is there is left alone. Errors: `local-io`, `no-space`.
  */
-export async function makeLocalRepository(platform: Platform, url: GitUrl): Promise<void> {
+export async function makeLocalRepository(
+  platform: Platform,
+  url: GitUrl,
+  signal?: AbortSignal,
+): Promise<void> {
   const { fs } = platform;
   const { path } = url;
   const target = fs.realpath(path);
   if (target !== null && fs.readDir(target)?.length !== 0) return;
   const runner = new GitRunner(platform, url);
   const init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", path];
-  const made = await runner.remote(null, init);
+  const made = await runner.remote(null, init, { signal });
   if (!made.ok) throw made.failure;
-  for (const [name, value] of SETTINGS) await runner.local(path, ["config", name, value]);
+  for (const [name, value] of SETTINGS) {
+    await runner.local(path, ["config", name, value], { signal });
+  }
 }

@@ -48,6 +48,8 @@ export interface GitStoreOptions {
   readonly note: (message: string) => void;
   /** Makes and welcomes: see `openGitStore`. */
   readonly create?: boolean;
+  /** Ends what `create` does on the way. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -60,10 +62,10 @@ export async function openGitStore(
   url: GitUrl,
   options: GitStoreOptions,
 ): Promise<MeteredStore> {
-  const { platform, create = false } = options;
-  if (create && url.kind === "local") await makeLocalRepository(platform, url);
+  const { platform, create = false, signal } = options;
+  if (create && url.kind === "local") await makeLocalRepository(platform, url, signal);
   const store = new GitStore(url, options);
-  if (create) await store.prepare();
+  if (create) await store.prepare(signal);
   return store;
 }
 
@@ -101,8 +103,8 @@ class GitStore implements MeteredStore {
   }
 
   /** For `create`. */
-  async prepare(): Promise<void> {
-    await this.#exclusive(undefined, () => this.#writer.welcome());
+  async prepare(signal: AbortSignal | undefined): Promise<void> {
+    await this.#exclusive(signal, () => this.#writer.welcome(signal));
   }
 
   async get(name: ObjectName, options: StoreOptions = {}): Promise<Bytes | null> {

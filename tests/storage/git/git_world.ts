@@ -62,6 +62,8 @@ export class GitWorld {
     const changes = {
       HOME: this.homeOf(machine),
       XDG_CONFIG_HOME: null,
+      // Where the tests run, it may name other authorities.
+      GIT_SSL_CAINFO: null,
       GIT_CONFIG_NOSYSTEM: "1",
       ...(bin === undefined ? {} : { PATH: `${bin}:${process.env["PATH"]}` }),
     };
