@@ -1,5 +1,5 @@
 import type { Platform } from "../platform/types.ts";
-import type { StoreLocation } from "./location.ts";
+import type { LocationOf, StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object_store.ts";
 
 /** A key pair for a bucket. */
@@ -54,7 +54,7 @@ export async function openStore(
       const { openS3Store } = await import("./s3/store.ts");
       return await openS3Store(location, {
         ...options,
-        credentials: await awsKeysFor(location.awsProfile, options),
+        credentials: await awsKeysFor(location.awsProfile, serviceOf(location), options),
         defaultRegion: (await awsPlaceDefaults(platform, location.awsProfile)).region,
       });
     }
@@ -93,12 +93,21 @@ export async function awsPlaceDefaults(
   return awsSettings({ fs, host }, profile);
 }
 
-async function awsKeysFor(profile: string | null, { platform, savedKeys }: OpenStoreOptions) {
+function serviceOf(location: LocationOf<"s3"> | LocationOf<"r2">): "aws" | "other" {
+  return location.endpoint === null ? "aws" : "other";
+}
+
+async function awsKeysFor(
+  profile: string | null,
+  service: "aws" | "other",
+  { platform, savedKeys }: OpenStoreOptions,
+) {
   const { awsCredentialSource } = await import("./s3/credentials/source.ts");
   const { officialCredentials } = await import("./s3/credentials/official_provider.ts");
   return awsCredentialSource({
     platform,
     profile,
+    service,
     savedKeys: savedKeys ?? (() => null),
     official: officialCredentials,
   });
@@ -107,7 +116,7 @@ async function awsKeysFor(profile: string | null, { platform, savedKeys }: OpenS
 /** Google takes the signature of S3; its keys are found where AWS's are. */
 async function hmacSigning(options: OpenStoreOptions) {
   const { sigV4Signer } = await import("./s3/sigv4_signer.ts");
-  const credentials = await awsKeysFor(null, options);
+  const credentials = await awsKeysFor(null, "other", options);
   const region = { current: "auto", isFixed: true, learn: () => {} };
   const { platform: { clock }, note } = options;
   return {

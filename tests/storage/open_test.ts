@@ -102,7 +102,12 @@ Deno.test("openStore fails a request, and not itself, when there are no credenti
   const store = await opened();
   const error = await failureOf(() => store.get(NAME));
   assert.equal(error.message, "No AWS credentials were found");
+  assert.match(error.hint ?? "", /aws configure/);
   assert.deepEqual(s3.requests, []);
+  const elsewhere = setUp({ location: { endpoint: "https://nas.example" } });
+  const missing = await failureOf(async () => (await elsewhere.opened()).get(NAME));
+  assert.equal(missing.message, "No access keys were found");
+  assert.match(missing.hint ?? "", /--save-credentials/);
 });
 
 Deno.test("openStore takes no endpoint from the environment", async () => {

@@ -28,6 +28,8 @@ export interface AwsCredentialSourceOptions {
   readonly profile: string | null;
   /** Keys that the user had kept for this place, or null; they come before all others. */
   readonly savedKeys: () => KeyPair | null;
+  /** Whose keys are wanted: AWS's own ones, or those of another service that speaks S3. */
+  readonly service: "aws" | "other";
   /** AWS's own library. */
   readonly official: OfficialProvider;
 }
@@ -163,20 +165,23 @@ function noSuchProfile(
 
 function nothingFound(
   { configPath, credentialsPath }: ProfileFiles,
-  { profile }: AwsCredentialSourceOptions,
+  { profile, service }: AwsCredentialSourceOptions,
 ): ClaudeSyncError {
   const places = [
     "the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE)",
     `the profile "${profile ?? DEFAULT_PROFILE}" in "${credentialsPath}" and "${configPath}"`,
     "the container's service (AWS_CONTAINER_CREDENTIALS_FULL_URI)",
   ];
-  return refused(
-    "No AWS credentials were found",
-    `Looked in ${places.join(", ")}. Make some with: aws configure   or sign in with: ` +
-      "aws configure sso   The role of an EC2 instance is asked for with " +
-      "AWS_EC2_METADATA_DISABLED=false",
-  );
+  const [message, advice] = service === "aws"
+    ? ["No AWS credentials were found", AWS_ADVICE]
+    : ["No access keys were found", KEYS_ADVICE];
+  return refused(message, `Looked in ${places.join(", ")}. ${advice}`);
 }
+
+const AWS_ADVICE = "Make some with: aws configure   or sign in with: aws configure sso   The " +
+  "role of an EC2 instance is asked for with AWS_EC2_METADATA_DISABLED=false";
+const KEYS_ADVICE = "Put the store's keys into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or " +
+  "have them kept: claude-sync init ... --save-credentials";
 
 function refused(message: string, hint: string): ClaudeSyncError {
   return new ClaudeSyncError("store-refused", message, { hint });

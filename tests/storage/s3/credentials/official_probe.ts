@@ -63,6 +63,7 @@ const http: Http = {
 const source = awsCredentialSource({
   platform: { ...nodePlatform(), http },
   profile: process.argv[2] ?? null,
+  service: "aws",
   savedKeys: () => null,
   official: officialCredentials,
 });

@@ -37,6 +37,7 @@ function setUp({ profile = null as never, saved, official = unwanted, ...options
   const source = awsCredentialSource({
     platform: world,
     profile: profile ?? null,
+    service: "aws",
     savedKeys: () => saved ?? null,
     official,
   });
