@@ -138,7 +138,7 @@ Deno.test("store move goes on where it was interrupted, whatever object that was
 
 Deno.test("store move sees what another machine pushes meanwhile", () =>
   inTempDir(async (dir) => {
-    let b: SyncMachine;
+    const { b, target, a: { vaultDir } } = await pair(dir);
     let pushes = 0;
     const open = async (location: StoreLocation, create: boolean): Promise<ObjectStore> => {
       const store = await b.openStore(location, create);
@@ -155,13 +155,11 @@ Deno.test("store move sees what another machine pushes meanwhile", () =>
         },
       });
     };
-    const world = await pair(dir);
-    b = world.b;
     const a = new SyncMachine({ name: "anna", dir, store: open });
-    const moved = await move(a, world.target);
+    const moved = await move(a, target);
     assert.equal(pushes, 2);
     assert.equal(moved.machines, 2);
-    assert.deepEqual(filesBelow(world.target), filesBelow(a.vaultDir));
+    assert.deepEqual(filesBelow(target), filesBelow(vaultDir));
     assert.equal((await a.pull()).pulled, 2);
   }));
 
