@@ -104,12 +104,37 @@ recoverTest("recover.py tells a wrong key at once and writes nothing", async (fo
   const out = join(folder, "out");
   const { status, output } = python(RECOVER, join(FROZEN, "vault"), key, out);
   assert.equal(status, 2);
-  assert.match(output, /This key is not the vault's/);
+  assert.match(output, /this key is not the vault's/);
   assert.deepEqual(await readdir(folder), ["key"]);
 });
 
-recoverTest("recover.py takes the key as raw bytes and as base64", async (folder) => {
+recoverTest("recover.py says what it cannot begin with and writes nothing", async (folder) => {
+  const vault = await copyOfVault(folder);
+  await writeFile(join(folder, "no key"), "secret");
+  const key = join(FROZEN, "key");
+  const runs: [string, string, string, RegExp][] = [
+    [FROZEN, key, "out", /claude-sync\.json/],
+    [vault, join(folder, "missing"), "out", /No such file|cannot find/],
+    [vault, join(folder, "no key"), "out", /no key in the key file/],
+    [vault, key, join("vault", "out"), /OUT_DIR is inside the vault/],
+    [vault, key, "vault", /OUT_DIR is inside the vault/],
+  ];
+  const before = await filesBelow(folder);
+  for (const [from, keyFile, out, message] of runs) {
+    const { status, output } = python(RECOVER, from, keyFile, join(folder, out));
+    assert.equal(status, 2, output);
+    assert.match(output, message);
+    assert.doesNotMatch(output, /Traceback|secret/);
+  }
+  assert.deepEqual(await filesBelow(folder), before);
+});
+
+recoverTest("recover.py takes the key as raw bytes, as base64 and from a pipe", async (folder) => {
   const root = Uint8Array.from({ length: 32 }, (_, index) => index);
+  const args = ["-B", RECOVER, join(FROZEN, "vault"), "-", join(folder, "piped"), "--all"];
+  const piped = spawnSync(PYTHON, args, { encoding: "utf8", input: root });
+  assert.equal(piped.status, 0, piped.stderr);
+  assert.deepEqual(await filesBelow(join(folder, "piped")), await expectedFiles());
   for (const [index, text] of [root, Buffer.from(root).toString("base64")].entries()) {
     const key = join(folder, `key${index}`);
     await writeFile(key, text);
@@ -127,22 +152,39 @@ recoverTest("recover.py reports a damaged pack and recovers all the rest", async
   const out = join(folder, "out");
   const { status, output } = recover(vault, out, "--all");
   assert.equal(status, 1, output);
-  assert.match(output, /damaged: packs\/f4\/c3j4x5pheks0arqrn9h3b2s27m539n/);
-  const found = await filesBelow(out);
+  assert.match(output, /packs\/f4\/c3j4x5pheks0arqrn9h3b2s27m539n is not what its entry names/);
+  const found = Object.entries(await filesBelow(out));
   const expected = await expectedFiles();
-  assert.ok(Object.keys(found).length >= 4, output);
-  for (const [name, text] of Object.entries(found)) assert.equal(text, expected[name], name);
+  const whole = found.filter(([name]) => !name.includes(".rest-"));
+  assert.equal(whole.length, 5, output);
+  for (const [name, text] of whole) assert.equal(text, expected[name], name);
+  // The pack held the first record of both transcripts; what came after it is kept, marked.
+  const rests = found.filter(([name]) => name.includes(".rest-"));
+  assert.equal(rests.length, 3, output);
+  for (const [name, text] of rests) {
+    const leaves = Object.entries(expected).filter(([leaf]) =>
+      leaf.startsWith(name.replace(/\.rest-.*/, ""))
+    );
+    assert.ok(leaves.some(([, leaf]) => leaf.endsWith(text)), name);
+  }
 });
 
-recoverTest("recover.py reports a missing entry and what others saw of it", async (folder) => {
+recoverTest("recover.py reports a missing entry and uses what follows it", async (folder) => {
   const vault = await copyOfVault(folder);
   const log = join(vault, "log", "tb721fz1kv6q72b9");
   for (const name of await readdir(log)) {
     if (name.startsWith("000000000001.")) await rm(join(log, name));
   }
-  const { status, output } = recover(vault, join(folder, "out"));
+  const out = join(folder, "out");
+  const { status, output } = recover(vault, out);
   assert.equal(status, 1, output);
-  assert.match(output, /incomplete: log\/tb721fz1kv6q72b9: 1 entries are missing/);
+  assert.match(output, /knows of entry 1 of machine '[0-9a-f]{32}', which is missing or damaged/);
+  assert.match(output, /000000000002\.\w{8}: .* cannot be verified: entry 1 of its log is lost/);
+  // Entry 1 had one branch of a transcript. All else comes from entry 2 and the other machine.
+  const current = Object.entries(await expectedFiles()).filter(([name]) =>
+    !name.includes(".gen-") && !name.includes(".leaf-")
+  );
+  assert.deepEqual(await filesBelow(out), Object.fromEntries(current));
 });
 
 recoverTest("recover.py never overwrites a file", async (folder) => {
@@ -153,7 +195,7 @@ recoverTest("recover.py never overwrites a file", async (folder) => {
   await writeFile(join(out, name), "mine");
   const again = recover(join(FROZEN, "vault"), out);
   assert.equal(again.status, 1);
-  assert.match(again.output, /exists already/);
+  assert.match(again.output, /\.jsonl: not written: something of this name exists already/);
   assert.deepEqual(await filesBelow(out), { ...before, [name]: "mine" });
 });
 

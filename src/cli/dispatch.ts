@@ -5,7 +5,6 @@ import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
-import { completionScript, completionWords, help, shellInit, version } from "./commands/itself.ts";
 import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
 import { list } from "./commands/list.ts";
 import { projectExclude, projectList, projectMap, projectUnmap } from "./commands/project.ts";
@@ -31,11 +30,11 @@ export async function dispatch(
 ): Promise<Answer> {
   switch (invocation.command) {
     case "version":
-      return version(base.world);
+      return (await itself()).version(base.world);
     case "help":
-      return help(invocation.topic);
+      return (await itself()).help(invocation.topic);
     case "shell-init":
-      return shellInit(base.world, invocation.shell, invocation.profile ?? null);
+      return (await itself()).shellInit(base.world, invocation.shell, invocation.profile ?? null);
     case "completions":
       return await completions(base, context, invocation);
     case "install":
@@ -51,6 +50,11 @@ export async function dispatch(
       );
   }
   return await useCase(await withService(base, context), invocation);
+}
+
+/** These need the grammar, which the commands that run most do without. */
+function itself() {
+  return import("./commands/itself.ts");
 }
 
 async function useCase(
@@ -137,6 +141,7 @@ async function completions(
   invocation: InvocationOf<"completions">,
 ): Promise<Answer> {
   const { shell, rest } = invocation;
+  const { completionScript, completionWords } = await itself();
   if (rest === null) return completionScript(shell);
   const candidates = await candidatesFor(rest, base.world.service, context);
   const words = completionWords(shell, rest, candidates);

@@ -23,6 +23,8 @@ export const HOOK_INPUT_BYTES_MAX = 1024 * 1024;
 export const START_WAIT_MS = 2000;
 
 const POLL_MS = 20;
+/** When the worker of a hook that ends at once starts: the user waits for the hook, not for it. */
+const WORKER_AFTER_MS = 100;
 const NOTICE_BYTES_MAX = 64 * 1024;
 const NOTICE_CHARS_MAX = 500;
 const ERROR_LOG_BYTES_MAX = 64 * 1024;
@@ -116,7 +118,7 @@ async function sessionEnd(
   input: HookInput,
 ): Promise<void> {
   if (input.sessionId !== null) noteSession(world.platform, home, input.sessionId);
-  await startWorker(world, home, profile, input, ["push"]);
+  await startWorker(world, home, profile, input, ["push"], WORKER_AFTER_MS);
 }
 
 /**
@@ -125,7 +127,8 @@ async function sessionEnd(
  */
 function noteSession({ fs, random, clock }: Platform, home: string, sessionId: SessionId): void {
   const queue = join(home, "queue");
-  fs.makeDir(queue);
+  // It is nearly always there, and to be told so by an error costs more than to look.
+  if (fs.lstat(queue)?.kind !== "directory") fs.makeDir(queue);
   const note = JSON.stringify({ version: 1, sessionId, atMs: clock.nowMs() });
   writeFileUnflushed(fs, random, join(queue, `${sessionId}.json`), utf8(`${note}\n`));
 }
@@ -187,6 +190,7 @@ async function startWorker(
   profile: string | null,
   input: HookInput,
   work: readonly string[],
+  afterMs?: number,
 ): Promise<void> {
   const profileArgs = profile === null ? [] : ["--profile", profile];
   await world.platform.processes.spawnDetached(
@@ -194,6 +198,7 @@ async function startWorker(
     {
       cwd: existingFolder(world.platform, input.cwd) ?? home,
       env: withheldVariables(world.envNames),
+      ...(afterMs === undefined ? {} : { afterMs }),
     },
   );
 }

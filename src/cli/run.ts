@@ -3,17 +3,12 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "../sync/api.ts";
 import type { TransferLimitChanges } from "../sync/store_api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
-import {
-  type CommandLine,
-  type GlobalFlags,
-  type Invocation,
-  parseCommandLine,
-} from "./command_line.ts";
+import { parseBareCommand } from "./bare_command.ts";
+import type { CommandLine, GlobalFlags, Invocation } from "./command_line.ts";
 import { dispatch } from "./dispatch.ts";
 import { type ErrorReport, EXIT, reportOf } from "./error_report.ts";
 import { overviewLines } from "./help.ts";
 import { homeFolder, storeCache } from "./home_folder.ts";
-import { help, version } from "./commands/itself.ts";
 import { hook, hookWorker } from "./commands/hooks.ts";
 import { hasColours, type OutputStyle, painter, printAnswer, printFailure } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -32,7 +27,7 @@ const DEFAULT_FLAGS: GlobalFlags = {
 
 /** Runs one command line and gives the exit code. Never throws. */
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
-  const line = parseCommandLine(argv);
+  const line = await understand(argv);
   const flags = line.kind === "run" ? line.invocation : { ...DEFAULT_FLAGS, json: line.json };
   const { streams } = world;
   const hasErrColours = hasColours(
@@ -53,6 +48,13 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     const cause = world.signal.aborted && !isOwnFailure(error) ? world.signal.reason : error;
     return printFailure(streams, style, reportOf(cause));
   }
+}
+
+async function understand(argv: readonly string[]): Promise<CommandLine> {
+  const invocation = parseBareCommand(argv);
+  if (invocation !== null) return { kind: "run", invocation };
+  const { parseCommandLine } = await import("./command_line.ts");
+  return parseCommandLine(argv);
 }
 
 function isOwnFailure(error: unknown): boolean {
@@ -80,10 +82,14 @@ async function runLine(
 ): Promise<number> {
   const { streams } = world;
   switch (line.kind) {
-    case "help":
+    case "help": {
+      const { help } = await import("./commands/itself.ts");
       return printAnswer(streams, style, help(line.topic));
-    case "version":
+    }
+    case "version": {
+      const { version } = await import("./commands/itself.ts");
       return printAnswer(streams, style, version(world));
+    }
     case "wrong": {
       const exit = printFailure(streams, style, wrongUsage(line));
       // An exit code of 2 would stop the client from doing what it was about to do.

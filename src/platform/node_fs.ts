@@ -74,8 +74,15 @@ function must<T>(action: string, path: string, call: () => T): T {
   }
 }
 
+/** Written out, without `attempt` and its closure: a run looks at every file of every session. */
 function lstat(path: string): FileStat | null {
-  return attempt("look at", path, null, () => toStat(fs.lstatSync(path)));
+  try {
+    return toStat(fs.lstatSync(path));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== null && ABSENT.has(errno)) return null;
+    throw localError("look at", path, error);
+  }
 }
 
 function realpath(path: string): string | null {

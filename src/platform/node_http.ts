@@ -1,3 +1,4 @@
+import process from "node:process";
 import { type Bytes, concat } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -11,39 +12,113 @@ export function nodeHttp(): Http {
   return { request };
 }
 
+/**
+ * The error for an environment in which the runtime would print every request with its credentials;
+ * null for any other. Bun reads the variable before the first line of ours, so that removing it
+ * comes too late.
+ */
+export function printedRequestsError(
+  versions: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+): ClaudeSyncError | null {
+  const name = "BUN_CONFIG_VERBOSE_FETCH";
+  if (versions["bun"] === undefined || !/^(1|true|curl)$/.test(env[name] ?? "")) return null;
+  return new ClaudeSyncError("usage", `${name} would print the store's credentials`, {
+    hint: `Unset ${name}, then run the command again`,
+  });
+}
+
 async function request(options: HttpRequest): Promise<HttpResponse> {
-  const { method, url, headers = {}, body, timeoutMs, bodyBytesMax, signal } = options;
+  const { method, url, headers = {}, body, timeoutMs, silenceMsMax, bodyBytesMax, signal } =
+    options;
   signal?.throwIfAborted();
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const printed = printedRequestsError(process.versions, process.env);
+  if (printed !== null) throw printed;
+  const limits = new TimeLimits(timeoutMs, silenceMsMax);
   try {
     const response = await fetch(url, {
       method,
       headers: { ...headers },
       redirect: "manual",
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      signal: signal === undefined ? limits.signal : AbortSignal.any([signal, limits.signal]),
       ...(body === undefined ? {} : { body }),
     });
+    limits.heard();
     return {
       status: response.status,
       headers: new Map(response.headers),
-      body: await readBody(response, bodyBytesMax),
+      body: await readBody(response, bodyBytesMax, limits),
     };
   } catch (cause) {
     if (cause instanceof ClaudeSyncError) throw cause;
     signal?.throwIfAborted();
-    const seconds = Math.ceil(timeoutMs / 1000);
-    throw unreachableError(url, cause, timeout.aborted ? `no whole answer in ${seconds} s` : null);
+    throw unreachableError(url, cause, limits.broken);
+  } finally {
+    limits.end();
   }
 }
 
+/** How long an exchange may take in all, and how long nothing may come. */
+class TimeLimits {
+  readonly #controller = new AbortController();
+  readonly #silenceMsMax: number | null;
+  readonly #whole: ReturnType<typeof setTimeout>;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** Which limit was broken, in words; null as long as none is. */
+  broken: string | null = null;
+
+  constructor(timeoutMs: number, silenceMsMax: number | undefined) {
+    this.#silenceMsMax = silenceMsMax ?? null;
+    this.#whole = setTimeout(
+      () => this.#break(`no whole answer in ${inSeconds(timeoutMs)}`),
+      timeoutMs,
+    );
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Something came. */
+  heard(): void {
+    clearTimeout(this.#silence);
+    const silenceMs = this.#silenceMsMax;
+    if (silenceMs === null) return;
+    this.#silence = setTimeout(
+      () => this.#break(`nothing came for ${inSeconds(silenceMs)}`),
+      silenceMs,
+    );
+  }
+
+  end(): void {
+    clearTimeout(this.#whole);
+    clearTimeout(this.#silence);
+  }
+
+  #break(how: string): void {
+    this.broken ??= how;
+    this.#controller.abort();
+  }
+}
+
+function inSeconds(ms: number): string {
+  return `${Math.ceil(ms / 1000)} s`;
+}
+
 /** The whole body, counted as it comes: the length that a server announces is only its word. */
-async function readBody(response: Response, bytesMax: number): Promise<Bytes> {
+async function readBody(
+  response: Response,
+  bytesMax: number,
+  limits: TimeLimits,
+): Promise<Bytes> {
   const chunks: Bytes[] = [];
   let length = 0;
   const reader = response.body?.getReader();
   while (reader !== undefined) {
     const { done, value } = await reader.read();
     if (done) break;
+    limits.heard();
     length += value.length;
     if (length > bytesMax) {
       await reader.cancel();
@@ -61,6 +136,7 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string, hint: string
     "its certificate is not trusted",
     "If your network has a certificate authority of its own, name its file in NODE_EXTRA_CA_CERTS",
   ],
+  [/PROXY/i, "the proxy lets nothing through to it", "Check HTTPS_PROXY: address, user, password"],
   [
     /ENOTFOUND|EAI_AGAIN|FailedToOpenSocket|DNS/i,
     "its name is not known or there is no network",

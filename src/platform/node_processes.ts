@@ -12,7 +12,7 @@ import { type Bytes, concat } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { localError } from "./local_error.ts";
-import type { ChildOptions, Processes, RunOptions, RunResult } from "./types.ts";
+import type { ChildOptions, DetachedOptions, Processes, RunOptions, RunResult } from "./types.ts";
 
 const RUN_TIMEOUT_MS = 60_000;
 const RUN_OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
@@ -176,13 +176,32 @@ function signalNumber(signal: NodeJS.Signals | null): number {
   return signal === null ? 0 : os.constants.signals[signal] ?? 0;
 }
 
-async function spawnDetached(argv: readonly string[], options: ChildOptions = {}): Promise<void> {
-  const child = await start(argv, options, {
+async function spawnDetached(
+  argv: readonly string[],
+  options: DetachedOptions = {},
+): Promise<void> {
+  const { afterMs } = options;
+  const child = await start(afterMs === undefined ? argv : delayed(argv, afterMs), options, {
     stdio: "ignore",
     detached: true,
     windowsHide: true,
   });
   child.unref();
+}
+
+const SHELL = "/bin/sh";
+
+/**
+ * The same program behind a shell that sleeps first, where there is one and the program is a path
+ * that exists. A runtime of a hundred megabytes that starts while another one is on its way out
+ * holds that up by several milliseconds; a shell does not. Where `sleep` knows no fractions, the
+ * program starts at once.
+ */
+function delayed(argv: readonly string[], afterMs: number): readonly string[] {
+  const [program = ""] = argv;
+  const isPosix = process.platform !== "win32" && program.startsWith("/");
+  if (!isPosix || !existsSync(program) || !existsSync(SHELL)) return argv;
+  return [SHELL, "-c", `/bin/sleep ${afterMs / 1000}; exec "$0" "$@"`, ...argv];
 }
 
 /** Starts the program; resolves when it runs, rejects when it cannot. */
@@ -198,7 +217,7 @@ async function start(
   const env = childEnvironment(options.env ?? {});
   const program = resolveProgram(name, env);
   if (program === null) throw noProgram(name);
-  if (/\.(cmd|bat)$/i.test(program)) throw batchFile(program);
+  if (process.platform === "win32" && /\.(cmd|bat)$/i.test(program)) throw batchFile(program);
   const { spawn } = await import("node:child_process");
   const cwd = options.cwd === undefined ? {} : { cwd: options.cwd };
   try {

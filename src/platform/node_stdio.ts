@@ -37,12 +37,30 @@ export interface NodeStdio {
 /** The real streams. */
 export function nodeStdio(): NodeStdio {
   return {
-    isTerminal: async (stream) => (await import("node:tty")).isatty(DESCRIPTORS[stream]),
+    isTerminal,
     columns: () => process.stderr.columns ?? null,
     write,
     err: (line) => write(`${line}\n`),
     readInput,
   };
+}
+
+async function isTerminal(stream: StandardStream): Promise<boolean> {
+  const descriptor = DESCRIPTORS[stream];
+  // `node:tty` takes as long to load as all of the command line; a pipe or file needs no asking.
+  if (!mayBeTerminal(descriptor)) return false;
+  return (await import("node:tty")).isatty(descriptor);
+}
+
+function mayBeTerminal(descriptor: number): boolean {
+  if (process.platform === "win32") return true;
+  try {
+    return fs.fstatSync(descriptor).isCharacterDevice();
+  } catch (error) {
+    // Closed.
+    if (errnoOf(error) === null) throw error;
+    return false;
+  }
 }
 
 function write(text: string): void {

@@ -147,6 +147,15 @@ export interface RunOptions extends ChildOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How `spawnDetached` starts a process. */
+export interface DetachedOptions extends ChildOptions {
+  /**
+   * The program is asked to wait for this long before it loads, so that whoever waits for us to
+   * end does not wait for it too. Where the system has no way to do that it starts at once.
+   */
+  readonly afterMs?: number;
+}
+
 /** How a child process ended. */
 export interface RunResult {
   /** Exit code, or null when a signal ended it. */
@@ -171,7 +180,7 @@ export interface Processes {
    * Starts it in a session of its own without input or output; it survives us. Resolves once
    * started.
    */
-  spawnDetached(argv: readonly string[], options?: ChildOptions): Promise<void>;
+  spawnDetached(argv: readonly string[], options?: DetachedOptions): Promise<void>;
 }
 
 /** One exchange with an HTTP server. */
@@ -183,6 +192,11 @@ export interface HttpRequest {
   readonly body?: Bytes;
   /** For everything from the connection to the last byte of the answer. */
   readonly timeoutMs: number;
+  /**
+   * For each wait: until the answer begins, and between its pieces. Not for requests with a large
+   * body, as sending it is such a wait. Default: `timeoutMs` alone.
+   */
+  readonly silenceMsMax?: number;
   /** The most that is taken of the answer's body. */
   readonly bodyBytesMax: number;
   /** Aborting rejects with the signal's reason. */

@@ -187,7 +187,9 @@ class Finder {
     const dir = this.#rules.join(projects, slug);
     const found = new Map<SessionId, LocalFile[]>();
     const filesOf = (id: SessionId) => {
-      const files = found.get(id) ?? [];
+      const known = found.get(id);
+      if (known !== undefined) return known;
+      const files: LocalFile[] = [];
       found.set(id, files);
       return files;
     };
@@ -226,9 +228,8 @@ class Finder {
   }
 
   #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
-    const all = [...files, ...this.#sharedOf(id)];
-    // The client makes empty transcripts and takes them for absent: alone they are nothing.
-    const isNothing = (file: LocalFile) => file.name === TRANSCRIPT && file.stat.sizeBytes === 0;
+    const shared = this.#sharedOf(id);
+    const all = shared.length === 0 ? files : [...files, ...shared];
     if (all.every(isNothing)) return;
     const path = files[0]?.path ?? all[0]?.path ?? "";
     const { sessions, filesPerSession } = this.#limits;
@@ -237,18 +238,21 @@ class Finder {
       this.#skip(path, "limit", `belongs to a session of more than ${filesPerSession} files`);
       all.length = filesPerSession;
     }
-    this.#sessions.push({ id, slug, files: sortFiles(all) });
+    this.#sessions.push({ id, slug, files: all.length === 1 ? all : sortFiles(all) });
   }
 
   #sharedOf(id: SessionId): readonly LocalFile[] {
+    const { todos, histories, tasks } = this.#shared;
+    const own = todos.get(id) ?? NO_FILES;
+    const [hasHistory, hasTasks] = [histories.has(id), tasks.has(id)];
+    if (!hasHistory && !hasTasks) return own;
     const known = this.#sharedFiles.get(id);
     if (known !== undefined) return known;
-    const files: LocalFile[] = [...(this.#shared.todos.get(id) ?? [])];
-    for (const area of ["file-history", "tasks"] as const) {
-      const folders = area === "tasks" ? this.#shared.tasks : this.#shared.histories;
-      if (!folders.has(id)) continue;
+    const files = [...own];
+    const add = (area: "file-history" | "tasks") =>
       this.#addFolder(files, this.#child(areaDir(this.#root, area), id), area, 1);
-    }
+    if (hasHistory) add("file-history");
+    if (hasTasks) add("tasks");
     this.#sharedFiles.set(id, files);
     return files;
   }
@@ -271,11 +275,13 @@ class Finder {
 
   #addFile(files: LocalFile[], path: string, text: string, kind: DirEntry["kind"]): void {
     if (files.length > this.#limits.filesPerSession) return;
-    const problem = fileNameProblem(text);
-    if (problem !== null) return this.#skip(path, problem.kind, problem.reason);
-    const stat = this.#regular(path, kind);
     const name = parseFileName(text);
-    if (stat !== null && name !== null) files.push({ name, path, stat });
+    if (name === null) {
+      const problem = fileNameProblem(text);
+      return this.#skip(path, problem?.kind ?? "unsafe-name", problem?.reason);
+    }
+    const stat = this.#regular(path, kind);
+    if (stat !== null) files.push({ name, path, stat });
   }
 
   #regular(
@@ -285,7 +291,12 @@ class Finder {
   ): FileStat | null {
     if (kind === "symlink") return this.#skip(path, "link", REASONS.link, loses), null;
     if (kind !== "file") return this.#skip(path, "special", REASONS.special, loses), null;
-    const stat = this.#attempt(path, () => this.#fs.lstat(path), loses);
+    let stat: FileStat | null;
+    try {
+      stat = this.#fs.lstat(path);
+    } catch (error) {
+      return this.#skipUnreadable(path, error, loses), null;
+    }
     return stat?.kind === "file" ? stat : null;
   }
 
@@ -303,10 +314,13 @@ class Finder {
     try {
       return look();
     } catch (error) {
-      if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
-      this.#skip(path, "unreadable", REASONS.unreadable, loses);
-      return null;
+      return this.#skipUnreadable(path, error, loses), null;
     }
+  }
+
+  #skipUnreadable(path: string, error: unknown, loses: SkippedPath["loses"]): void {
+    if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
+    this.#skip(path, "unreadable", REASONS.unreadable, loses);
   }
 
   #idFolders(dir: string): ReadonlySet<SessionId> {
@@ -348,6 +362,13 @@ class Finder {
   #skipSession(path: string, kind: SkipKind, reason = REASONS[kind]): void {
     this.#skip(path, kind, reason, "session");
   }
+}
+
+const NO_FILES: readonly LocalFile[] = [];
+
+/** The client makes empty transcripts and takes them for absent: alone they are nothing. */
+function isNothing(file: LocalFile): boolean {
+  return file.name === TRANSCRIPT && file.stat.sizeBytes === 0;
 }
 
 interface SharedFolders {

@@ -59,6 +59,7 @@ export class BranchTargets {
   readonly #leavesOf: (session: string) => readonly Leaf[];
   /** Stored branch sessions by the session they branched off. */
   readonly #branchesOf = new Map<string, SessionId[]>();
+  readonly #rootOfBranch = new Map<string, SessionId>();
 
   constructor(vault: OpenVault, leavesOf: (session: string) => readonly Leaf[]) {
     this.#vault = vault;
@@ -79,16 +80,15 @@ export class BranchTargets {
       const root = await targets.#rootIfReadable(id, leaves);
       if (root === id) continue;
       targets.#branchesOf.set(root, [...(targets.#branchesOf.get(root) ?? []), id]);
+      targets.#rootOfBranch.set(id, root);
     }
     return targets;
   }
 
   /** Whether `session` is decided as part of another one's family. */
   isBranch(session: string): boolean {
-    for (const [root, branches] of this.#branchesOf) {
-      if (this.#leavesOf(root).length > 0 && branches.some((id) => id === session)) return true;
-    }
-    return false;
+    const root = this.#rootOfBranch.get(session);
+    return root !== undefined && this.#leavesOf(root).length > 0;
   }
 
   /** Whether `root` needs more than taking its only leaf. */

@@ -46,7 +46,9 @@ export class LocalFiles {
   /** Every row by path. */
   all(): Map<string, LocalFileRow> {
     const rows = this.#statements.prepare("SELECT * FROM local").all() as unknown as Row[];
-    return new Map(rows.map((row) => [row.path, fromRow(row)]));
+    const byPath = new Map<string, LocalFileRow>();
+    for (const row of rows) byPath.set(row.path, fromRow(row));
+    return byPath;
   }
 
   /** Rows of one file of a session; more than one when the session stands in two folders. */

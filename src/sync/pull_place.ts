@@ -27,7 +27,9 @@ export class LocalView {
     this.leftovers = discovery.temps;
     this.#slugLinks = discovery.slugLinks;
     for (const session of discovery.sessions) {
-      this.#sessions.set(session.id, [...(this.#sessions.get(session.id) ?? []), session]);
+      const copies = this.#sessions.get(session.id);
+      if (copies === undefined) this.#sessions.set(session.id, [session]);
+      else copies.push(session);
     }
   }
 
@@ -38,7 +40,9 @@ export class LocalView {
 
   /** Every place that holds the session's transcript, the longest first. */
   copies(id: string): readonly LocalSession[] {
-    const copies = (this.#sessions.get(id) ?? []).filter((session) => transcriptOf(session));
+    const all = this.#sessions.get(id) ?? [];
+    if (all.length === 1 && transcriptOf(all[0]!) !== undefined) return all;
+    const copies = all.filter((session) => transcriptOf(session) !== undefined);
     if (copies.length < 2) return copies;
     const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;
     return copies.toSorted((a, b) => size(b) - size(a) || (a.slug < b.slug ? -1 : 1));
@@ -71,5 +75,6 @@ export class LocalView {
 
 /** The session's transcript, when it has one here. */
 export function transcriptOf(session: LocalSession): LocalFile | undefined {
-  return session.files.find((file) => file.name === TRANSCRIPT);
+  const first = session.files[0];
+  return first?.name === TRANSCRIPT ? first : undefined;
 }

@@ -99,7 +99,8 @@ export class PullPlanner {
     const pushFirst: LocalSession[] = [];
     const waiting: SessionTarget[] = [];
     const failures: Failure[] = [...targets.failures];
-    for (const [root, members] of familiesOf(targets)) {
+    const isStale = (session: SessionTarget) => !this.#isAllCurrent(session);
+    for (const [root, members] of familiesWith(isStale, targets)) {
       this.#vault.context.signal.throwIfAborted();
       const { ids } = this.#scope;
       if (ids !== null && !members.some(({ id }) => ids.has(id))) continue;
@@ -118,6 +119,16 @@ export class PullPlanner {
     }
     const [unplaced, archived] = [this.#unplaced, this.#archived];
     return { families, pushFirst, waiting, unplaced, archived, failures };
+  }
+
+  /** Whether every copy is here as it should be, so that there is nothing to plan. */
+  #isAllCurrent(session: SessionTarget): boolean {
+    const copies = this.#local.copies(session.id);
+    if (copies.length === 0) return false;
+    for (const here of copies) {
+      for (const file of session.files) if (!this.#isCurrent(here, file)) return false;
+    }
+    return true;
   }
 
   async #planFamily(members: readonly SessionTarget[]): Promise<FamilyDraft> {
@@ -170,7 +181,9 @@ export class PullPlanner {
   }
 
   #isCurrent(here: LocalSession, target: FileTarget): boolean {
-    const file = here.files.find((each) => each.name === target.name);
+    const file = target.name === TRANSCRIPT
+      ? transcriptOf(here)
+      : here.files.find((each) => each.name === target.name);
     if (file === undefined) return this.#wasRemovedHere(here, target);
     const row = this.#rows.get(file.path);
     return isSettled(row, file.stat) && row!.hash === target.hash && row!.gen === target.gen;
@@ -257,10 +270,22 @@ export class PullPlanner {
   }
 }
 
-/** Sessions with their branches, the root first; families by their newest file, newest first. */
-function familiesOf(targets: Targets): [string, readonly SessionTarget[]][] {
+/**
+ * The families in which `isWanted` holds for a session: sessions with their branches, the root
+ * first; families by their newest file, newest first. Mostly there are few or none among thousands.
+ */
+function familiesWith(
+  isWanted: (session: SessionTarget) => boolean,
+  targets: Targets,
+): [string, readonly SessionTarget[]][] {
+  const wanted = new Set<string>();
+  for (const session of targets.sessions.values()) {
+    if (!wanted.has(session.root) && isWanted(session)) wanted.add(session.root);
+  }
+  if (wanted.size === 0) return [];
   const families = new Map<string, { members: SessionTarget[]; newestMs: number }>();
   for (const session of targets.sessions.values()) {
+    if (!wanted.has(session.root)) continue;
     const family = families.get(session.root) ?? { members: [], newestMs: 0 };
     if (session.id === session.root) family.members.unshift(session);
     else family.members.push(session);

@@ -11,7 +11,6 @@ import type { Generation } from "../vault/entry_body.ts";
 import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
 import type { PackClaim, Segment } from "../vault/entry_body.ts";
 import { GROUP_RAW_BYTES_MAX, INLINE_BYTES_MAX } from "../vault/format.ts";
-import { encodeGroup } from "../vault/group.ts";
 import type { Outbox, StagedBatch } from "../vault/outbox.ts";
 import { PackBuilder } from "../vault/pack.ts";
 import { sealEntry, sealPack } from "../vault/sealing.ts";
@@ -99,6 +98,7 @@ export class BatchBuilder {
     let rawBytes = 0;
     const flush = async () => {
       if (segments.length === 0) return;
+      const { encodeGroup } = await import("../vault/group.ts");
       const { stored, comp } = encodeGroup([raw.subarray(0, rawBytes)]);
       const size = { stored: stored.length, raw: rawBytes };
       const group: PlacedGroup = { in: -1, at: 0, ...size, comp, segments };

@@ -28,6 +28,12 @@ export interface Leaf extends FileState {
   readonly machine: string;
 }
 
+/** A leaf and whose it is. */
+export interface StoredLeaf extends Leaf {
+  readonly session: string;
+  readonly file: string;
+}
+
 /** One step of a file's history and where its bytes are. */
 export interface StoredSegment extends SegmentPlace {
   readonly gen: string;
@@ -210,12 +216,12 @@ export class SegmentIndex {
   }
 
   /** Every leaf of every file, by session and file. */
-  *allLeaves(): Iterable<Leaf & { readonly session: string; readonly file: string }> {
+  allLeaves(): readonly StoredLeaf[] {
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
        ORDER BY session, file, gen, hash`,
     ).all();
-    yield* rows as unknown as (Leaf & { session: string; file: string })[];
+    return rows as unknown as StoredLeaf[];
   }
 
   /** Every state of one file but the empty start, by length. */

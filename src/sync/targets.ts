@@ -8,7 +8,7 @@ import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
 import { BranchTargets, type TranscriptTarget } from "./branch_targets.ts";
 import { failureOf } from "./push.ts";
-import type { FileState, Leaf } from "./segment_index.ts";
+import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** The state that one file is to have. */
@@ -40,19 +40,7 @@ export interface Targets {
 
 /** Decides all sessions. `only` restricts it to these ids and their families' roots. */
 export async function computeTargets(vault: OpenVault): Promise<Targets> {
-  const files = new Map<string, Map<string, Leaf[]>>();
-  for (const leaf of vault.index.allLeaves()) {
-    const session = files.get(leaf.session) ?? new Map<string, Leaf[]>();
-    files.set(leaf.session, session);
-    const leaves = session.get(leaf.file) ?? [];
-    session.set(leaf.file, leaves);
-    leaves.push(leaf);
-  }
-  const transcripts = new Map<string, readonly Leaf[]>();
-  for (const [session, byFile] of files) {
-    const leaves = byFile.get(TRANSCRIPT);
-    if (leaves !== undefined) transcripts.set(session, leaves);
-  }
+  const { files, transcripts } = groupLeaves(vault.index.allLeaves());
   const branches = await BranchTargets.open(vault, transcripts);
   const sessions = new Map<string, SessionTarget>();
   const failures: Failure[] = [];
@@ -64,9 +52,9 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
       const others = otherTargets(id, byFile);
       const leaves = byFile.get(TRANSCRIPT) ?? [];
       if (!branches.isFamily(session)) {
-        const [leaf] = leaves;
-        const own = leaf === undefined ? [] : [{ ...leaf, name: TRANSCRIPT, isDerived: false }];
-        sessions.set(id, targetOf(id, id, [...own, ...others], byFile));
+        const leaf = leaves[0];
+        const own = leaf === undefined ? [] : [leafTarget(leaf, TRANSCRIPT)];
+        sessions.set(id, targetOf(id, id, others.length === 0 ? own : [...own, ...others], byFile));
         continue;
       }
       const family = await branches.family(id);
@@ -82,6 +70,33 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
     }
   }
   return { sessions, branches, failures };
+}
+
+/** Leaves by session and file. `leaves` come by session and file. */
+function groupLeaves(leaves: readonly StoredLeaf[]): {
+  readonly files: ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
+  readonly transcripts: ReadonlyMap<string, readonly Leaf[]>;
+} {
+  const files = new Map<string, Map<string, Leaf[]>>();
+  const transcripts = new Map<string, readonly Leaf[]>();
+  let last: StoredLeaf | null = null;
+  let byFile = new Map<string, Leaf[]>();
+  let ofFile: Leaf[] = [];
+  for (const leaf of leaves) {
+    const isSameSession = leaf.session === last?.session;
+    if (!isSameSession) files.set(leaf.session, byFile = new Map());
+    if (!isSameSession || leaf.file !== last?.file) {
+      byFile.set(leaf.file, ofFile = []);
+      if (leaf.file === TRANSCRIPT) transcripts.set(leaf.session, ofFile);
+    }
+    ofFile.push(leaf);
+    last = leaf;
+  }
+  return { files, transcripts };
+}
+
+function leafTarget({ gen, hash, len, mtimeMs }: Leaf, name: FileName): FileTarget {
+  return { name, gen, hash, len, mtimeMs, isDerived: false };
 }
 
 function asTarget(target: TranscriptTarget): FileTarget {
@@ -118,7 +133,7 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
     const [winner] = leaves.toSorted((a, b) =>
       b.mtimeMs - a.mtimeMs || b.len - a.len || (a.hash < b.hash ? -1 : 1)
     );
-    if (winner !== undefined) targets.push({ ...winner, name, isDerived: false });
+    if (winner !== undefined) targets.push(leafTarget(winner, name));
   }
   return targets;
 }

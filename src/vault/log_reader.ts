@@ -11,7 +11,6 @@ import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
-import { decodeRecord } from "./record.ts";
 import type { VaultStore } from "./sealed_store.ts";
 
 /** Entries, and logs, that are read at the same time at least. */
@@ -111,6 +110,8 @@ export async function decodeEntry(
   if (payload === null) return null;
   const { tag, seq, hash8 } = listed;
   const expected = { tag, seq, hash8, signPublic, kid: opener.epoch.kidHex };
+  // Most looks at the logs find nothing new, and zstd is slow to load.
+  const { decodeRecord } = await import("./record.ts");
   const record = await decodeRecord(payload, opener.vaultId, expected);
   return {
     body: record.body,

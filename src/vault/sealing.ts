@@ -6,7 +6,6 @@ import { seal, type Sealed } from "../crypto/sealed.ts";
 import type { Random } from "../platform/types.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { logEntryName, packName } from "./names.ts";
-import { encodeRecord } from "./record.ts";
 
 /** What objects of one vault are sealed with. */
 export interface SealingKeys {
@@ -31,6 +30,7 @@ export async function sealEntry(
   inline: Bytes,
   random: Random,
 ): Promise<{ entry: SealedObject; entryHash: string }> {
+  const { encodeRecord } = await import("./record.ts");
   const { payload, entryHash } = await encodeRecord(body, identity, keys.vaultId, inline);
   const name = logEntryName(body.tag, body.seq, entryHash);
   const context = { type: "log" as const, vaultId: keys.vaultId, name };

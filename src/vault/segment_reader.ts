@@ -6,7 +6,7 @@ import { sha256Hex } from "../crypto/hash.ts";
 import { open } from "../crypto/envelope.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { objectName } from "../storage/object_name.ts";
-import { type Compression, decodeGroup } from "./group.ts";
+import type { Compression } from "./group.ts";
 import { type EntryOpener, readEntry } from "./log_reader.ts";
 import { parseLogEntryName } from "./names.ts";
 import { storedGroup } from "./pack.ts";
@@ -143,9 +143,10 @@ export class SegmentReader {
   }
 }
 
-function groupOf(payload: Bytes, segment: SegmentPlace): Bytes {
+async function groupOf(payload: Bytes, segment: SegmentPlace): Promise<Bytes> {
   const { objectName, session: sessionId } = segment;
   const place = { at: segment.groupAt, stored: segment.groupStored };
+  const { decodeGroup } = await import("./group.ts");
   try {
     const stored = storedGroup(payload, place, objectName);
     return decodeGroup(stored, segment.groupRaw, segment.groupComp, objectName);

@@ -6,7 +6,14 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 
 /** The flags of `build.ts`, without those that only harden. */
-const FLAGS = ["--compile", "--minify", "--bytecode", "--format=esm", "--splitting"];
+const FLAGS = [
+  "--compile",
+  "--minify",
+  "--bytecode",
+  "--format=esm",
+  "--splitting",
+  "--compile-jit-policy=4",
+];
 
 /** Compiles an empty program into `dir` and gives its path. */
 export function compileEmptyProgram(root: string, dir: string): string {

@@ -6,6 +6,8 @@
  *     deno task bench delta               100 kB more in a session of 50 MB
  *     deno task bench first [--large]     first push and pull, beside other tools
  *     deno task bench requests            how often the store is asked
+ *     deno task bench stores              the same on every kind of store
+ *     deno task bench crowd               eight machines at one place for a minute
  *
  * `--rounds N` repeats small things N times. `--program PATH` measures a program that is there
  * already. `CLAUDE_SYNC_BENCH_DIR` says where the throw-away homes are made.
@@ -20,6 +22,7 @@ import { benchDelta } from "./delta.ts";
 import { compileEmptyProgram } from "./empty_program.ts";
 import { benchFirst } from "./first.ts";
 import { benchRequests } from "./requests.ts";
+import { benchCrowd, benchStores } from "./stores.ts";
 import { benchStartUp } from "./start_up.ts";
 import { type BenchWorld, inFreshFolder } from "./world.ts";
 
@@ -31,6 +34,8 @@ const BENCHES: ReadonlyMap<string, (world: BenchWorld) => Promise<void>> = new M
   ["delta", benchDelta],
   ["first", benchFirst],
   ["requests", benchRequests],
+  ["stores", benchStores],
+  ["crowd", benchCrowd],
 ]);
 
 function build(outdir: string): string {

@@ -77,7 +77,7 @@ Deno.test("session-end and stop leave a note and start a worker, saying nothing"
       assert.ok(Math.abs(note.atMs - Date.now()) < 60_000);
       assert.deepEqual(spawned, [{
         argv: ["/opt/claude-sync", "hook", "worker", "push"],
-        options: { cwd: home, env: { ANTHROPIC_API_KEY: null } },
+        options: { cwd: home, env: { ANTHROPIC_API_KEY: null }, afterMs: 100 },
       }]);
       assert.deepEqual(said, []);
       await hook(event, { session_id: ID });

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { fromUtf8, utf8 } from "../../src/base/bytes.ts";
 import { isClaudeSyncError } from "../../src/errors.ts";
-import { nodeHttp } from "../../src/platform/node_http.ts";
+import { nodeHttp, printedRequestsError } from "../../src/platform/node_http.ts";
 
 const http = nodeHttp();
 const bounds = { timeoutMs: 10_000, bodyBytesMax: 1000 };
@@ -85,6 +85,27 @@ Deno.test("nodeHttp says what keeps a server from answering", async () => {
   });
 });
 
+Deno.test("nodeHttp gives up on silence, and not on an answer that comes slowly", async () => {
+  const options = { method: "GET", bodyBytesMax: 1000, timeoutMs: 10_000, silenceMsMax: 150 };
+  await withServer(async (_, response) => {
+    for (let count = 0; count < 10; count++) {
+      response.write("x");
+      await new Promise((done) => setTimeout(done, 40));
+    }
+    response.end();
+  }, async (url) => {
+    assert.equal((await http.request({ ...options, url })).body.length, 10);
+  });
+  const isSilence = (error: unknown) =>
+    isClaudeSyncError(error, "store-unreachable") && /nothing came for 1 s/.test(error.message);
+  await withServer(() => {}, async (url) => {
+    await assert.rejects(http.request({ ...options, url }), isSilence);
+  });
+  await withServer((_, response) => void response.write("x"), async (url) => {
+    await assert.rejects(http.request({ ...options, url }), isSilence);
+  });
+});
+
 Deno.test("nodeHttp rejects with the signal's reason when aborted", async () => {
   const reason = new RangeError("enough");
   const controller = new AbortController();
@@ -93,4 +114,16 @@ Deno.test("nodeHttp rejects with the signal's reason when aborted", async () => 
     await assert.rejects(http.request(options), (error) => error === reason);
     await assert.rejects(http.request(options), (error) => error === reason);
   });
+});
+
+Deno.test("printedRequestsError keeps Bun from printing credentials", () => {
+  const bun = { bun: "1.4.5", node: "24.0.0" };
+  for (const value of ["1", "true", "curl"]) {
+    const error = printedRequestsError(bun, { BUN_CONFIG_VERBOSE_FETCH: value });
+    assert.equal(error?.code, "usage", value);
+  }
+  for (const value of [undefined, "", "0", "false"]) {
+    assert.equal(printedRequestsError(bun, { BUN_CONFIG_VERBOSE_FETCH: value }), null);
+  }
+  assert.equal(printedRequestsError({ deno: "2.9.6" }, { BUN_CONFIG_VERBOSE_FETCH: "1" }), null);
 });

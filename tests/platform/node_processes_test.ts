@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { fromUtf8, utf8 } from "../../src/base/bytes.ts";
 import { type ErrorCode, isClaudeSyncError } from "../../src/errors.ts";
@@ -143,6 +145,9 @@ Deno.test("run and spawnDetached tell a missing program from a missing folder", 
   for (const start of [processes.run, processes.exec, processes.spawnDetached]) {
     await assert.rejects(start(["claude-sync-no-such-program"]), fails("not-found"));
   }
+  for (const program of ["claude-sync-no-such-program", "/none/claude-sync-no-such-program"]) {
+    await assert.rejects(processes.spawnDetached([program], { afterMs: 1 }), fails("not-found"));
+  }
   const cwd = process.platform === "win32" ? "C:\\none" : "/none";
   await assert.rejects(
     processes.run([process.execPath, "--version"], { cwd }),
@@ -177,6 +182,36 @@ Deno.test({
     const [pid, session] = fromUtf8(told.stdout).trim().split(" ");
     assert.equal(session, pid);
     await processes.run(["rm", "-r", dir]);
+  },
+});
+
+Deno.test({
+  name: "spawnDetached with a delay starts the same program in a session of its own, later",
+  ...posix,
+  async fn() {
+    const dir = Deno.makeTempDirSync();
+    const told = join(dir, "told");
+    const argument = `a  "b" 'c' $HOME $(id) \\ *\n`;
+    const startedMs = Date.now();
+    await processes.spawnDetached(
+      [
+        "/bin/sh",
+        "-c",
+        'ps -o sess= -p $$ >"$0.part"; printf %s "$$" "|" "$PWD" "|" "$1" "|" ' +
+        '"$KEPT" "|" "$DROPPED" >>"$0.part"; mv "$0.part" "$0"',
+        told,
+        argument,
+      ],
+      { cwd: "/", env: { KEPT: "kept", DROPPED: null }, afterMs: 300 },
+    );
+    assert.ok(Date.now() - startedMs < 300, "it waited for the program");
+    while (!existsSync(told)) await processes.run(["sleep", "0.02"]);
+    assert.ok(Date.now() - startedMs >= 300, "the program did not wait");
+    const [session, rest = ""] = readFileSync(told, "utf8").split(/\n(.*)/s);
+    const pid = rest.slice(0, rest.indexOf("|"));
+    assert.equal(rest, `${pid}|/|${argument}|kept|`);
+    if (process.platform === "linux") assert.equal(session?.trim(), pid);
+    Deno.removeSync(dir, { recursive: true });
   },
 });
 

@@ -70,6 +70,8 @@ export interface MachineOptions {
     create: boolean,
   ) => Promise<ObjectStore>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Changes to the environment of programs that it starts, such as Git. */
+  readonly childEnv?: Readonly<Record<string, string | null>>;
 }
 
 const ALL = { sessions: [], all: false, dryRun: false };
@@ -98,9 +100,14 @@ export class SyncMachine {
     mkdirSync(this.project, { recursive: true });
     mkdirSync(this.configDir, { recursive: true });
     const real = nodePlatform();
-    const env = options.env ?? {};
+    const { env = {}, childEnv = {} } = options;
     this.platform = {
       ...real,
+      processes: {
+        ...real.processes,
+        run: (argv, changes = {}) =>
+          real.processes.run(argv, { ...changes, env: { ...childEnv, ...changes.env } }),
+      },
       clock: options.clock ?? real.clock,
       fs: options.fs?.(real.fs) ?? real.fs,
       host: {

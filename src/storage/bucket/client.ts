@@ -4,12 +4,16 @@ import type { Bytes } from "../../base/bytes.ts";
 import type { Http, HttpResponse } from "../../platform/types.ts";
 import type { StoreOptions } from "../object_store.ts";
 import { type ErrorAnswer, parseErrorAnswer } from "./error_answer.ts";
+import { UPLOAD_BYTES_IN_FLIGHT_MAX, UploadGate } from "./upload_gate.ts";
 import { REFUSALS_MAX, type RequestSigner, type UnsignedRequest } from "./signer.ts";
 
 /** Time for a request besides its bytes: connecting, waiting for the store. */
 export const REQUEST_TIMEOUT_MS = 30_000;
-/** The slowest line on which a request is not given up: 64 KiB in a second. */
-export const BYTES_PER_SECOND_MIN = 64 * 1024;
+/** The slowest line on which a request is not given up: 32 KiB in a second. */
+export const BYTES_PER_SECOND_MIN = 32 * 1024;
+
+/** Most uploads that share the line: the store's concurrency. */
+const UPLOADS_MAX = 16;
 
 /** Where a bucket is; may change when its region becomes known. */
 export interface BucketAddress {
@@ -28,8 +32,6 @@ export interface BucketRequest {
   readonly body?: Bytes;
   /** The most that is taken of the answer's body. */
   readonly answerBytesMax: number;
-  /** How much an answer is expected to have at most: gives it time. Default: a few lines. */
-  readonly answerBytesExpected?: number;
 }
 
 /** What came back. */
@@ -54,39 +56,62 @@ export interface BucketClient {
 
 /** Makes a client. Nothing is sent yet. */
 export function bucketClient(
-  { http, address, signer }: { http: Http; address: BucketAddress; signer: RequestSigner },
+  { http, address, signer }: Parts,
 ): BucketClient {
+  const uploads = new UploadGate();
   return {
     get host() {
       return new URL(address.url(null)).host;
     },
     async send(request, { signal, onSend }) {
-      const bodySha256 = createHash("sha256").update(request.body ?? "").digest("hex");
       const options = signal === undefined ? {} : { signal };
-      for (let refusals = 0;; refusals++) {
-        const unsigned = unsignedRequest(request, address, bodySha256);
-        const sentHeaders = await signer.sign(unsigned, options);
-        signal?.throwIfAborted();
-        onSend?.();
-        const response = await http.request({
-          method: request.method,
-          url: unsigned.url.href,
-          headers: sentHeaders,
-          ...(request.body === undefined ? {} : { body: request.body }),
-          bodyBytesMax: request.answerBytesMax,
-          timeoutMs: timeoutMsOf(request),
-          ...options,
-        });
-        const error = response.status < 300 ? null : parseErrorAnswer(response);
-        if (error === null || !isRefusal(error.status) || refusals === REFUSALS_MAX) {
-          return { ...response, error };
-        }
-        const { status, code, region, dateMs } = error;
-        const refusal = { status, code, region, dateMs, sentHeaders };
-        if (!(await signer.refused(refusal, options))) return { ...response, error };
+      // Before it is signed, as signatures do not wait for long.
+      const leave = await uploads.enter(request.body?.length ?? 0, options);
+      try {
+        return await sendUntilTaken({ http, address, signer }, request, options, onSend);
+      } finally {
+        leave();
       }
     },
   };
+}
+
+interface Parts {
+  readonly http: Http;
+  readonly address: BucketAddress;
+  readonly signer: RequestSigner;
+}
+
+/** Sends, and signs anew as long as the signer knows better. */
+async function sendUntilTaken(
+  { http, address, signer }: Parts,
+  request: BucketRequest,
+  options: StoreOptions,
+  onSend: (() => void) | undefined,
+): Promise<BucketAnswer> {
+  const bodySha256 = createHash("sha256").update(request.body ?? "").digest("hex");
+  for (let refusals = 0;; refusals++) {
+    const unsigned = unsignedRequest(request, address, bodySha256);
+    const sentHeaders = await signer.sign(unsigned, options);
+    options.signal?.throwIfAborted();
+    onSend?.();
+    const response = await http.request({
+      method: request.method,
+      url: unsigned.url.href,
+      headers: sentHeaders,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      bodyBytesMax: request.answerBytesMax,
+      ...timeLimits(request),
+      ...options,
+    });
+    const error = response.status < 300 ? null : parseErrorAnswer(response);
+    if (error === null || !isRefusal(error.status) || refusals === REFUSALS_MAX) {
+      return { ...response, error };
+    }
+    const { status, code, region, dateMs } = error;
+    const refusal = { status, code, region, dateMs, sentHeaders };
+    if (!(await signer.refused(refusal, options))) return { ...response, error };
+  }
 }
 
 function isRefusal(status: number): boolean {
@@ -113,10 +138,17 @@ function encodeRfc3986(text: string): string {
   );
 }
 
-/** Time for the whole exchange, by how much has to go over the line. */
-export function timeoutMsOf(
-  { body, answerBytesExpected = 0 }: Pick<BucketRequest, "body" | "answerBytesExpected">,
-): number {
-  const bytes = (body?.length ?? 0) + answerBytesExpected;
-  return REQUEST_TIMEOUT_MS + Math.ceil(bytes / BYTES_PER_SECOND_MIN) * 1000;
+/**
+ * How long an exchange may take. While a body is sent nothing tells whether it goes on, and other
+ * uploads share the line: it has the time of all of them on the slowest line. An answer may take as
+ * long as it comes.
+ */
+export function timeLimits(
+  { body, answerBytesMax }: Pick<BucketRequest, "body" | "answerBytesMax">,
+): { timeoutMs: number; silenceMsMax?: number } {
+  const own = body?.length ?? answerBytesMax;
+  const shared = Math.min(UPLOADS_MAX * own, Math.max(UPLOAD_BYTES_IN_FLIGHT_MAX, own));
+  const bytes = body === undefined ? own : shared;
+  const timeoutMs = REQUEST_TIMEOUT_MS + Math.ceil(bytes / BYTES_PER_SECOND_MIN) * 1000;
+  return body === undefined ? { timeoutMs, silenceMsMax: REQUEST_TIMEOUT_MS } : { timeoutMs };
 }

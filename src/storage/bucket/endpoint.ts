@@ -54,6 +54,11 @@ export function parseEndpoint(text: string, plainHttp: PlainHttp): URL {
   return url;
 }
 
+/** Whether an endpoint is on this machine, so that no network sees what is sent. */
+export function isLoopback(endpoint: URL): boolean {
+  return placeOf(endpoint.hostname) === "loopback";
+}
+
 function badEndpoint(message: string, hint: string): ClaudeSyncError {
   return new ClaudeSyncError("usage", message, { hint });
 }

@@ -134,7 +134,20 @@ export const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
       `Compare the secret, character by character (a proxy that changes requests does it too). ` +
       words.credentials,
   }],
-  ...named(expired, "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"),
+  ...named(
+    expired,
+    ...["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"],
+    // Google's word for a token that has ended or was revoked.
+    "AuthenticationRequired",
+  ),
+  ...named(
+    {
+      code: "store-refused",
+      what: ({ bucket }) => `Whoever uses the bucket "${bucket}" has to pay for it`,
+      hint: () => "Name a project of yours that pays in GOOGLE_CLOUD_QUOTA_PROJECT",
+    },
+    ...["UserProjectMissing", "UserProjectInvalid", "UserProjectAccessDenied"],
+  ),
   ["InvalidToken", {
     code: "store-refused",
     what: () => "The session token does not fit the access key",

@@ -1,9 +1,6 @@
 /** One page of a bucket's list. */
 import { parseAnswerXml } from "./answer_xml.ts";
 
-/** Names that a page is asked for; no store gives more. */
-export const LIST_PAGE_NAMES = 1000;
-
 /** An object as a bucket lists it; its key may be anybody's. */
 export interface ListedKey {
   readonly key: string;

@@ -3,14 +3,12 @@ import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { StoreOptions } from "../object_store.ts";
 import { parseAnswerXml, XML_BYTES_MAX } from "./answer_xml.ts";
 import type { BucketAnswer, BucketRequest } from "./client.ts";
-import { LIST_PAGE_NAMES, type ListedKey, type ListPage, parseListPage } from "./list_page.ts";
+import { type ListedKey, type ListPage, parseListPage } from "./list_page.ts";
 
 /** Most pages of one list: a hundred million names. */
 export const LIST_PAGES_MAX = 100_000;
 /** Most pages in a row without a name; stores that sweep deleted objects give some. */
 export const EMPTY_PAGES_MAX = 100;
-/** What one name takes in a page, about. */
-const BYTES_PER_NAME = 512;
 
 /** By which a page is known before it is whole. */
 const START_OF_PAGE = /^(?:<\?xml[^>]*\?>)?\s*<ListBucketResult\b/;
@@ -55,12 +53,7 @@ export async function* listKeys(
   let emptyPages = 0;
   for (let pages = 0; pages < LIST_PAGES_MAX; pages++) {
     const page = await nextPage(source, prefix, at, options);
-    const [first] = page.keys;
-    // A store that takes version 2 for 1 knows no `start-after` and begins anew.
-    if (at.version === 2 && pages === 0 && after !== null && first && first.key <= after) {
-      useVersion1(source, at);
-      continue;
-    }
+    // A store that takes version 2 for 1 knows no `start-after` and begins at the beginning.
     for (const listed of page.keys) {
       if (after === null || listed.key > after) yield listed;
     }
@@ -75,14 +68,14 @@ export async function* listKeys(
 function advance(source: ListSource, at: Position, page: ListPage): void {
   const last = page.keys.at(-1)?.key ?? null;
   const isStuck = at.version === 1
-    ? last === null || last === at.after
+    ? last === null || (at.after !== null && last <= at.after)
     : page.continuationToken !== null && page.continuationToken === at.token;
   if (isStuck) throw endless(source.host);
   if (at.version === 2 && page.continuationToken === null) {
     if (last === null) throw endless(source.host);
     useVersion1(source, at);
   }
-  at.after = last ?? at.after;
+  if (last !== null && (at.after === null || last > at.after)) at.after = last;
   at.token = at.version === 2 ? page.continuationToken : null;
 }
 
@@ -132,7 +125,6 @@ async function askForPage(
       key: null,
       query,
       answerBytesMax: XML_BYTES_MAX,
-      answerBytesExpected: LIST_PAGE_NAMES * BYTES_PER_NAME,
     }, options);
   } catch (cause) {
     if (!isClaudeSyncError(cause, "too-large")) throw cause;

@@ -26,9 +26,6 @@ import type { Remembered } from "./remembered.ts";
 const CONCURRENCY = 16;
 /** Most bytes of an answer that only says whether something worked. */
 const STATUS_ANSWER_BYTES_MAX = 256 * 1024;
-/** The size up to which objects are made; a larger one must come faster than the slowest line. */
-const OBJECT_BYTES_EXPECTED = 8 * 1024 * 1024;
-
 /** What a bucket store is made of. */
 export interface BucketStoreOptions {
   /** For messages, e.g. `s3://bucket/folder`. Holds no secret. */
@@ -82,7 +79,6 @@ class Store implements BucketStore {
       method: "GET" as const,
       key: this.#keyOf(name),
       answerBytesMax: OBJECT_BYTES_MAX,
-      answerBytesExpected: OBJECT_BYTES_EXPECTED,
     };
     const answer = await this.#send("get", request, options).catch((cause) => {
       throw isClaudeSyncError(cause, "too-large") ? tooLarge(name, cause) : cause;

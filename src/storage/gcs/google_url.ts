@@ -13,7 +13,7 @@ export function googleUrl(text: string): URL | null {
   const url = URL.parse(text === OLD_TOKEN_URI ? TOKEN_URI : text);
   if (url === null || url.protocol !== "https:" || url.port !== "") return null;
   if (url.username !== "" || url.password !== "" || url.hash !== "") return null;
-  return url.hostname.endsWith(".googleapis.com") ? url : null;
+  return /^([a-z0-9-]+\.)+googleapis\.com$/.test(url.hostname) ? url : null;
 }
 
 /** Where clouds other than Google give their machines tokens, besides the machine itself. */

@@ -86,7 +86,7 @@ export async function openGcsStore(
     const project = await proof.project(callOptions);
     await createGcsBucket({ bucket, auth, client, words, project, note, ...callOptions });
   }
-  await probeCapabilities(store, { random: platform.random, note, ...callOptions });
+  await probeCapabilities(store, { ...platform, note, ...callOptions });
   return store;
 }
 

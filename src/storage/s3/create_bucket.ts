@@ -57,11 +57,12 @@ export async function createBucket(options: CreateBucketOptions): Promise<"creat
         "</VersioningConfiguration>",
     ),
   });
+  const where = options.region === null ? "" : ` in the region ${options.region}`;
   note(
     versioned.error === null
-      ? `The bucket "${bucket}" was made, private and with versions kept: let a lifecycle rule ` +
-        "remove versions 30 days after they were replaced"
-      : `The bucket "${bucket}" was made, private; the store keeps no versions ` +
+      ? `The bucket "${bucket}" was made${where}, private and with versions kept: let a ` +
+        "lifecycle rule remove versions 30 days after they were replaced"
+      : `The bucket "${bucket}" was made${where}, private; the store keeps no versions ` +
         `(${versioned.error.code ?? versioned.error.status})`,
   );
   return "created";

@@ -3,7 +3,7 @@ import { ClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
 import { probeCapabilities } from "../bucket/capabilities.ts";
 import { bucketClient } from "../bucket/client.ts";
-import { parseEndpoint } from "../bucket/endpoint.ts";
+import { isLoopback, parseEndpoint } from "../bucket/endpoint.ts";
 import { openRemembered, type Remembered } from "../bucket/remembered.ts";
 import { type BucketStore, bucketStore } from "../bucket/store.ts";
 import { formatStoreLocation, type LocationOf } from "../location.ts";
@@ -17,6 +17,10 @@ import { awsWords, r2Words, s3Words } from "./words.ts";
 
 /** Region of AWS for a bucket that nothing is known about: it redirects to any other. */
 const FIRST_REGION = "us-east-1";
+
+const PLAIN_NOTE =
+  "The store is reached by plain http: what is stored is sealed and what is sent " +
+  "is signed, but the network sees names, sizes and times";
 
 /** A location of this driver. */
 export type S3Location = LocationOf<"s3"> | LocationOf<"r2">;
@@ -50,6 +54,7 @@ export async function openS3Store(
   const s3 = assembled(location, options);
   const { platform, note, create = false, signal } = options;
   if (!create) return s3.store;
+  if (s3.isPlain) note(PLAIN_NOTE);
   if (options.createBucket) {
     if (location.kind === "r2") throw bucketOfR2(location.bucket);
     await createBucket({
@@ -63,6 +68,7 @@ export async function openS3Store(
   }
   await probeCapabilities(s3.store, {
     random: platform.random,
+    clock: platform.clock,
     note,
     ...(signal === undefined ? {} : { signal }),
   });
@@ -108,7 +114,8 @@ function assembled(location: S3Location, options: OpenS3Options) {
       { name: "bucket is", value: addressing === "path" ? "in the path" : "before the host" },
     ],
   });
-  return { store, client, words, region, isAws };
+  const isPlain = endpoint?.protocol === "http:" && !isLoopback(endpoint);
+  return { store, client, words, region, isAws, isPlain };
 }
 
 function credentialFacts({ from }: AwsCredentialSource): StoreFact[] {

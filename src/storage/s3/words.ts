@@ -55,7 +55,7 @@ export function awsWords(
       `Allow ${PERMISSIONS[action]}. The least that works: ` +
       minimalPolicy({ ...at, region: at.region() }),
     noBucket: "Check its name, or let claude-sync make it: --create-bucket",
-    region: "Name the bucket's region: --region REGION",
+    region: "Name the bucket's region, --region REGION, and leave --endpoint out",
   };
 }
 

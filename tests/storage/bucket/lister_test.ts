@@ -20,7 +20,10 @@ const page = ({ keys, token, isTruncated = token !== undefined }: Page) =>
   );
 
 /** Lists from pages made for each request; gives the keys and the queries that were sent. */
-async function listed(answerTo: (query: Record<string, string>, count: number) => Page) {
+async function listed(
+  answerTo: (query: Record<string, string>, count: number) => Page,
+  after: string | null = null,
+) {
   const queries: Record<string, string>[] = [];
   const keys: string[] = [];
   const source = {
@@ -34,7 +37,7 @@ async function listed(answerTo: (query: Record<string, string>, count: number) =
     listVersion: 2 as const,
     onVersion1: () => {},
   };
-  for await (const { key } of listKeys(source, { prefix: "p/", after: null }, {})) keys.push(key);
+  for await (const { key } of listKeys(source, { prefix: "p/", after }, {})) keys.push(key);
   return { keys, queries };
 }
 
@@ -57,6 +60,19 @@ Deno.test("listKeys goes on with version 1 where a list is cut and has no token"
   );
   assert.deepEqual(keys, ["p/1", "p/2", "p/3"]);
   assert.deepEqual(queries[1], { prefix: "p/", marker: "p/2" });
+});
+
+Deno.test("listKeys begins where it is told, also where version 2 is taken for 1", async () => {
+  const all = ["p/1", "p/2", "p/3", "p/4"];
+  const { keys, queries } = await listed(({ marker = "" }) => {
+    const rest = all.filter((key) => key > marker);
+    return { keys: rest.slice(0, 2), isTruncated: rest.length > 2 };
+  }, "p/3");
+  assert.deepEqual(keys, ["p/4"]);
+  assert.deepEqual(queries, [
+    { "list-type": "2", prefix: "p/", "start-after": "p/3" },
+    { prefix: "p/", marker: "p/3" },
+  ]);
 });
 
 Deno.test("listKeys passes empty pages, but not for ever", async () => {

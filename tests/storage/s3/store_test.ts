@@ -6,37 +6,13 @@ import type { AwsCredentials } from "../../../src/storage/s3/aws_credentials.ts"
 import { factsOf } from "../../../src/storage/store_facts.ts";
 import { storeCases } from "../../conformance/store_cases.ts";
 import { listNames } from "../../conformance/objects.ts";
-import { s3Error, type StrictS3, strictS3, type StrictS3Options } from "../../support/strict_s3.ts";
-import { testBucket, type TestBucketOptions } from "../../support/s3_bucket.ts";
+import { s3Error, strictS3, type StrictS3Options } from "../../support/strict_s3.ts";
+import { onAws, placeIn } from "../../support/strict_s3_place.ts";
 import { TestClock } from "../../support/sync_machine.ts";
 
-const server = {
-  endpoint: "https://s3.example.com",
-  region: "us-east-1",
-  accessKeyId: "AKID",
-  secretAccessKey: "secret",
-};
 const nameA = objectName("a/one");
 const one = utf8("one");
 const create = { open: { create: true } };
-
-/** A place in a bucket of `s3`. */
-function placeIn(s3: StrictS3, options: TestBucketOptions = {}) {
-  return testBucket(server, {
-    ...options,
-    location: { bucket: "bucket", ...options.location },
-    platform: { http: s3, ...options.platform },
-  });
-}
-
-/** On AWS itself: no endpoint, the bucket before the host. */
-function onAws(changes: Partial<StrictS3Options> = {}, options: TestBucketOptions = {}) {
-  const s3 = strictS3({ addressing: "virtual-host", ...changes });
-  return {
-    s3,
-    place: placeIn(s3, { ...options, location: { endpoint: null, ...options.location } }),
-  };
-}
 
 const KINDS: readonly [name: string, options: Partial<StrictS3Options>][] = [
   ["as S3 is today", { pageNames: 3 }],
@@ -78,7 +54,7 @@ Deno.test("openS3Store sends nothing unless it is to create", async () => {
   assert.deepEqual(await listNames(store), [], "the probe's object is gone");
 });
 
-Deno.test("openS3Store finds out whether a bucket can refuse to overwrite, and keeps it", async () => {
+Deno.test("openS3Store finds out whether a bucket can refuse to overwrite", async () => {
   for (const createOnly of ["works", "ignored", "refused"] as const) {
     const s3 = strictS3({ createOnly });
     await using place = placeIn(s3);
@@ -155,7 +131,7 @@ Deno.test("S3Store gives up on a store that changes its region all the time", as
   assert.ok(s3.requests.length <= 4);
 });
 
-Deno.test("S3Store uses the store's time when this machine's is wrong, and says it once", async () => {
+Deno.test("S3Store uses the store's time when ours is wrong, and says it once", async () => {
   for (
     const [offMs, said] of [[-3 * 3_600_000, /3 hours behind/], [
       2 * 86_400_000,
@@ -221,103 +197,6 @@ Deno.test("S3Store says that credentials expired when there are no others", asyn
   assert.equal(s3.requests.length, 1);
 });
 
-Deno.test("openS3Store names the permission that is missing, with a policy to copy", async () => {
-  for (
-    const [action, permission] of [
-      ["put", "s3:PutObject"],
-      ["get", "s3:GetObject"],
-      ["list", "s3:ListBucket"],
-    ] as const
-  ) {
-    const { place, s3 } = onAws({ denied: [action] }, { location: { prefix: "team" } });
-    await using _ = place;
-    await assert.rejects(place.open(create), (error) => {
-      assert.ok(isClaudeSyncError(error, "store-refused"));
-      assert.ok(error.hint?.startsWith(`Allow ${permission}.`), error.hint);
-      const policy = JSON.parse(error.hint!.slice(error.hint!.indexOf("{")));
-      assert.equal(policy.Statement[0].Resource, "arn:aws:s3:::bucket/team/*");
-      assert.equal(policy.Statement[1].Condition.StringLike["s3:prefix"], "team/*");
-      return true;
-    });
-    assert.equal(s3.objects.size, 0, "the probe's object is gone");
-  }
-});
-
-Deno.test("openS3Store takes a bucket whose objects may not be deleted, and says so", async () => {
-  const { place } = onAws({ denied: ["delete"] });
-  await using _ = place;
-  const store = await place.open(create);
-  assert.equal(place.notes.length, 1);
-  assert.match(place.notes[0]!, /Not allowed to delete.*s3:DeleteObject/);
-  await assert.rejects(store.delete(nameA), (error) => isClaudeSyncError(error, "store-refused"));
-});
-
-Deno.test("openS3Store makes a bucket only when asked", async () => {
-  const { place, s3 } = onAws({ buckets: [] }, { location: { region: "us-east-1" } });
-  await using _ = place;
-  await assert.rejects(
-    place.open(create),
-    (error) => isClaudeSyncError(error, "no-vault") && /--create-bucket/.test(error.hint ?? ""),
-  );
-  await place.open({ open: { create: true, createBucket: true } });
-  assert.deepEqual(s3.options.buckets, ["bucket"]);
-  const made = s3.requests.filter(({ method, url }) =>
-    method === "PUT" && new URL(url).pathname === "/"
-  );
-  assert.deepEqual(made.map(({ url }) => new URL(url).search), [
-    "",
-    "?publicAccessBlock=",
-    "?versioning=",
-  ]);
-  assert.equal(made[0]?.body, undefined, "the first region must not be named");
-  assert.match(place.notes.join(), /was made, private and with versions/);
-  s3.requests.length = 0;
-  await place.open({ open: { create: true, createBucket: true } });
-  const again = s3.requests.filter(({ method, url }) =>
-    method === "PUT" && new URL(url).pathname === "/"
-  );
-  assert.equal(again.length, 0, "what is there is left as it is");
-});
-
-Deno.test("openS3Store makes a bucket in its region, and takes no for an answer", async () => {
-  const other = onAws({ buckets: [], region: "eu-west-1" }, { location: { region: "eu-west-1" } });
-  await using _ = other.place;
-  await other.place.open({ open: { create: true, createBucket: true } });
-  const put = other.s3.requests.find(({ method }) => method === "PUT");
-  assert.match(new TextDecoder().decode(put?.body), /<LocationConstraint>eu-west-1</);
-
-  const taken = onAws({
-    buckets: [],
-    instead: ({ method }) => method === "PUT" ? s3Error(409, "BucketAlreadyExists") : null,
-  });
-  await using __ = taken.place;
-  await assert.rejects(
-    taken.place.open({ open: { create: true, createBucket: true } }),
-    (error) => isClaudeSyncError(error, "already-set-up") && /taken/.test(error.message),
-  );
-});
-
-Deno.test("openS3Store never makes or lists buckets of R2, and speaks of jurisdictions", async () => {
-  const s3 = strictS3({ region: "auto", buckets: [] });
-  const endpoint = `https://${"a".repeat(32)}.r2.cloudflarestorage.com`;
-  await using place = testBucket(server, {
-    platform: { http: s3 },
-    location: { kind: "r2", bucket: "bucket", endpoint },
-  });
-  await assert.rejects(
-    place.open({ open: { create: true, createBucket: true } }),
-    (error) => isClaudeSyncError(error, "usage"),
-  );
-  assert.equal(s3.requests.length, 0);
-  await assert.rejects(
-    place.open(create),
-    (error) => isClaudeSyncError(error, "no-vault") && /jurisdiction/.test(error.hint ?? ""),
-  );
-  s3.options.buckets.push("bucket");
-  await (await place.open(create)).put(nameA, one);
-  assert.ok(s3.requests.every(({ url }) => new URL(url).pathname.startsWith("/bucket")));
-});
-
 Deno.test("S3Store tells whether a put met the same bytes or others", async () => {
   await using place = placeIn(strictS3());
   const store = await place.open();
@@ -348,6 +227,20 @@ Deno.test("S3Store ignores what others keep in the bucket", async () => {
   assert.ok(s3.objects.has("bucket/team/a/one"));
 });
 
+Deno.test("S3Store refuses a bucket that lists without order", async () => {
+  const contents = ["b/1", "a/1"].map((key) =>
+    `<Contents><Key>${key}</Key><Size>1</Size></Contents>`
+  );
+  const list = `<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join("")}` +
+    "</ListBucketResult>";
+  const s3 = strictS3({ instead: () => ({ body: utf8(list) }) });
+  await using place = placeIn(s3);
+  await assert.rejects(
+    listNames(await place.open()),
+    (error) => isClaudeSyncError(error, "store-invalid") && /not in order/.test(error.message),
+  );
+});
+
 Deno.test("S3Store refuses an object that is larger than any may be", async () => {
   const s3 = strictS3();
   let limit = 0;
@@ -358,6 +251,18 @@ Deno.test("S3Store refuses an object that is larger than any may be", async () =
   await using place = placeIn(s3);
   await (await place.open()).get(nameA);
   assert.equal(limit, 64 * 1024 * 1024);
+});
+
+Deno.test("openS3Store says what plain http shows to the network", async () => {
+  for (
+    const [endpoint, said] of [["http://nas.local:9000", 1], ["http://127.0.0.1:9000", 0]] as const
+  ) {
+    await using place = placeIn(strictS3(), { location: { endpoint } });
+    await place.open(create);
+    assert.equal(place.notes.length, said, endpoint);
+    await place.open();
+    assert.equal(place.notes.length, said, "only when it is set up");
+  }
 });
 
 Deno.test("openS3Store refuses endpoints and buckets that cannot be", async () => {

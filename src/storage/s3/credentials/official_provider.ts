@@ -66,7 +66,8 @@ async function providerOf(request: OfficialRequest, { requestHandler }: LibraryN
         // The user may have signed in again since.
         ignoreCache: true,
         clientConfig: { requestHandler },
-        ...(region === null ? {} : { parentClientConfig: { region } }),
+        // Without one the library warns on the console and takes the same.
+        parentClientConfig: { region: region ?? "us-east-1" },
       });
     }
     case "container": {
@@ -99,7 +100,7 @@ interface LibraryNetwork {
     updateHttpClientConfig(): void;
     httpHandlerConfigs(): Record<string, never>;
   };
-  /** The last failure of the network; null when the last request was answered. */
+  /** Why the last request failed for no fault of its own; null when it was answered. */
   failure(): ClaudeSyncError | null;
 }
 
@@ -114,7 +115,13 @@ function libraryNetwork(http: Http, signal: AbortSignal): LibraryNetwork {
   async function send(request: HttpRequest): Promise<HttpResponse> {
     failure = null;
     try {
-      return await http.request(request);
+      const response = await http.request(request);
+      if (response.status >= 500 || response.status === 429) {
+        const { host } = new URL(request.url);
+        const message = `${host} is busy or failing (HTTP ${response.status})`;
+        failure = new ClaudeSyncError("store-unreachable", message);
+      }
+      return response;
     } catch (error) {
       if (error instanceof ClaudeSyncError) failure = error;
       throw error;

@@ -3,7 +3,7 @@ import type { HttpRequest } from "../../../../src/platform/types.ts";
 import { fromUtf8 } from "../../../../src/base/bytes.ts";
 import { ClaudeSyncError } from "../../../../src/errors.ts";
 import type { OfficialProvider } from "../../../../src/storage/s3/credentials/official_provider.ts";
-import { awsKeys } from "../../../../src/storage/s3/credentials/keys.ts";
+import { awsKeys, SESSION_TOKEN_LENGTH_MAX } from "../../../../src/storage/s3/credentials/keys.ts";
 import {
   awsCredentialSource,
   type KeyPair,
@@ -97,6 +97,11 @@ Deno.test("awsCredentialSource refuses keys that no header can carry, without sh
   }
   const env = { AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "x".repeat(1024) };
   assert.equal((await setUp({ env }).get()).secretAccessKey.length, 1024);
+  const withToken = (length: number) =>
+    setUp({ env: { ...ENV, AWS_SESSION_TOKEN: "t".repeat(length) } }).get();
+  await withToken(SESSION_TOKEN_LENGTH_MAX);
+  const past = await failureOf(() => withToken(SESSION_TOKEN_LENGTH_MAX + 1));
+  assert.equal(past.code, "store-refused");
 });
 
 const PROCESS = {

@@ -1,0 +1,123 @@
+"""What src/vault/FORMAT.md has a reader refuse although recover.py need not.
+
+recover.py takes what it can still use: nothing here could make it write wrong bytes or to a wrong
+place. As the second implementation of the format these rules are checked with the vectors.
+"""
+import hashlib
+import json
+import re
+
+import zstandard
+from recover import PACK_NAME, SESSION_ID, Damaged, label, lp, need
+
+MIB = 1024 * 1024
+EMPTY = hashlib.sha256().hexdigest()
+HEX16, HEX32, GEN = "[0-9a-f]{32}", "[0-9a-f]{64}", "([0-9a-f]{32})?"
+
+
+def parse_json(data):
+    """Section 1."""
+    def members(pairs):
+        bad = {"__proto__", "constructor", "prototype"} & {name for name, _ in pairs}
+        need(not bad, f"forbidden JSON member {bad}")
+        return dict(pairs)
+
+    def integer(text):  # -1 is only met in a group's "in", section 7
+        need(len(text) <= 16 and -1 <= int(text) < 2 ** 53, "a number out of range")
+        return int(text)
+
+    def refuse(text):
+        raise Damaged(f"not an integer: {text[:40]}")
+
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_int=integer,
+                          parse_float=refuse, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"not JSON: {error}") from error
+
+
+def field(json_object, name, kind):
+    """A member of a JSON object: a str, int, list or dict, or of a form given as a pattern."""
+    need(isinstance(json_object, dict) and name in json_object, f"no {name}")
+    value = json_object[name]
+    if isinstance(kind, str):
+        need(isinstance(value, str) and re.fullmatch(kind, value), f"bad {name}")
+    else:
+        need(isinstance(value, kind) and not isinstance(value, bool), f"bad {name}")
+        need(kind is not int or value >= 0 or name == "in", f"bad {name}")
+    return value
+
+
+def header(data):
+    """Section 3."""
+    need(len(data) <= 4096, "the header is too long")
+    fields = parse_json(data)
+    need(field(fields, "format", int) == 1, "another format")
+    field(fields, "vaultId", HEX16)
+    field(fields, "kid", HEX16)
+
+
+def group(comp, stored, raw):
+    """Section 6: one whole zstd frame and nothing else. `raw` and the limit: recover.expand."""
+    if comp != "zstd":
+        return
+    need(stored[:4] == b"\x28\xb5\x2f\xfd", "no zstd frame at the beginning")
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        size = len(frame.decompress(stored))  # the vectors have no bombs
+    except zstandard.ZstdError as error:
+        raise Damaged(f"zstd: {error}") from error
+    need(frame.eof and not frame.unused_data and size == raw, "not one whole zstd frame")
+
+
+def body(data, kid, owner, inline):
+    """Section 7: the body of an entry and its inline part, in the log of the machine `owner`."""
+    entry = parse_json(data)
+    need(field(entry, "v", int) == 1, "a newer program's")
+    machine, seq = field(entry, "machine", HEX16), field(entry, "seq", int)
+    need(machine == owner, "the log of another machine")
+    need(seq > 1 or field(entry, "prev", HEX32) == "0" * 64, "something before entry 1")
+    need(field(entry, "kid", HEX16) == kid, "another epoch")
+    need(machine not in field(entry, "heads", dict), "a claim about itself")
+    for other, head in entry["heads"].items():
+        need(re.fullmatch(HEX16, other), "bad machine in heads")
+        need(field(head, "seq", int) > 0 and field(head, "hash", HEX32), "bad head")
+    said = field(entry, "inline", dict)
+    need((field(said, "size", int), field(said, "sha256", HEX32))
+         == (len(inline), hashlib.sha256(inline).hexdigest()), "another inline part")
+    packs = field(entry, "packs", list)
+    for pack in packs:
+        need(PACK_NAME.fullmatch(field(pack, "name", str)), "bad name of a pack")
+        need(field(pack, "size", int) <= 8 * MIB and field(pack, "sha256", HEX32), "bad pack")
+    kinds = [field(op, "op", str) for op in field(entry, "ops", list)]
+    need({"enrol", "add"}.issuperset(kinds), "a newer program's op")
+    need(("enrol" in kinds[:1]) == (seq == 1) and "enrol" not in kinds[1:], "enrols wrongly")
+    for op in entry["ops"]:
+        if op["op"] == "enrol":
+            field(op, "sign", HEX32), field(op, "kem", HEX32)
+            need(len(field(op, "name", str)) <= 64, "the machine's name is too long")
+        else:
+            add(op, packs, inline)
+
+
+def add(op, packs, inline):
+    """Section 7: an `add`."""
+    need(SESSION_ID.fullmatch(field(op, "session", str)), "bad session")
+    for new in field(op, "gens", list):
+        origin = field(new, "from", dict)
+        old, end = field(origin, "gen", GEN), field(origin, "hash", HEX32)
+        derived = label("generation") + lp(old.encode("ascii"), bytes.fromhex(end))
+        need(hashlib.sha256(derived).hexdigest()[:32] == field(new, "gen", HEX16), "bad generation")
+    for item in field(op, "groups", list):
+        index, at, stored, raw = (field(item, key, int) for key in ("in", "at", "stored", "raw"))
+        need(-1 <= index < len(packs), "in a pack that the entry does not name")
+        need(index >= 0 or at + stored <= len(inline), "outside the inline part")
+        field(item, "comp", "zstd|none")
+        segments = field(item, "segments", list)
+        need(raw == sum(field(segment, "len", int) for segment in segments), "do not add up")
+        for segment in segments:
+            off, parent = field(segment, "off", int), field(segment, "parent", HEX32)
+            end = field(segment, "hash", HEX32)
+            need(segment["len"] or (off, parent, end) == (0, EMPTY, EMPTY), "an empty segment")
+            need(off or parent == EMPTY, "starts from nothing")
+            field(segment, "file", str), field(segment, "gen", GEN), field(segment, "mtime", int)
