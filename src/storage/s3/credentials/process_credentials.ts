@@ -42,15 +42,16 @@ export async function processCredentials(
   signal?: AbortSignal,
 ): Promise<AwsCredentials> {
   const { argv, label, from, hint } = program;
-  const failure = (why: string, cause?: unknown) =>
-    new ClaudeSyncError("store-refused", `${label} ${why}`, { hint, cause });
+  const failure = (why: string) =>
+    new ClaudeSyncError("store-refused", `${label} ${why}`, { hint });
   const { code, stdout } = await processes.run(argv, {
     timeoutMs: PROCESS_TIMEOUT_MS,
     outputBytesMax: PROCESS_OUTPUT_BYTES_MAX,
     ...(signal === undefined ? {} : { signal }),
   }).catch((cause) => {
     if (!isClaudeSyncError(cause)) throw cause;
-    throw failure(`fails: ${reasonOf(cause)}`, cause);
+    // Without its cause: the system's error lists the arguments.
+    throw failure(`fails: ${reasonOf(cause)}`);
   });
   if (code !== 0) throw failure(`fails (exit code ${code ?? "none"})`);
   const parsed = Output.safeParse(jsonOf(textOf(stdout)));

@@ -26,6 +26,14 @@ const SSO_ANSWER = JSON.stringify({
   },
 });
 
+/** A sign-in that was renewed. */
+const OIDC_ANSWER = JSON.stringify({
+  accessToken: "renewed-sign-in",
+  expiresIn: 3600,
+  refreshToken: "next-refresh",
+  tokenType: "Bearer",
+});
+
 const asked: string[] = [];
 const http: Http = {
   request({ method, url, headers = {}, body }) {
@@ -33,16 +41,21 @@ const http: Http = {
       headers["x-amz-sso_bearer_token"] ?? "none";
     asked.push(`${method} ${url} ${proof.replace(/\/\d{8}\//, "/DAY/")}`);
     const { host } = new URL(url);
+    if (process.env["BUSY"]) {
+      const headers = new Map([["content-type", "text/xml"]]);
+      return Promise.resolve({ status: 503, headers, body: utf8(ROLE_REFUSAL) });
+    }
     if (process.env["OFFLINE"]) {
       throw new ClaudeSyncError("store-unreachable", `Cannot reach ${host}`);
     }
     const text = new TextDecoder().decode(body);
     const isXml = host.startsWith("sts.");
+    const json = host.startsWith("oidc.") ? OIDC_ANSWER : SSO_ANSWER;
     const isRefused = text.includes("refused");
     return Promise.resolve({
       status: isRefused ? 403 : 200,
       headers: new Map([["content-type", isXml ? "text/xml" : "application/json"]]),
-      body: utf8(!isXml ? SSO_ANSWER : isRefused ? ROLE_REFUSAL : ROLE_ANSWER),
+      body: utf8(!isXml ? json : isRefused ? ROLE_REFUSAL : ROLE_ANSWER),
     });
   },
 };

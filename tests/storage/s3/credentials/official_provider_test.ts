@@ -25,6 +25,14 @@ sso_role_name = dev
 sso_region = eu-west-1
 sso_start_url = https://corp.awsapps.com/start
 sso_registration_scopes = sso:account:access
+[profile renewed]
+sso_session = ending
+sso_account_id = 123456789012
+sso_role_name = dev
+[sso-session ending]
+sso_region = eu-west-1
+sso_start_url = https://ending.awsapps.com/start
+sso_registration_scopes = sso:account:access
 [profile never]
 sso_session = other
 sso_account_id = 123456789012
@@ -61,9 +69,23 @@ function makeHome(): string {
   const cache = join(home, ".aws", "sso", "cache");
   fs.mkdirSync(cache, { recursive: true });
   fs.writeFileSync(join(home, ".aws", "config"), CONFIG);
-  const name = createHash("sha1").update("corp").digest("hex");
-  const token = { accessToken: "signed-in", expiresAt: "2099-01-01T00:00:00Z" };
-  fs.writeFileSync(join(cache, `${name}.json`), JSON.stringify(token));
+  const sessions = {
+    corp: { accessToken: "signed-in", expiresAt: "2099-01-01T00:00:00Z" },
+    ending: {
+      accessToken: "ending-sign-in",
+      expiresAt: "2020-01-01T00:00:00Z",
+      refreshToken: "refresh",
+      clientId: "client",
+      clientSecret: "client-secret",
+      registrationExpiresAt: "2099-01-01T00:00:00Z",
+      region: "eu-west-1",
+      startUrl: "https://ending.awsapps.com/start",
+    },
+  };
+  for (const [session, token] of Object.entries(sessions)) {
+    const name = createHash("sha1").update(session).digest("hex");
+    fs.writeFileSync(join(cache, `${name}.json`), JSON.stringify(token));
+  }
   return home;
 }
 
@@ -112,6 +134,12 @@ async function checkAll(machine: Machine, t: Deno.TestContext): Promise<void> {
     assert.match(asked[0]!, /^GET https:\/\/portal\.sso\.eu-west-1\.amazonaws\.com\/federation\//);
     assert.match(asked[0]!, /role_name=dev.* signed-in$/);
   });
+  await t.step("a sign-in that ends is renewed", async () => {
+    const { found, asked } = await probe(machine, "renewed");
+    assert.equal(found?.accessKeyId, "ASIASSO");
+    assert.match(asked[0]!, /^POST https:\/\/oidc\.eu-west-1\.amazonaws\.com\/token /);
+    assert.match(asked[1]!, / renewed-sign-in$/);
+  });
   await t.step("without a sign-in, the command for it", async () => {
     const { failed, asked } = await probe(machine, "never");
     assert.equal(failed?.code, "store-refused");
@@ -132,39 +160,72 @@ async function checkAll(machine: Machine, t: Deno.TestContext): Promise<void> {
     assert.equal(failed?.code, "store-refused");
     assert.match(failed.message, /role of the AWS profile "refused" cannot be assumed/);
   });
-  await t.step("no network is no refusal", async () => {
+  await t.step("no network, or a busy service, is no refusal", async () => {
     for (const profile of ["sso", "role"]) {
-      const { failed } = await probe(machine, profile, { OFFLINE: "1" });
-      assert.equal(failed?.code, "store-unreachable", profile);
+      for (const env of [{ OFFLINE: "1" }, { BUSY: "1" }]) {
+        const { failed } = await probe(machine, profile, env);
+        assert.equal(failed?.code, "store-unreachable", profile);
+      }
     }
   });
   await t.step("a container's credentials", async () => {
-    const requests: string[] = [];
-    const server = createServer((request, response) => {
-      requests.push(`${request.url} ${request.headers["authorization"]}`);
-      response.end(JSON.stringify({
-        AccessKeyId: "ASIAPOD",
-        SecretAccessKey: "pod-secret",
-        Token: "pod-token",
-        Expiration: "2099-01-01T00:00:00Z",
-      }));
+    const env = (origin: string) => ({
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `${origin}/pod`,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: "pod-identity",
     });
-    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    try {
-      const { port } = server.address() as AddressInfo;
-      const env = {
-        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/pod`,
-        AWS_CONTAINER_AUTHORIZATION_TOKEN: "pod-identity",
-      };
-      const { found } = await probe(machine, null, env);
-      assert.equal(found?.accessKeyId, "ASIAPOD");
+    await withService({ "/pod": NEAR_ANSWER }, async (origin, requests) => {
+      const { found } = await probe(machine, null, env(origin));
+      assert.equal(found?.accessKeyId, "ASIANEAR");
       assert.equal(found.from, "container role");
-      assert.equal((await probe(machine, "ecs", env)).found?.accessKeyId, "ASIAROLE");
-      assert.deepEqual(requests, ["/pod pod-identity", "/pod pod-identity"]);
-    } finally {
-      server.close();
-    }
+      assert.equal((await probe(machine, "ecs", env(origin))).found?.accessKeyId, "ASIAROLE");
+      assert.deepEqual(requests, ["GET /pod pod-identity", "GET /pod pod-identity"]);
+    });
   });
+  await t.step("an instance's credentials, when asked for", async () => {
+    const path = "/latest/meta-data/iam/security-credentials/";
+    const answers = {
+      "/latest/api/token": "session",
+      [path]: "the-role",
+      [`${path}the-role`]: { Code: "Success", ...NEAR_ANSWER },
+    };
+    await withService(answers, async (origin, requests) => {
+      const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: origin };
+      const silent = await probe(machine, null, env);
+      assert.match(silent.failed?.message ?? "", /No AWS credentials were found/);
+      assert.deepEqual(requests, []);
+      const { found } = await probe(machine, null, { ...env, AWS_EC2_METADATA_DISABLED: "false" });
+      assert.equal(found?.accessKeyId, "ASIANEAR");
+      assert.equal(found.from, "instance role");
+    });
+  });
+}
+
+const NEAR_ANSWER = {
+  AccessKeyId: "ASIANEAR",
+  SecretAccessKey: "near-secret",
+  Token: "near-token",
+  Expiration: "2099-01-01T00:00:00Z",
+};
+
+/** The service of a container or an instance, by path, and what it was asked. */
+async function withService(
+  answers: Readonly<Record<string, string | object>>,
+  body: (origin: string, requests: string[]) => Promise<void>,
+): Promise<void> {
+  const requests: string[] = [];
+  const server = createServer(({ method, url = "", headers }, response) => {
+    requests.push(`${method} ${url} ${headers["authorization"]}`);
+    const answer = answers[url];
+    response.statusCode = answer === undefined ? 404 : 200;
+    response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  try {
+    const { port } = server.address() as AddressInfo;
+    await body(`http://127.0.0.1:${port}`, requests);
+  } finally {
+    server.close();
+  }
 }
 
 Deno.test("officialCredentials finds what AWS's library finds, under Deno", async (t) => {
