@@ -11,6 +11,7 @@ import type { Failure, PullResult } from "./api.ts";
 import { ProjectFinder } from "./projects.ts";
 import { LocalView } from "./pull_place.ts";
 import { keyOfProject, type PullPlan, PullPlanner } from "./pull_plan.ts";
+import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { writeAll, type Written } from "./pull_write.ts";
 import { pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
@@ -62,8 +63,25 @@ export async function pullSessions(
     const written = request.dryRun
       ? dryRunOf(plan)
       : await writeAll(vault, targets.branches, plan.families);
-    return totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
+    const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
+    // What was written just now may name plans that were of no use here before.
+    const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
+    const asked = { ...scope, dryRun: request.dryRun };
+    const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
+    return withShelves(totals, shelves);
   }
+}
+
+function withShelves(totals: PullTotals, shelves: PulledShelves): PullTotals {
+  const waitingIds = [...new Set([...totals.waitingIds, ...shelves.waitingIds])];
+  return {
+    ...totals,
+    otherFiles: shelves.files,
+    waitingIds,
+    waiting: waitingIds.length,
+    failures: [...totals.failures, ...shelves.failures],
+    writtenBytes: totals.writtenBytes + shelves.writtenBytes,
+  };
 }
 
 function chosenIds(
@@ -82,7 +100,7 @@ async function pushOwn(
   projects: ProjectFinder,
   plan: PullPlan,
 ): Promise<readonly Failure[]> {
-  const scope = { sessions: plan.pushFirst, all: true, dryRun: false, tearNow: true };
+  const scope = { sessions: plan.pushFirst, shelves: [], all: true, dryRun: false, tearNow: true };
   try {
     return (await pushSessions(vault, sender, projects, scope)).failures;
   } catch (error) {
@@ -97,6 +115,7 @@ function dryRunOf(plan: PullPlan): Written {
   const writes = plan.families.flatMap((family) => family.writes);
   return {
     sessions: new Set(writes.map((operation) => operation.session.id)),
+    files: writes.length,
     writtenBytes: writes.reduce(
       (sum, { target, base }) => sum + Math.max(0, target.len - (base?.len ?? 0)),
       0,
@@ -131,6 +150,7 @@ function totalsOf(
   const from = new Set(others.map((id) => names.get(id) ?? id));
   return {
     pulled: pulled.length,
+    otherFiles: 0,
     waiting: waitingIds.length,
     waitingIds,
     unplaced: plan.unplaced.length,

@@ -36,6 +36,11 @@ export class LocalView {
     return this.#sessions.keys();
   }
 
+  /** Everything of every session that is here. */
+  all(): readonly LocalSession[] {
+    return [...this.#sessions.values()].flat();
+  }
+
   /** Every place that holds the session's transcript, the longest first. */
   copies(id: string): readonly LocalSession[] {
     const copies = (this.#sessions.get(id) ?? []).filter((session) => transcriptOf(session));
@@ -56,7 +61,7 @@ export class LocalView {
    */
   slugFor(project: ProjectIdentity, mayTranslate: boolean): string | null {
     const { fs, host } = this.#vault.context.platform;
-    this.#known ??= knownFolders(fs, host, this.#vault.root, [...this.#sessions.values()].flat());
+    this.#known ??= knownFolders(fs, host, this.#vault.root, this.all());
     const placed = placeProject(project, {
       fs,
       host,

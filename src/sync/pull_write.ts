@@ -15,7 +15,8 @@ import { type PreparedFile, prepareSessionFile } from "../sessions/write_back.ts
 import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
-import type { WriteFamily, WriteOperation } from "./pull_plan.ts";
+import type { WriteOperation } from "./pull_file.ts";
+import type { WriteFamily } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
 import { transaction } from "./state_db.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -37,6 +38,7 @@ const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 export interface Written {
   /** Sessions of which at least one file was written. */
   readonly sessions: ReadonlySet<string>;
+  readonly files: number;
   readonly writtenBytes: number;
   /** Sessions that were opened or changed while the pull was at work; the next one takes them. */
   readonly busy: ReadonlySet<string>;
@@ -90,6 +92,7 @@ class FamilyWriter {
   readonly #sessions = new Set<string>();
   readonly #busy = new Set<string>();
   readonly #failures: Failure[] = [];
+  #files = 0;
   #writtenBytes = 0;
 
   constructor(vault: OpenVault, branches: BranchTargets, families: readonly WriteFamily[]) {
@@ -100,7 +103,8 @@ class FamilyWriter {
 
   written(): Written {
     const [sessions, busy, failures] = [this.#sessions, this.#busy, this.#failures];
-    return { sessions, busy, failures, writtenBytes: this.#writtenBytes };
+    const [files, writtenBytes] = [this.#files, this.#writtenBytes];
+    return { sessions, files, busy, failures, writtenBytes };
   }
 
   /** Puts all new content of a family beside its files; null when that failed. */
@@ -146,6 +150,7 @@ class FamilyWriter {
       for (const { each, stat } of published) {
         remember(this.#vault, each.operation, stat);
         this.#sessions.add(each.operation.session.id);
+        this.#files++;
         this.#writtenBytes += each.newBytes;
       }
     });
@@ -216,7 +221,7 @@ async function prepare(
       tail.add(bytes);
       if (isNew) newBytes += bytes.length;
     };
-    if (operation.target.isDerived) {
+    if (operation.target.isDerived && operation.target.source === undefined) {
       put(await branches.derivedBytes(operation.session.root, operation.session.id), true);
     } else {
       await writeFromVault(vault, operation, put);
@@ -232,7 +237,7 @@ async function writeFromVault(
   put: (bytes: Uint8Array, isNew: boolean) => void,
 ): Promise<void> {
   const { session, target, base } = operation;
-  const chain = chainTo(vault, session.id, target.name, target);
+  const chain = chainTo(vault, session.id, target.source ?? target.name, target);
   const continues = base !== null && base.gen === target.gen && base.len > 0 &&
     chain.some(({ hash, off, len }) => hash === base.hash && off + len === base.len);
   const prefix = new Sha256();

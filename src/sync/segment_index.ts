@@ -274,9 +274,12 @@ export class SegmentIndex {
     }
   }
 
-  /** Sessions the vault has. */
+  /** Sessions the vault has; shelves are none. */
   sessionCount(): number {
-    const row = this.#statements.prepare("SELECT count(DISTINCT session) AS n FROM leaf").get();
+    const row = this.#statements.prepare(
+      `SELECT count(DISTINCT session) AS n FROM leaf
+       WHERE file NOT GLOB 'plans/*' AND file NOT GLOB 'memory/*'`,
+    ).get();
     return (row as { n: number }).n;
   }
 

@@ -1,0 +1,153 @@
+/** Compares the vault's shelves with what is here, and says what is to be written. */
+import { ClaudeSyncError } from "../errors.ts";
+import type { LocalFile, LocalSession, LocalTemp } from "../sessions/discover.ts";
+import { pathOf } from "../sessions/layout.ts";
+import { liveSessions } from "../sessions/live.ts";
+import { discoverPlans } from "../sessions/plans.ts";
+import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
+import type { Failure } from "./api.ts";
+import { isSettled, type LocalFileRow } from "./local_files.ts";
+import type { LocalShelf } from "./local_shelves.ts";
+import { PlanNames } from "./plan_names.ts";
+import { Exclusion, type ProjectFinder } from "./projects.ts";
+import { planFile, type WriteOperation } from "./pull_file.ts";
+import type { LocalView } from "./pull_place.ts";
+import type { PullScope, WriteFamily } from "./pull_plan.ts";
+import { failureOf } from "./push.ts";
+import { planOfShelf } from "./shelf_targets.ts";
+import type { FileTarget, SessionTarget } from "./targets.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** What is to be done with the shelves. */
+export interface ShelfPlan {
+  readonly families: readonly WriteFamily[];
+  /** Shelves with bytes that the vault must have before they are replaced. */
+  readonly pushFirst: readonly LocalShelf[];
+  /** Open sessions whose plan waits for their end. */
+  readonly waitingIds: readonly string[];
+  readonly failures: readonly Failure[];
+}
+
+/** Plans for one look at the local files. */
+export class ShelfPlanner {
+  /** Our own temporary files among the plans, which a crash may have left. */
+  readonly leftovers: readonly LocalTemp[];
+  readonly #vault: OpenVault;
+  readonly #local: LocalView;
+  readonly #projects: ProjectFinder;
+  readonly #scope: PullScope;
+  readonly #rows: ReadonlyMap<string, LocalFileRow>;
+  readonly #live: ReadonlySet<string>;
+  readonly #cleanupDays: number;
+  readonly #plans: ReadonlyMap<string, LocalFile>;
+  #namers: ReadonlyMap<string, readonly LocalSession[]> | null = null;
+  readonly #families: WriteFamily[] = [];
+  readonly #pushFirst: LocalShelf[] = [];
+  readonly #waiting = new Set<string>();
+
+  constructor(vault: OpenVault, local: LocalView, projects: ProjectFinder, scope: PullScope) {
+    const { fs, host } = vault.context.platform;
+    this.#vault = vault;
+    this.#local = local;
+    this.#projects = projects;
+    this.#scope = scope;
+    this.#rows = vault.locals.all();
+    this.#live = liveSessions(fs, host, vault.root);
+    this.#cleanupDays = cleanupPeriodDays(fs, vault.root);
+    const plans = discoverPlans(fs, vault.root);
+    this.leftovers = plans.temps;
+    this.#plans = new Map(plans.files.map((file) => [file.name, file]));
+  }
+
+  /** Plans all `shelves`. Errors: those of reading the vault. */
+  async plan(shelves: readonly SessionTarget[]): Promise<ShelfPlan> {
+    const failures: Failure[] = [];
+    for (const shelf of shelves) {
+      this.#vault.context.signal.throwIfAborted();
+      try {
+        const plan = planOfShelf(shelf.id, shelf.files);
+        if (plan === null) throw unsafe(shelf);
+        await this.#planPlan(shelf, plan);
+      } catch (error) {
+        failures.push(failureOf(error, shelf.id));
+      }
+    }
+    const [families, pushFirst] = [this.#families, this.#pushFirst];
+    return { families, pushFirst, waitingIds: [...this.#waiting], failures };
+  }
+
+  /** A plan belongs where one of its sessions is. */
+  async #planPlan(shelf: SessionTarget, plan: string): Promise<void> {
+    const files = shelf.files.flatMap(({ name }) => this.#plans.get(name) ?? []);
+    const isAsked = this.#scope.all || this.#scope.ids !== null;
+    const nowMs = this.#vault.context.platform.clock.nowMs();
+    const stale = shelf.files.filter((target) => {
+      if (!this.#isStale(shelf, "", files, target)) return false;
+      // The client deletes plans by their time, as it does transcripts.
+      const isOld = isPastRetention(target.mtimeMs, this.#cleanupDays, nowMs);
+      return isAsked || !isOld || files.some(({ name }) => name === target.name);
+    });
+    if (stale.length === 0) return;
+    const namers = this.#namersOf(plan);
+    const [namer] = namers;
+    if (namer === undefined) return;
+    const live = namers.filter(({ id }) => this.#live.has(id));
+    for (const { id } of live) this.#waiting.add(id);
+    if (live.length > 0) return;
+    const project = this.#projects.ofSession(namer);
+    await this.#planFiles(shelf, { id: shelf.id, slug: namer.slug, files, project }, stale);
+  }
+
+  #isStale(
+    shelf: SessionTarget,
+    slug: string,
+    files: readonly LocalFile[],
+    target: FileTarget,
+  ): boolean {
+    const path = pathOf(this.#vault.root, slug, shelf.id, target.name);
+    const row = this.#rows.get(path);
+    const file = files.find(({ name }) => name === target.name);
+    // What was here at this very state and was taken away stays away.
+    if (file === undefined) return this.#scope.all || row?.hash !== target.hash;
+    return !isSettled(row, file.stat) || row!.hash !== target.hash || row!.gen !== target.gen;
+  }
+
+  async #planFiles(
+    shelf: SessionTarget,
+    here: LocalShelf,
+    stale: readonly FileTarget[],
+  ): Promise<void> {
+    const { fs } = this.#vault.context.platform;
+    const writes: WriteOperation[] = [];
+    let needsPush = false;
+    for (const target of stale) {
+      const planned = await planFile(this.#vault, this.#rows, shelf, here, target);
+      if (planned === "push-first") needsPush = true;
+      // A link or folder of this name is the user's: it stays, and the file in the vault.
+      else if (planned !== null && (planned.expected !== null || fs.lstat(planned.path) === null)) {
+        writes.push(planned);
+      }
+    }
+    if (needsPush) this.#pushFirst.push(here);
+    else if (writes.length > 0) this.#families.push({ root: shelf.id, writes });
+  }
+
+  #namersOf(plan: string): readonly LocalSession[] {
+    if (this.#namers === null) {
+      const { context, config, database } = this.#vault;
+      const all = this.#local.all();
+      const exclusion = new Exclusion(config, this.#projects, all);
+      const wanted = all.filter((session) =>
+        (this.#scope.ids?.has(session.id) ?? true) &&
+        (this.#scope.all || !exclusion.excludes(session))
+      );
+      this.#namers = new PlanNames(context.platform.fs, database).namers(wanted);
+    }
+    return this.#namers.get(plan) ?? [];
+  }
+}
+
+function unsafe({ id }: SessionTarget): ClaudeSyncError {
+  const message = "A shelf holds files that are not its own";
+  return new ClaudeSyncError("unsafe-file", message, { sessionId: id });
+}
