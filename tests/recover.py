@@ -492,11 +492,12 @@ def is_safe(file):
     """Whether a file's name from the vault may be used as a path, on any system."""
     kind, _, rest = file.partition("/")
     parts = file.split("/")
-    if not (kind in ("side", "tasks") and rest
+    if not (kind in ("side", "tasks", "memory") and rest
+            or kind == "plans" and re.fullmatch(r"[A-Za-z0-9][\w-]*(\.[0-9a-f]{8})*\.md", rest, re.A)
             or kind == "file-history" and len(parts) == 2
             or kind == "todos" and len(parts) == 2 and rest.startswith("@")
             or kind == "legacy" and re.fullmatch(r"agent-[^/]*\.jsonl", rest)):
-        return file == "transcript"
+        return file in ("transcript", "history")
     reserved = r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])( *\..*)?"
     return len(parts) <= 12 and len(file.encode("utf-8", "replace")) <= 1024 and all(
         part and part[-1] not in ". " and len(part.encode("utf-8", "replace")) <= 200
