@@ -101,12 +101,16 @@ export function readPlanNames(
 function addPlanNames(lines: Uint8Array, names: Set<string>): void {
   // A search in text of one unit a byte costs a fraction of parsing every record.
   const text = latin1.decode(lines);
+  let done = 0;
   for (const match of text.matchAll(SLUG)) {
     const name = match[1]!;
+    if (match.index < done || names.has(name) || !isPlanName(name)) continue;
     if (names.size >= PLANS_PER_SESSION_MAX) return;
-    if (names.has(name) || !isPlanName(name)) continue;
     const start = text.lastIndexOf("\n", match.index) + 1;
     const end = text.indexOf("\n", match.index);
-    if (parseJsonObject(lines.subarray(start, end))?.["slug"] === name) names.add(name);
+    // However often the word comes, a line is parsed once.
+    done = end;
+    const slug = parseJsonObject(lines.subarray(start, end))?.["slug"];
+    if (typeof slug === "string" && isPlanName(slug)) names.add(slug);
   }
 }

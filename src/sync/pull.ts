@@ -3,14 +3,16 @@
  * vault does not have.
  */
 import { isClaudeSyncError } from "../errors.ts";
+import type { LocalSession } from "../sessions/discover.ts";
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
 import type { Failure, PullResult } from "./api.ts";
-import { ProjectFinder } from "./projects.ts";
+import { Exclusion, ProjectFinder } from "./projects.ts";
+import { type AddedHistory, HistoryPull } from "./pull_history.ts";
 import { LocalView } from "./pull_place.ts";
-import { keyOfProject, type PullPlan, PullPlanner } from "./pull_plan.ts";
+import { keyOfProject, type PullPlan, PullPlanner, type WriteFamily } from "./pull_plan.ts";
 import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { writeAll, type Written } from "./pull_write.ts";
 import { pushSessions } from "./push.ts";
@@ -58,29 +60,53 @@ export async function pullSessions(
       // The next look finds what could be pushed safe; without any progress there is no next look.
       if (pushed.length < plan.pushFirst.length) continue;
     }
+    const history = new HistoryPull(vault, scope);
     const { fs, clock } = vault.context.platform;
     if (!request.dryRun) sweepTemps(fs, clock, local.leftovers);
     const written = request.dryRun
       ? dryRunOf(plan)
-      : await writeAll(vault, targets.branches, plan.families);
+      : await writeAll(vault, targets.branches, plan.families, holdHistory(history));
     const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
     // What was written just now may name plans that were of no use here before.
     const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
+    const added = request.dryRun
+      ? { bytes: 0, failures: [] }
+      : await history.add(view.all(), exclusionOf(vault, projects, view, request.all));
     const asked = { ...scope, dryRun: request.dryRun };
     const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
-    return withShelves(totals, shelves);
+    return withOthers(totals, shelves, added);
   }
 }
 
-function withShelves(totals: PullTotals, shelves: PulledShelves): PullTotals {
+function holdHistory(history: HistoryPull): (family: WriteFamily) => Promise<void> {
+  return async ({ writes }) => {
+    for (const id of new Set(writes.map(({ session }) => session.id))) await history.hold(id);
+  };
+}
+
+function exclusionOf(
+  vault: OpenVault,
+  projects: ProjectFinder,
+  local: LocalView,
+  all: boolean,
+): (session: LocalSession) => boolean {
+  const exclusion = new Exclusion(vault.config, projects, local.all());
+  return (session) => !all && exclusion.excludes(session);
+}
+
+function withOthers(
+  totals: PullTotals,
+  shelves: PulledShelves,
+  history: AddedHistory,
+): PullTotals {
   const waitingIds = [...new Set([...totals.waitingIds, ...shelves.waitingIds])];
   return {
     ...totals,
     otherFiles: shelves.files,
     waitingIds,
     waiting: waitingIds.length,
-    failures: [...totals.failures, ...shelves.failures],
-    writtenBytes: totals.writtenBytes + shelves.writtenBytes,
+    failures: [...totals.failures, ...shelves.failures, ...history.failures],
+    writtenBytes: totals.writtenBytes + shelves.writtenBytes + history.bytes,
   };
 }
 

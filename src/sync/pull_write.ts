@@ -53,13 +53,15 @@ interface Prepared {
 }
 
 /**
- * Writes `families`. Errors: alarms and errors of the store, with nothing published of the batch at
- * hand; failures of single files are reported, and nothing is written of their family.
+ * Writes `families`. `beside` is called after each family's bytes were read. Errors: alarms and
+ * errors of the store, with nothing published of the batch at hand; failures of single files are
+ * reported, and nothing is written of their family.
  */
 export async function writeAll(
   vault: OpenVault,
   branches: BranchTargets,
   families: readonly WriteFamily[],
+  beside: (family: WriteFamily) => Promise<void> = async () => {},
 ): Promise<Written> {
   const writer = new FamilyWriter(vault, branches, families);
   if (families.length > 0) vault.context.onProgress({ kind: "phase", phase: "receiving" });
@@ -71,6 +73,7 @@ export async function writeAll(
       if (prepared === "no-space") break;
       if (prepared === null) continue;
       batch.push(prepared);
+      await beside(family);
       batchBytes += prepared.reduce((sum, { newBytes }) => sum + newBytes, 0);
       if (batchBytes < BATCH_BYTES_MAX) continue;
       const full = batch;

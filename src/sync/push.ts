@@ -14,6 +14,7 @@ import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
 import { BatchBuilder, type SessionItems } from "./push_batch.ts";
 import { lookAt, type PushItem } from "./push_files.ts";
+import { dueHistory, type LocalHistory, lookAtHistory } from "./push_history.ts";
 import { Sender } from "./push_send.ts";
 import type { OpenVault } from "./vault_access.ts";
 
@@ -138,7 +139,11 @@ async function planPush(
   const failures: Failure[] = [];
   const exclusion = new Exclusion(vault.config, projects, scope.sessions);
   let tornTails = 0;
-  const look = async (session: LocalSession, changed: readonly LocalFile[], of: PlannedOf) => {
+  const look = async (
+    session: LocalSession,
+    changed: readonly (LocalFile | LocalHistory)[],
+    of: PlannedOf,
+  ) => {
     const clashing = clashingNames(vault, session);
     for (const file of changed) {
       if (clashing.has(file.name)) {
@@ -147,7 +152,9 @@ async function planPush(
       }
       const mayTear = scope.tearNow || isQuiet(vault, file.stat.mtimeMs, live.has(session.id));
       try {
-        const { item, isTorn } = await lookAt(vault, session, file, rows.get(file.path), mayTear);
+        const { item, isTorn } = "content" in file
+          ? await lookAtHistory(vault, session, file)
+          : await lookAt(vault, session, file, rows.get(file.path), mayTear);
         if (isTorn && !mayTear) tornTails++;
         if (item === null) continue;
         const entry = planned.get(session.id) ?? { items: [], newestMs: 0, ...of };
@@ -159,13 +166,20 @@ async function planPush(
       }
     }
   };
+  const isExcluded = (session: LocalSession) => !scope.all && exclusion.excludes(session);
+  const history = dueHistory(vault, scope.sessions, isExcluded);
+  failures.push(...history.failures);
   for (const session of [...scope.sessions, ...scope.shelves]) {
     vault.context.signal.throwIfAborted();
-    const changed = session.files.filter((file) => !isSettled(rows.get(file.path), file.stat));
+    const changed: (LocalFile | LocalHistory)[] = session.files
+      .filter((file) => !isSettled(rows.get(file.path), file.stat));
+    const lines = history.due.get(session.id);
+    // A session that stands in two folders has one history.
+    if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
     if (changed.length === 0) continue;
     if (isShelf(session)) {
       await look(session, changed, { project: () => session.project });
-    } else if (scope.all || !exclusion.excludes(session)) {
+    } else if (!isExcluded(session)) {
       await look(session, changed, { project: () => projects.ofSession(session) });
     }
   }

@@ -26,6 +26,8 @@ export interface PushItem {
   readonly replaces: FileState | null;
   /** Hash in progress at `from`. */
   readonly hasher: Sha256;
+  /** The bytes themselves when they are no file's, as a session's prompt history. */
+  readonly content?: Bytes;
 }
 
 /** What looking at a file gave. */

@@ -16,6 +16,7 @@ import type { SealedObject } from "../vault/sealing.ts";
 import { parseLogEntryName } from "../vault/names.ts";
 import { type Machine, replaceMachine } from "./machine.ts";
 import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
+import { rememberHistory } from "./push_history.ts";
 import { accept } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -160,6 +161,10 @@ export class Sender {
     accept(this.#vault, [{ objectName: entry.name, body, hash: entryHash, sizeBytes }]);
     for (const { item, hash, end } of batch.reached) {
       const state = { gen: item.from.gen, hash, len: end };
+      if (item.content !== undefined) {
+        rememberHistory(this.#vault, item.session, item.content, { ...state, end });
+        continue;
+      }
       const key = { session: item.session, file: item.file };
       this.#vault.locals.remember(item.path, key, item.stat, state);
     }

@@ -2,7 +2,7 @@
  * What every session of the vault should look like on any machine: one state for each of its files.
  */
 import { ClaudeSyncError } from "../errors.ts";
-import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
+import { foldedFileName, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
@@ -126,7 +126,8 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
       throw unsafe(id, "Two file names in this session differ only in case");
     }
     folded.add(foldedFileName(name));
-    if (name === TRANSCRIPT) continue;
+    // History is a set of lines, which `pull_history.ts` adds to what is here.
+    if (name === TRANSCRIPT || name === HISTORY) continue;
     const [winner] = leaves.toSorted(newestFirst);
     if (winner !== undefined) targets.push({ ...winner, name, isDerived: false });
   }

@@ -32,6 +32,14 @@ Deno.test("readPlanNames takes the slug of records and of nothing inside them", 
   assert.deepEqual(namesIn(text), ["first-plan", "second-plan"]);
 });
 
+Deno.test("readPlanNames parses a line once, however often it says the word", () => {
+  const inside = Array.from({ length: 40_000 }, (_, i) => ({ slug: `inner-${i}` }));
+  const text = line({ inside, slug: "outer" });
+  const startMs = performance.now();
+  assert.deepEqual(namesIn(text + text), ["outer"]);
+  assert.ok(performance.now() - startMs < 5_000);
+});
+
 Deno.test("readPlanNames is not led astray by bytes that are no text", () => {
   const bytes = concat(
     utf8(line({ slug: "one", text: "日本 😀" })),

@@ -146,6 +146,7 @@ for (const order of ORDERS) {
       // A machine without its memory of what it did makes no third one.
       for (const machine of world.machines) {
         rmSync(join(machine.home, ".claude-sync", "state.db"));
+        assert.equal((await machine.push()).otherFiles, 0);
         await settle(world.machines);
         assert.deepEqual(plansOf(machine), expected, machine.name);
       }
