@@ -57,6 +57,11 @@ export class LocalFiles {
     return rows.map(fromRow);
   }
 
+  /** Forgets the file at `path`, as if it had never been here. */
+  forget(path: string): void {
+    this.#statements.prepare("DELETE FROM local WHERE path = ?").run(path);
+  }
+
   /** Remembers that the file at `path`, when it had `stat`, began with `state`. */
   remember(
     path: string,

@@ -1,10 +1,11 @@
 /** The shelves that have files on this machine. */
-import type { LocalFile, LocalSession } from "../sessions/discover.ts";
+import type { LocalFile, LocalMemory, LocalSession } from "../sessions/discover.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
-import { planShelfId, plansOfFile } from "../sessions/shelf.ts";
-import { isSettled } from "./local_files.ts";
+import { memoryShelfId, planShelfId, plansOfFile } from "../sessions/shelf.ts";
+import { isSettled, type LocalFileRow } from "./local_files.ts";
+import type { MemoryFolders } from "./memory_folders.ts";
 import { PlanNames } from "./plan_names.ts";
-import type { Exclusion, ProjectFinder } from "./projects.ts";
+import { type Exclusion, isExcluded, projectClaim, type ProjectFinder } from "./projects.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** A shelf with files here, in the form of a session. Its id is derived. */
@@ -45,6 +46,53 @@ export function planShelves(
     shelves.set(id, { files, shelf: { id, slug: owner.session.slug, files, project } });
   }
   return [...shelves.values()].map(({ shelf }) => shelf);
+}
+
+/**
+ * Shelves of the memories with something that the vault may lack, unless their project is kept off
+ * (`all`: also then). A memory whose project nothing tells stays where it is.
+ */
+export function memoryShelves(
+  vault: OpenVault,
+  memories: readonly LocalMemory[],
+  projects: ProjectFinder,
+  folders: MemoryFolders,
+  all: boolean,
+): LocalShelf[] {
+  if (memories.length === 0) return [];
+  const rows = vault.locals.all();
+  const shelves: LocalShelf[] = [];
+  for (const { slug, files } of memories) {
+    if (files.every((file) => isSettled(rows.get(file.path), file.stat))) continue;
+    const project = projectOfRows(files, rows, projects) ?? folders.projectOf(slug);
+    if (project === null || projectClaim(project) === null) continue;
+    if (!all && isExcluded(vault.config, project)) continue;
+    shelves.push({ id: memoryShelfId(project), slug, files, project });
+  }
+  return shelves;
+}
+
+/** The project that the files were synced for before. */
+function projectOfRows(
+  files: readonly LocalFile[],
+  rows: ReadonlyMap<string, LocalFileRow>,
+  projects: ProjectFinder,
+): ProjectIdentity | null {
+  const id = shelfOfRows(files, rows);
+  const project = id === null ? null : projects.ofVaultSession(id);
+  return project !== null && memoryShelfId(project) === id ? project : null;
+}
+
+/** The shelf that the files were synced with before. */
+export function shelfOfRows(
+  files: readonly LocalFile[],
+  rows: ReadonlyMap<string, LocalFileRow>,
+): string | null {
+  for (const { path } of files) {
+    const row = rows.get(path);
+    if (row !== undefined) return row.session;
+  }
+  return null;
 }
 
 function namerOf(

@@ -3,13 +3,13 @@
  * a session names it.
  */
 import { isClaudeSyncError } from "../errors.ts";
-import { sweepTemps } from "../sessions/write_back.ts";
+import { isSameFile, sweepTemps } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
 import type { ProjectFinder } from "./projects.ts";
 import type { LocalView } from "./pull_place.ts";
 import type { PullScope } from "./pull_plan.ts";
 import { writeAll } from "./pull_write.ts";
-import { pushSessions } from "./push.ts";
+import { failureOf, pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
 import { type ShelfPlan, ShelfPlanner } from "./shelf_plan.ts";
 import { computeTargets, type Targets } from "./targets.ts";
@@ -53,11 +53,12 @@ export async function pullShelves(
       continue;
     }
     const written = await writeAll(vault, now.branches, plan.families);
+    const kept = removeOutdated(vault, plan, written.failures);
     return {
       files: written.files,
       writtenBytes: written.writtenBytes,
       waitingIds,
-      failures: [...failures, ...plan.failures, ...written.failures],
+      failures: [...failures, ...plan.failures, ...written.failures, ...kept],
     };
   }
 }
@@ -70,6 +71,30 @@ function dryRunOf({ families }: ShelfPlan): { files: number; writtenBytes: numbe
     files: writes.length,
     writtenBytes: writes.reduce((sum, { target }) => sum + target.len, 0),
   };
+}
+
+/**
+ * Takes copies away that show what is no leaf any more: what has come in their place stands beside
+ * them under another name. Gives those that cannot be removed.
+ */
+function removeOutdated(
+  vault: OpenVault,
+  { outdated }: ShelfPlan,
+  failures: readonly Failure[],
+): Failure[] {
+  const { fs } = vault.context.platform;
+  const failed = new Set(failures.map(({ sessionId }) => sessionId));
+  const kept: Failure[] = [];
+  for (const { shelf, file } of outdated) {
+    if (failed.has(shelf) || !isSameFile(fs.lstat(file.path), file.stat)) continue;
+    try {
+      fs.removeFile(file.path);
+      vault.locals.forget(file.path);
+    } catch (error) {
+      kept.push(failureOf(error, shelf, file.path));
+    }
+  }
+  return kept;
 }
 
 /** A shelf that cannot be pushed keeps its files; the others go on. */

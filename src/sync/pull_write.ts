@@ -7,6 +7,7 @@ import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { FileStat, WriteHandle } from "../platform/types.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { CLEANUP_PERIOD_DAYS_DEFAULT, isPastRetention } from "../sessions/retention.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
@@ -312,6 +313,8 @@ function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): numb
     ? transcriptTail(tail.bytes()).lastActivityMs
     : null;
   const activityMs = plausibleMs(spokenMs ?? target.mtimeMs, nowMs);
+  // The client never cleans a memory up.
+  if (shelfArea(target.name) === "memory") return activityMs;
   const days = cleanupPeriodDays(fs, vault.root);
   if (!isPastRetention(activityMs, days, nowMs)) return activityMs;
   return nowMs - (Math.min(days, CLEANUP_PERIOD_DAYS_DEFAULT) * DAY_MS) / 2;

@@ -1,10 +1,12 @@
 /** Push, pull and sync as a user or a hook runs them. */
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import { knownFolders } from "../sessions/placement.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
-import { planShelves } from "./local_shelves.ts";
+import { memoryShelves, planShelves } from "./local_shelves.ts";
 import { openMachine } from "./machine.ts";
+import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
@@ -126,12 +128,19 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   const exclusion = new Exclusion(vault.config, projects, sessions);
   const { all, dryRun } = request;
   const plans = discoverPlans(fs, vault.root);
-  const keptOff = all ? null : exclusion;
-  const shelves = planShelves(vault, plans.files, chosen, projects, keptOff);
+  const isAll = request.sessions.length === 0;
+  const folders = new MemoryFolders(vault, projects, () => {
+    return knownFolders(fs, vault.context.platform.host, vault.root, sessions)
+      .map(({ dir }) => dir);
+  });
+  const shelves = [
+    ...planShelves(vault, plans.files, chosen, projects, all ? null : exclusion),
+    // A memory is no single session's.
+    ...(isAll ? memoryShelves(vault, discovery.memories, projects, folders, all) : []),
+  ];
   const scope = { sessions: chosen, shelves, all, dryRun, tearNow: false };
   const totals = await pushSessions(vault, sender, projects, scope);
   // Who names sessions has asked for no more than these.
-  const isAll = request.sessions.length === 0;
   const skipped = [...discovery.skipped, ...plans.skipped];
   const missed = isAll ? skippedHere(skipped, vault.root, exclusion) : [];
   const message = skippedNote(missed);

@@ -1,15 +1,18 @@
 /** Compares the vault's shelves with what is here, and says what is to be written. */
 import { ClaudeSyncError } from "../errors.ts";
-import type { LocalFile, LocalSession, LocalTemp } from "../sessions/discover.ts";
+import type { LocalFile, LocalMemory, LocalSession, LocalTemp } from "../sessions/discover.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { liveSessions } from "../sessions/live.ts";
+import type { ProjectIdentity } from "../sessions/project.ts";
+import { memoryShelfId, shelfArea } from "../sessions/shelf.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
 import type { Failure } from "./api.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
-import type { LocalShelf } from "./local_shelves.ts";
+import { type LocalShelf, shelfOfRows } from "./local_shelves.ts";
+import { MemoryFolders } from "./memory_folders.ts";
 import { PlanNames } from "./plan_names.ts";
-import { Exclusion, type ProjectFinder } from "./projects.ts";
+import { Exclusion, isExcluded, type ProjectFinder } from "./projects.ts";
 import { planFile, type WriteOperation } from "./pull_file.ts";
 import type { LocalView } from "./pull_place.ts";
 import type { PullScope, WriteFamily } from "./pull_plan.ts";
@@ -21,11 +24,22 @@ import type { OpenVault } from "./vault_access.ts";
 /** What is to be done with the shelves. */
 export interface ShelfPlan {
   readonly families: readonly WriteFamily[];
+  /**
+   * Copies that a pull put beside a file, unchanged since, of versions that their writer has
+   * replaced. The vault has them.
+   */
+  readonly outdated: readonly OutdatedCopy[];
   /** Shelves with bytes that the vault must have before they are replaced. */
   readonly pushFirst: readonly LocalShelf[];
   /** Open sessions whose plan waits for their end. */
   readonly waitingIds: readonly string[];
   readonly failures: readonly Failure[];
+}
+
+/** A file to take away. */
+export interface OutdatedCopy {
+  readonly shelf: string;
+  readonly file: LocalFile;
 }
 
 /** Plans for one look at the local files. */
@@ -40,8 +54,10 @@ export class ShelfPlanner {
   readonly #live: ReadonlySet<string>;
   readonly #cleanupDays: number;
   readonly #plans: ReadonlyMap<string, LocalFile>;
+  #folders: MemoryFolders | null = null;
   #namers: ReadonlyMap<string, readonly LocalSession[]> | null = null;
   readonly #families: WriteFamily[] = [];
+  readonly #outdated: OutdatedCopy[] = [];
   readonly #pushFirst: LocalShelf[] = [];
   readonly #waiting = new Set<string>();
 
@@ -65,6 +81,10 @@ export class ShelfPlanner {
     for (const shelf of shelves) {
       this.#vault.context.signal.throwIfAborted();
       try {
+        if (shelf.files.every(({ name }) => shelfArea(name) === "memory")) {
+          await this.#planMemory(shelf);
+          continue;
+        }
         const plan = planOfShelf(shelf.id, shelf.files);
         if (plan === null) throw unsafe(shelf);
         await this.#planPlan(shelf, plan);
@@ -72,13 +92,15 @@ export class ShelfPlanner {
         failures.push(failureOf(error, shelf.id));
       }
     }
-    const [families, pushFirst] = [this.#families, this.#pushFirst];
-    return { families, pushFirst, waitingIds: [...this.#waiting], failures };
+    const [families, outdated, pushFirst] = [this.#families, this.#outdated, this.#pushFirst];
+    return { families, outdated, pushFirst, waitingIds: [...this.#waiting], failures };
   }
 
   /** A plan belongs where one of its sessions is. */
   async #planPlan(shelf: SessionTarget, plan: string): Promise<void> {
-    const files = shelf.files.flatMap(({ name }) => this.#plans.get(name) ?? []);
+    const files = [...this.#plans.values()].filter((file) =>
+      shelf.files.some(({ name }) => name === file.name) || this.#isOutdated(shelf, file)
+    );
     const isAsked = this.#scope.all || this.#scope.ids !== null;
     const nowMs = this.#vault.context.platform.clock.nowMs();
     const stale = shelf.files.filter((target) => {
@@ -87,7 +109,7 @@ export class ShelfPlanner {
       const isOld = isPastRetention(target.mtimeMs, this.#cleanupDays, nowMs);
       return isAsked || !isOld || files.some(({ name }) => name === target.name);
     });
-    if (stale.length === 0) return;
+    if (stale.length === 0 && !files.some((file) => this.#isOutdated(shelf, file))) return;
     const namers = this.#namersOf(plan);
     const [namer] = namers;
     if (namer === undefined) return;
@@ -96,6 +118,49 @@ export class ShelfPlanner {
     if (live.length > 0) return;
     const project = this.#projects.ofSession(namer);
     await this.#planFiles(shelf, { id: shelf.id, slug: namer.slug, files, project }, stale);
+  }
+
+  /**
+   * A memory belongs wherever its project is; the client never deletes it by its time. Who names
+   * sessions has not asked for it.
+   */
+  async #planMemory(shelf: SessionTarget): Promise<void> {
+    if (this.#scope.ids !== null) return;
+    const here = this.#local.memories.filter(({ files }) =>
+      shelfOfRows(files, this.#rows) === shelf.id
+    );
+    const stale = ({ slug, files }: LocalMemory) =>
+      shelf.files.filter((target) => this.#isStale(shelf, slug, files, target));
+    const isCurrent = (memory: LocalMemory) =>
+      stale(memory).length === 0 && !memory.files.some((file) => this.#isOutdated(shelf, file));
+    if (here.length > 0 && here.every(isCurrent)) return;
+    const claimed = this.#projectOf(shelf);
+    const places = here.length > 0 ? here : this.#placeOf(shelf, claimed);
+    for (const place of places) {
+      const { slug, files } = place;
+      const project = claimed ?? this.#folders?.projectOf(slug) ?? null;
+      if (!this.#scope.all && isExcluded(this.#vault.config, project)) continue;
+      await this.#planFiles(shelf, { id: shelf.id, slug, files, project }, stale(place));
+    }
+  }
+
+  /** The project that the vault names for the shelf, when that is its own. */
+  #projectOf({ id }: SessionTarget): ProjectIdentity | null {
+    const project = this.#projects.ofVaultSession(id);
+    return project !== null && memoryShelfId(project) === id ? project : null;
+  }
+
+  #placeOf(shelf: SessionTarget, project: ProjectIdentity | null): readonly LocalMemory[] {
+    this.#folders ??= new MemoryFolders(
+      this.#vault,
+      this.#projects,
+      () => this.#local.known().map(({ dir }) => dir),
+    );
+    const slug = this.#folders.slugOfShelf(shelf.id) ??
+      (project === null ? null : this.#local.slugFor(project, this.#scope.all));
+    if (slug === null) return [];
+    const there = this.#local.memories.find((memory) => memory.slug === slug);
+    return [{ slug, files: there?.files ?? [] }];
   }
 
   #isStale(
@@ -128,8 +193,20 @@ export class ShelfPlanner {
         writes.push(planned);
       }
     }
-    if (needsPush) this.#pushFirst.push(here);
-    else if (writes.length > 0) this.#families.push({ root: shelf.id, writes });
+    if (needsPush) {
+      this.#pushFirst.push(here);
+      return;
+    }
+    if (writes.length > 0) this.#families.push({ root: shelf.id, writes });
+    for (const file of here.files) {
+      if (this.#isOutdated(shelf, file)) this.#outdated.push({ shelf: shelf.id, file });
+    }
+  }
+
+  #isOutdated(shelf: SessionTarget, file: LocalFile): boolean {
+    const row = this.#rows.get(file.path);
+    return row?.session === shelf.id && row.isDerived && isSettled(row, file.stat) &&
+      !shelf.files.some(({ name }) => name === file.name);
   }
 
   #namersOf(plan: string): readonly LocalSession[] {

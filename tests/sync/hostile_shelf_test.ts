@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { planShelfId } from "../../src/sessions/shelf.ts";
+import { memoryShelfId, planShelfId } from "../../src/sessions/shelf.ts";
+import { slugOf } from "../../src/sessions/slug.ts";
 import { said } from "../support/sync_machine.ts";
 import { addOf, type LooseAdd } from "./hostile_member.ts";
 import { changes, everything, HONEST, HOSTILE, turns, type Victims } from "./hostile_world.ts";
@@ -84,6 +85,46 @@ Deno.test("a plan that no session here names is not written", () =>
     assert.ok(written.every((path) => !path.includes("plans")), String(written));
     assert.deepEqual(failed, []);
   }));
+
+const MEMORY = memoryShelfId({ kind: "home", path: "code/app" });
+
+Deno.test("a memory of its own shelf arrives: the next test would notice if it did not", () =>
+  withVictims(async (victims) => {
+    const { written } = await pulled(victims, addOf(MEMORY, { "memory/a/b.md": "x" }));
+    const expected = `bert/.claude/projects/${slugOf(victims.bert.project)}/memory/a/b.md`;
+    assert.ok(written.includes(expected), String(written));
+  }));
+
+Deno.test("pull writes no memory with an unsafe name or on another project's shelf", async () => {
+  const elsewhere = memoryShelfId({ kind: "home", path: "code/other" });
+  const lies: readonly LooseAdd[] = [
+    ...[
+      "memory/../../../../evil",
+      "memory/..",
+      "memory//x",
+      "memory/.credentials.json",
+      "memory/settings.local.json",
+      "memory/.git/hooks/pre-commit",
+      "memory/con",
+      "memory/\u202egnp.exe",
+      "memory/x\u001b[2J",
+      "memory/C:\\evil",
+    ].map((name) => addOf(MEMORY, { [name]: "evil" })),
+    addOf(MEMORY, { "memory/x.md": "1", "memory/X.md": "2" }),
+    // The op says bert's project, the id another one.
+    addOf(elsewhere, { "memory/x.md": "evil" }),
+    addOf(HOSTILE, { "memory/x.md": "evil" }),
+    // The id says bert's home folder, the op nothing.
+    addOf(elsewhere, { "memory/x.md": "evil" }, { project: null }),
+  ];
+  for (const lie of lies) {
+    await withVictims(async (victims) => {
+      const { written } = await pulled(victims, lie);
+      assert.ok(written.every((path) => !/memory|evil/.test(path)), String(written));
+      assert.equal(existsSync(join(victims.dir, "evil")), false);
+    });
+  }
+});
 
 Deno.test("a version of the same name as somebody's own file costs that file nothing", () =>
   withNamedPlan(async (victims) => {
