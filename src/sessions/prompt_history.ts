@@ -176,31 +176,35 @@ export function readHistory(
  * and never replaced, as what they append to the replaced one would be lost. A torn last line is
  * ended first, or the first new line would be glued to it. The lines are on the disk when it
  * returns. A failure may leave some of them, or a part of one, which counts as torn the next time.
- * Throws as `historyStat` does, and `no-space`.
+ * Gives the number of bytes. Throws as `historyStat` does, and `no-space`.
  */
 export function appendHistory(
   fs: FileSystem,
   root: ClaudeRoot,
   lines: readonly Uint8Array[],
-): void {
-  if (lines.length === 0) return;
+): number {
+  if (lines.length === 0) return 0;
   const path = historyPath(root);
   const isTorn = historyStat(fs, root) !== null && endsTorn(fs, path);
   if (fs.realpath(root.configDir) === null) fs.makeDir(root.configDir);
   const handle = fs.openAppend(path) ?? fs.createFile(path);
   try {
     let batch: Uint8Array[] = isTorn ? [NEWLINE] : [];
-    let sizeBytes = 0;
+    let sizeBytes = batch.length;
+    let writtenBytes = 0;
+    const flush = () => {
+      handle.write(concat(...batch));
+      writtenBytes += sizeBytes;
+      [batch, sizeBytes] = [[], 0];
+    };
     for (const line of lines) {
-      if (sizeBytes > 0 && sizeBytes + line.length > APPEND_BYTES_MAX) {
-        handle.write(concat(...batch));
-        [batch, sizeBytes] = [[], 0];
-      }
+      if (sizeBytes > 1 && sizeBytes + line.length > APPEND_BYTES_MAX) flush();
       batch.push(line);
       sizeBytes += line.length;
     }
-    handle.write(concat(...batch));
+    flush();
     handle.sync();
+    return writtenBytes;
   } finally {
     handle.close();
   }

@@ -3,15 +3,21 @@
  * which sessions may have others. A cache like the rest of the database; without it, everything is
  * compared once more.
  */
+import type { DatabaseSync } from "node:sqlite";
 import type { Bytes } from "../base/bytes.ts";
-import type { FileStat } from "../platform/types.ts";
+import type { FileStat, FileSystem } from "../platform/types.ts";
+import type { ClaudeRoot } from "../sessions/claude_root.ts";
 import { HISTORY } from "../sessions/file_name.ts";
 import { historyPath } from "../sessions/layout.ts";
-import { historyLineHash, historyLines, historyStat } from "../sessions/prompt_history.ts";
+import {
+  appendHistory,
+  historyLineHash,
+  historyLines,
+  historyStat,
+} from "../sessions/prompt_history.ts";
 import { type HistoryMark, readHistory, sessionsInHistory } from "../sessions/prompt_history.ts";
-import type { FileState, Leaf } from "./segment_index.ts";
+import type { FileState, Leaf, SegmentIndex } from "./segment_index.ts";
 import { Statements, transaction } from "./state_db.ts";
-import type { LocalState } from "./vault_access.ts";
 
 interface FileRow extends HistoryMark {
   readonly size: number;
@@ -21,12 +27,18 @@ interface FileRow extends HistoryMark {
 
 /** The history of this machine. */
 export class HistoryBook {
-  readonly #local: LocalState;
+  readonly #fs: FileSystem;
+  readonly #root: ClaudeRoot;
+  readonly #index: SegmentIndex;
+  readonly #database: DatabaseSync;
   readonly #statements: Statements;
 
-  constructor(local: LocalState) {
-    this.#local = local;
-    this.#statements = new Statements(local.database);
+  constructor(fs: FileSystem, root: ClaudeRoot, index: SegmentIndex, database: DatabaseSync) {
+    this.#fs = fs;
+    this.#root = root;
+    this.#index = index;
+    this.#database = database;
+    this.#statements = new Statements(database);
   }
 
   /**
@@ -35,22 +47,19 @@ export class HistoryBook {
    * `historyStat`, `local-io`.
    */
   due(): { readonly sessions: ReadonlySet<string>; readonly stat: FileStat | null } {
-    const { root, context } = this.#local;
-    const stat = historyStat(context.platform.fs, root);
+    const stat = historyStat(this.#fs, this.#root);
     if (stat === null) return { sessions: new Set(), stat };
-    const path = historyPath(root);
     const row = this.#statements.prepare(
       "SELECT size, mtime, ino, length AS lengthBytes, hash FROM history_file WHERE path = ?",
-    ).get(path) as unknown as FileRow | undefined;
+    ).get(historyPath(this.#root)) as unknown as FileRow | undefined;
     const isSame = row !== undefined && row.size === stat.sizeBytes &&
       row.mtime === stat.mtimeMs && row.ino === stat.ino;
     if (!isSame) {
-      const { sessions, mark } = sessionsInHistory(context.platform.fs, root, row ?? null);
-      transaction(this.#local.database, () => {
+      const { sessions, mark } = sessionsInHistory(this.#fs, this.#root, row ?? null);
+      transaction(this.#database, () => {
         const add = this.#statements.prepare("INSERT OR IGNORE INTO history_due VALUES (?)");
         for (const session of sessions) add.run(session);
-        this.#statements.prepare("INSERT OR REPLACE INTO history_file VALUES (?, ?, ?, ?, ?, ?)")
-          .run(path, stat.sizeBytes, stat.mtimeMs, stat.ino, mark.lengthBytes, mark.hash);
+        this.#remember(stat, mark);
       });
     }
     const due = this.#statements.prepare("SELECT session FROM history_due").all();
@@ -60,10 +69,27 @@ export class HistoryBook {
     };
   }
 
+  #remember(stat: FileStat, { lengthBytes, hash }: HistoryMark): void {
+    this.#statements.prepare("INSERT OR REPLACE INTO history_file VALUES (?, ?, ?, ?, ?, ?)")
+      .run(historyPath(this.#root), stat.sizeBytes, stat.mtimeMs, stat.ino, lengthBytes, hash);
+  }
+
   /** The lines of each of `sessions` as they stand in the file. Errors: `local-io`. */
   read(sessions: ReadonlySet<string>): Map<string, Bytes> {
-    const { root, context } = this.#local;
-    return readHistory(context.platform.fs, root, sessions);
+    return readHistory(this.#fs, this.#root, sessions);
+  }
+
+  /**
+   * Adds `lines` to the history. They come from the vault, so nothing of them is due unless another
+   * program has appended at the same time. Errors: those of `appendHistory`.
+   */
+  append(lines: readonly Uint8Array[]): void {
+    if (lines.length === 0) return;
+    const before = this.due().stat?.sizeBytes ?? 0;
+    const addedBytes = appendHistory(this.#fs, this.#root, lines);
+    const after = historyStat(this.#fs, this.#root);
+    if (after === null || after.sizeBytes !== before + addedBytes) return;
+    this.#remember(after, sessionsInHistory(this.#fs, this.#root, null).mark);
   }
 
   /** Hashes of the lines of a session that were both here and in the vault. */
@@ -73,23 +99,35 @@ export class HistoryBook {
     return new Set(rows.map(({ line }) => line));
   }
 
-  /** Notes that all lines of `content` are here and in the vault. */
-  addLines(session: string, content: Uint8Array): void {
-    transaction(this.#local.database, () => {
-      const add = this.#statements.prepare("INSERT OR IGNORE INTO history_line VALUES (?, ?)");
-      for (const { bytes } of historyLines(content)) add.run(session, historyLineHash(bytes));
+  /**
+   * Notes that all lines of `content` are here and in the vault, and that every line of `states`
+   * has been here.
+   */
+  note(
+    session: string,
+    content: Uint8Array,
+    states: readonly Pick<FileState, "gen" | "hash">[],
+  ): void {
+    transaction(this.#database, () => this.#note(session, content, states));
+  }
+
+  /** `note` for many sessions at once. */
+  noteAll(noted: readonly Parameters<HistoryBook["note"]>[]): void {
+    transaction(this.#database, () => {
+      for (const each of noted) this.#note(...each);
     });
+  }
+
+  #note(...[session, content, states]: Parameters<HistoryBook["note"]>): void {
+    const line = this.#statements.prepare("INSERT OR IGNORE INTO history_line VALUES (?, ?)");
+    for (const { bytes } of historyLines(content)) line.run(session, historyLineHash(bytes));
+    const state = this.#statements.prepare("INSERT OR IGNORE INTO history_state VALUES (?, ?, ?)");
+    for (const { gen, hash } of states) state.run(session, gen, hash);
   }
 
   /** Notes that nothing of the session waits to be pushed. */
   settle(session: string): void {
     this.#statements.prepare("DELETE FROM history_due WHERE session = ?").run(session);
-  }
-
-  /** Notes that every line of these states of the vault has been here. */
-  addStates(session: string, states: readonly Pick<FileState, "gen" | "hash">[]): void {
-    const add = this.#statements.prepare("INSERT OR IGNORE INTO history_state VALUES (?, ?, ?)");
-    for (const { gen, hash } of states) add.run(session, gen, hash);
   }
 
   /** Whether every line of this state has been here. */
@@ -102,7 +140,7 @@ export class HistoryBook {
 
   /** Leaves of the vault that may have lines which were never here. */
   unreadLeaves(session: string): Leaf[] {
-    return this.#local.index.leaves(session, HISTORY)
+    return this.#index.leaves(session, HISTORY)
       .filter((leaf) => !this.hasState(session, leaf));
   }
 

@@ -7,11 +7,10 @@ import { isClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { HISTORY } from "../sessions/file_name.ts";
 import { historyPath } from "../sessions/layout.ts";
-import { appendHistory, historyLineHash, historyLines } from "../sessions/prompt_history.ts";
+import { historyLineHash, historyLines } from "../sessions/prompt_history.ts";
 import { type HistoryLine, historyStat } from "../sessions/prompt_history.ts";
 import type { Failure } from "./api.ts";
 import { scanHandle } from "./file_scan.ts";
-import { HistoryBook } from "./history_book.ts";
 import type { PullScope } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
 import { handleOf, unreadBytes } from "./push_history.ts";
@@ -37,14 +36,12 @@ interface Found {
 export class HistoryPull {
   readonly #vault: OpenVault;
   readonly #scope: PullScope;
-  readonly #book: HistoryBook;
   readonly #held = new Map<string, Bytes>();
   #heldBytes = 0;
 
   constructor(vault: OpenVault, scope: PullScope) {
     this.#vault = vault;
     this.#scope = scope;
-    this.#book = new HistoryBook(vault);
   }
 
   /**
@@ -52,10 +49,10 @@ export class HistoryPull {
    * Errors: alarms, those of the store.
    */
   async hold(session: string): Promise<void> {
-    for (const leaf of this.#book.unreadLeaves(session)) {
+    for (const leaf of this.#vault.history.unreadLeaves(session)) {
       if (this.#heldBytes > HELD_BYTES_MAX) return;
       try {
-        const bytes = await unreadBytes(this.#vault, this.#book, session, leaf);
+        const bytes = await unreadBytes(this.#vault, session, leaf);
         this.#held.set(keyOf(session, leaf), bytes);
         this.#heldBytes += bytes.length;
       } catch (error) {
@@ -73,14 +70,13 @@ export class HistoryPull {
     sessions: readonly LocalSession[],
     isExcluded: (session: LocalSession) => boolean,
   ): Promise<AddedHistory> {
-    const { platform } = this.#vault.context;
     const wanted = this.#wanted(sessions, isExcluded);
     if (wanted.size === 0) return { bytes: 0, failures: [] };
     try {
       const failures: Failure[] = [];
       const news: HistoryLine[] = [];
       const found: Found[] = [];
-      const here = this.#book.read(wanted);
+      const here = this.#vault.history.read(wanted);
       for (const session of wanted) {
         this.#vault.context.signal.throwIfAborted();
         try {
@@ -92,12 +88,11 @@ export class HistoryPull {
       }
       news.sort(byTime);
       const lines = news.map(({ bytes }) => bytes);
-      appendHistory(platform.fs, this.#vault.root, lines);
+      this.#vault.history.append(lines);
       // Only now: a line that is known and not there counts as taken away by the user.
-      for (const { session, leaves, bytes } of found) {
-        this.#book.addLines(session, bytes);
-        this.#book.addStates(session, leaves);
-      }
+      this.#vault.history.noteAll(
+        found.map(({ session, leaves, bytes }) => [session, bytes, leaves]),
+      );
       return { bytes: lines.reduce((sum, { length }) => sum + length, 0), failures };
     } catch (error) {
       if (!isClaudeSyncError(error, "local-io", "too-large", "unsafe-file", "no-space")) {
@@ -113,7 +108,7 @@ export class HistoryPull {
     sessions: readonly LocalSession[],
     isExcluded: (session: LocalSession) => boolean,
   ): ReadonlySet<string> {
-    const ids = this.#book.sessions(this.#scope.all ? "all" : "unread");
+    const ids = this.#vault.history.sessions(this.#scope.all ? "all" : "unread");
     if (ids.size === 0) return ids;
     const wanted = sessions.filter((session) =>
       ids.has(session.id) && (this.#scope.ids?.has(session.id) ?? true) && !isExcluded(session)
@@ -126,18 +121,18 @@ export class HistoryPull {
     const have = new Set<string>();
     for (const { bytes } of historyLines(here)) have.add(historyLineHash(bytes));
     this.#noteStates(session, here);
-    const known = this.#book.knownLines(session);
+    const known = this.#vault.history.knownLines(session);
     // What was here and was taken away comes back only when all is asked for.
     const isMissing = this.#scope.all && [...known].some((line) => !have.has(line));
     const leaves = isMissing
       ? this.#vault.index.leaves(session, HISTORY)
-      : this.#book.unreadLeaves(session);
+      : this.#vault.history.unreadLeaves(session);
     if (leaves.length === 0) return null;
     const parts: Bytes[] = [];
     for (const leaf of leaves) {
       const held = isMissing ? undefined : this.#held.get(keyOf(session, leaf));
       const from = isMissing ? "start" : "unread";
-      parts.push(held ?? await unreadBytes(this.#vault, this.#book, session, leaf, from));
+      parts.push(held ?? await unreadBytes(this.#vault, session, leaf, from));
     }
     const bytes = concat(...parts);
     for (const line of historyLines(bytes, new Set([session]))) {
@@ -157,7 +152,7 @@ export class HistoryPull {
     if (stat === null) return;
     const handle = handleOf({ content: here, stat: { ...stat, sizeBytes: here.length } });
     const { matches } = scanHandle(handle, this.#vault.index.states(session, HISTORY));
-    this.#book.addStates(session, matches);
+    this.#vault.history.note(session, new Uint8Array(0), matches);
   }
 }
 

@@ -10,7 +10,6 @@ import { HISTORY_SESSION_BYTES_MAX } from "../sessions/prompt_history.ts";
 import { historyLineHash, historyLines } from "../sessions/prompt_history.ts";
 import type { Failure } from "./api.ts";
 import { scanHandle } from "./file_scan.ts";
-import { HistoryBook } from "./history_book.ts";
 import type { LookedAt } from "./push_files.ts";
 import { FIRST_START } from "./push_plan.ts";
 import type { Leaf } from "./segment_index.ts";
@@ -34,11 +33,10 @@ export function dueHistory(
   const due = new Map<string, LocalHistory>();
   const path = historyPath(vault.root);
   try {
-    const book = new HistoryBook(vault);
-    const { sessions: ids, stat } = book.due();
+    const { sessions: ids, stat } = vault.history.due();
     if (stat === null || ids.size === 0) return { due, failures: [] };
     const wanted = sessions.filter((each) => ids.has(each.id) && !isExcluded(each));
-    for (const [id, content] of book.read(new Set(wanted.map((each) => each.id)))) {
+    for (const [id, content] of vault.history.read(new Set(wanted.map((each) => each.id)))) {
       due.set(id, { name: HISTORY, path, stat: { ...stat, sizeBytes: content.length }, content });
     }
     return { due, failures: [] };
@@ -60,17 +58,16 @@ export async function lookAtHistory(
   file: LocalHistory,
 ): Promise<LookedAt> {
   const { content } = file;
-  const book = new HistoryBook(vault);
+  const book = vault.history;
   const states = vault.index.states(session.id, HISTORY);
   const scan = scanHandle(handleOf(file), states);
   const from = scan.matches.at(-1) ?? FIRST_START;
-  book.addStates(session.id, scan.matches);
-  book.addLines(session.id, content.subarray(0, from.len));
-  if (!await hasNews(vault, book, session, content.subarray(from.len))) {
-    book.addLines(session.id, content);
+  if (!await hasNews(vault, session, content.subarray(from.len))) {
+    book.note(session.id, content, scan.matches);
     book.settle(session.id);
     return { item: null, isTorn: false, state: from, scan };
   }
+  book.note(session.id, content.subarray(0, from.len), scan.matches);
   const { path, stat } = file;
   const item = {
     session: session.id,
@@ -89,17 +86,16 @@ export async function lookAtHistory(
 /** Whether `lines` has one that the vault has not. */
 async function hasNews(
   vault: OpenVault,
-  book: HistoryBook,
   session: LocalSession,
   lines: Bytes,
 ): Promise<boolean> {
-  const known = book.knownLines(session.id);
   const news = new Set<string>();
   for (const { bytes } of historyLines(lines)) news.add(historyLineHash(bytes));
-  for (const line of known) news.delete(line);
-  for (const leaf of news.size === 0 ? [] : book.unreadLeaves(session.id)) {
+  if (news.size === 0) return false;
+  for (const line of vault.history.knownLines(session.id)) news.delete(line);
+  for (const leaf of news.size === 0 ? [] : vault.history.unreadLeaves(session.id)) {
     try {
-      const bytes = await unreadBytes(vault, book, session.id, leaf);
+      const bytes = await unreadBytes(vault, session.id, leaf);
       for (const line of historyLines(bytes)) news.delete(historyLineHash(line.bytes));
     } catch (error) {
       // What cannot be read keeps no line from the vault.
@@ -116,7 +112,6 @@ async function hasNews(
  */
 export async function unreadBytes(
   vault: OpenVault,
-  book: HistoryBook,
   session: string,
   leaf: Leaf,
   from: "unread" | "start" = "unread",
@@ -126,7 +121,9 @@ export async function unreadBytes(
     throw new ClaudeSyncError("too-large", message, { sessionId: session });
   }
   const chain = chainTo(vault, session, HISTORY, leaf);
-  const read = from === "start" ? -1 : chain.findLastIndex((each) => book.hasState(session, each));
+  const hasBeenHere = (state: { gen: string; hash: string }) =>
+    vault.history.hasState(session, state);
+  const read = from === "start" ? -1 : chain.findLastIndex(hasBeenHere);
   const parts: Bytes[] = [];
   for (const segment of chain.slice(read + 1)) parts.push(await vault.reader.read(segment));
   return concat(...parts);
@@ -139,10 +136,8 @@ export function rememberHistory(
   content: Bytes,
   reached: { readonly gen: string; readonly hash: string; readonly end: number },
 ): void {
-  const book = new HistoryBook(vault);
-  book.addLines(session, content.subarray(0, reached.end));
-  book.addStates(session, [reached]);
-  if (reached.end === content.length) book.settle(session);
+  vault.history.note(session, content.subarray(0, reached.end), [reached]);
+  if (reached.end === content.length) vault.history.settle(session);
 }
 
 /** The lines as an open file. */
