@@ -209,12 +209,14 @@ export class SegmentIndex {
     return rows as unknown as Leaf[];
   }
 
-  /** Every leaf of every file, by session and file. */
-  *allLeaves(): Iterable<Leaf & { readonly session: string; readonly file: string }> {
+  /** Every leaf of every file (but of those named `without`), by session and file. */
+  *allLeaves(
+    without = "",
+  ): Iterable<Leaf & { readonly session: string; readonly file: string }> {
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
-       ORDER BY session, file, gen, hash`,
-    ).all();
+       WHERE file <> ? ORDER BY session, file, gen, hash`,
+    ).all(without);
     yield* rows as unknown as (Leaf & { session: string; file: string })[];
   }
 

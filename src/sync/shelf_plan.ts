@@ -54,6 +54,8 @@ export class ShelfPlanner {
   readonly #live: ReadonlySet<string>;
   readonly #cleanupDays: number;
   readonly #plans: ReadonlyMap<string, LocalFile>;
+  /** Plans that a pull put beside others, by shelf. */
+  readonly #copies = new Map<string, LocalFile[]>();
   #folders: MemoryFolders | null = null;
   #namers: ReadonlyMap<string, readonly LocalSession[]> | null = null;
   readonly #families: WriteFamily[] = [];
@@ -73,6 +75,11 @@ export class ShelfPlanner {
     const plans = discoverPlans(fs, vault.root);
     this.leftovers = plans.temps;
     this.#plans = new Map(plans.files.map((file) => [file.name, file]));
+    for (const file of plans.files) {
+      const row = this.#rows.get(file.path);
+      if (row?.isDerived !== true) continue;
+      this.#copies.set(row.session, [...(this.#copies.get(row.session) ?? []), file]);
+    }
   }
 
   /** Plans all `shelves`. Errors: those of reading the vault. */
@@ -98,18 +105,20 @@ export class ShelfPlanner {
 
   /** A plan belongs where one of its sessions is. */
   async #planPlan(shelf: SessionTarget, plan: string): Promise<void> {
-    const files = [...this.#plans.values()].filter((file) =>
-      shelf.files.some(({ name }) => name === file.name) || this.#isOutdated(shelf, file)
-    );
+    const files = new Set([
+      ...shelf.files.flatMap(({ name }) => this.#plans.get(name) ?? []),
+      ...(this.#copies.get(shelf.id) ?? []),
+    ]);
     const isAsked = this.#scope.all || this.#scope.ids !== null;
     const nowMs = this.#vault.context.platform.clock.nowMs();
+    const here = [...files];
     const stale = shelf.files.filter((target) => {
-      if (!this.#isStale(shelf, "", files, target)) return false;
+      if (!this.#isStale(shelf, "", here, target)) return false;
       // The client deletes plans by their time, as it does transcripts.
       const isOld = isPastRetention(target.mtimeMs, this.#cleanupDays, nowMs);
-      return isAsked || !isOld || files.some(({ name }) => name === target.name);
+      return isAsked || !isOld || here.some(({ name }) => name === target.name);
     });
-    if (stale.length === 0 && !files.some((file) => this.#isOutdated(shelf, file))) return;
+    if (stale.length === 0 && !here.some((file) => this.#isOutdated(shelf, file))) return;
     const namers = this.#namersOf(plan);
     const [namer] = namers;
     if (namer === undefined) return;
@@ -117,7 +126,7 @@ export class ShelfPlanner {
     for (const { id } of live) this.#waiting.add(id);
     if (live.length > 0) return;
     const project = this.#projects.ofSession(namer);
-    await this.#planFiles(shelf, { id: shelf.id, slug: namer.slug, files, project }, stale);
+    await this.#planFiles(shelf, { id: shelf.id, slug: namer.slug, files: here, project }, stale);
   }
 
   /**

@@ -47,7 +47,8 @@ export interface Targets {
 /** Decides all sessions. `only` restricts it to these ids and their families' roots. */
 export async function computeTargets(vault: OpenVault): Promise<Targets> {
   const files = new Map<string, Map<string, Leaf[]>>();
-  for (const leaf of vault.index.allLeaves()) {
+  // History is a set of lines, which `pull_history.ts` adds to what is here.
+  for (const leaf of vault.index.allLeaves(HISTORY)) {
     const session = files.get(leaf.session) ?? new Map<string, Leaf[]>();
     files.set(leaf.session, session);
     const leaves = session.get(leaf.file) ?? [];
@@ -126,8 +127,7 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
       throw unsafe(id, "Two file names in this session differ only in case");
     }
     folded.add(foldedFileName(name));
-    // History is a set of lines, which `pull_history.ts` adds to what is here.
-    if (name === TRANSCRIPT || name === HISTORY) continue;
+    if (name === TRANSCRIPT) continue;
     const [winner] = leaves.toSorted(newestFirst);
     if (winner !== undefined) targets.push({ ...winner, name, isDerived: false });
   }
