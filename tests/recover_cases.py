@@ -11,6 +11,7 @@ import os
 import random
 import sys
 import tempfile
+import tracemalloc
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -238,6 +239,11 @@ def check_entries():
     case("an unknown member", run(writer), 0, "0 problems", START)
     writer, laptop = small()
     laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+    del laptop.ops[-1]["project"]
+    laptop.commit(prev="1" * 64)
+    case("something before entry 1", run(writer), 1, "knows of entry 0 of", START)
+    writer, laptop = small()
+    laptop.add(ONE, [("transcript", "", b"", b"one\n")])
     laptop.ops.append({"op": "forget"})
     laptop.commit()
     case("an op of a newer program", run(writer), 1, "needs a newer recover.py", START)
@@ -290,7 +296,10 @@ def check_groups():
     laptop.add(ONE, [("transcript", "", b"", b"q" * 100)], at=len(laptop.inline), stored=len(bomb))
     laptop.inline = laptop.inline[:laptop.ops[-1]["groups"][0]["at"]] + bomb
     laptop.commit()
+    tracemalloc.start()
     case("a bomb", run(writer), 1, "length differs", OTHER)
+    case("its size", (1, "", tracemalloc.get_traced_memory()[1] > 2 ** 26), 1, "", False)
+    tracemalloc.stop()
     noise = random.Random(1).randbytes(2 ** 22)
     writer, laptop = small()
     for before in (b"", noise):
@@ -329,6 +338,11 @@ def check_names():
     laptop.add(ONE, [(5, "", b"", b"harmless"), ("transcript", "", b"", b"one\n")])
     laptop.commit()
     case("a number", run(writer), 0, "0 problems", {**START, f"{ONE}/5": b"harmless"})
+    writer, laptop = small()
+    laptop.add(ONE, [("side/e\u0301", "", b"", b"1"), ("side/\u00e9", "", b"", b"2")])
+    laptop.commit()
+    kept, own = f"{ONE}/refused/{sha('side/e'.encode() + bytes([204, 129]))[:16]}", f"{ONE}/side/é"
+    case("a refused name takes none", run(writer), 1, "is refused", {own: b"2", kept: b"1"})
     for first, second in (("side/A", "side/a"), ("side/fi", "side/\ufb01"), ("side/SS", "side/ß")):
         writer, laptop = small()
         laptop.add(ONE, [(first, "", b"", b"1"), (second, "", b"", b"2")])
@@ -372,6 +386,41 @@ def check_generations():
         case(f"generation {options} {status}", run(writer, *options), status, "problems", files)
 
 
+def check_leaves():
+    for swap in (False, True):
+        writer, laptop = small()
+        laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+        laptop.commit()
+        new, old = (b"a\n", b"b\n") if swap else (b"b\n", b"a\n")
+        for piece in (old, new):  # every entry is a minute later
+            laptop.add(ONE, [("transcript", "", b"one\n", piece)])
+            laptop.commit()
+        name = f"{ONE}/{ONE}.jsonl"
+        beside = f"{name}.leaf-{sha(b'one' + bytes([10]) + old)[:8]}"
+        case("the newest leaf has the name", run(writer), 0, "0 problems",
+             {name: b"one\n" + new, beside: b"one\n" + old})
+    writer, laptop = small()
+    laptop.add(ONE, [("side/f", "", b"", b"old")], gens=[
+        {"file": "side/f", "gen": "", "from": {"gen": "", "hash": sha(b"old")}}])
+    laptop.commit()
+    case("a generation replaced by itself", run(writer), 0, "0 problems",
+         {f"{ONE}/side/f.gen-{sha(b'old')[:8]}": b"old"})
+
+
+def check_full_disk():
+    """A file that cannot be written to its end does not stay behind looking whole."""
+    class Failing(recover.Vault):
+        def bytes_of(self, piece):
+            if piece is None:
+                raise OSError("disk full")
+            return piece
+
+    with tempfile.TemporaryDirectory() as out, contextlib.redirect_stderr(io.StringIO()) as report:
+        recover.write(Failing(out, KEY, bytes(16)), out, "s/f", [b"beginning", None])
+        left = [name for _, _, names in os.walk(out) for name in names]
+        case("full disk", (1, report.getvalue(), left), 1, "disk full", [])
+
+
 def main():
     check_store()
     check_header()
@@ -382,6 +431,8 @@ def main():
     check_groups()
     check_names()
     check_generations()
+    check_leaves()
+    check_full_disk()
     print(f"{counts['cases']} cases, {counts['wrong']} wrong")
     return 1 if counts["wrong"] else 0
 

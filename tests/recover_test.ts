@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
@@ -88,6 +88,10 @@ recoverTest("recover.py writes every file of the frozen vault byte for byte", as
   const { status, output } = recover(join(FROZEN, "vault"), out, "--all");
   assert.equal(status, 0, output);
   assert.deepEqual(await filesBelow(out), await expectedFiles());
+  const session = "11111111-1111-4111-8111-111111111111";
+  const { mode, mtimeMs } = await stat(join(out, session, `${session}.jsonl`));
+  assert.ok(mtimeMs >= 1_764_000_000_000 && mtimeMs < 1_765_000_000_000, "the time it had");
+  if (process.platform !== "win32") assert.equal(mode & 0o777, 0o600, "a conversation is private");
 });
 
 recoverTest("recover.py leaves superseded generations out without --all", async (folder) => {

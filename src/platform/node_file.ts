@@ -31,10 +31,10 @@ export function toStat(stat: fs.Stats): FileStat {
 }
 
 /**
- * Opens an ordinary file for reading, never through a symbolic link and never waiting for the other
- * end of a pipe. The caller closes the descriptor.
+ * Opens an ordinary file, for reading unless `access` says other, never through a symbolic link and
+ * never waiting for the other end of a pipe. The caller closes the descriptor.
  */
-export function openOrdinary(path: string): number {
+export function openOrdinary(path: string, access = fs.constants.O_RDONLY): number {
   // Windows has neither flag, though the types promise them.
   const flags: Partial<typeof fs.constants> = fs.constants;
   const noFollow = flags.O_NOFOLLOW;
@@ -42,7 +42,7 @@ export function openOrdinary(path: string): number {
   if (before?.isSymbolicLink()) throw linkError(path);
   let fd: number;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | (noFollow ?? 0) | (flags.O_NONBLOCK ?? 0));
+    fd = fs.openSync(path, access | (noFollow ?? 0) | (flags.O_NONBLOCK ?? 0));
   } catch (error) {
     // FreeBSD and NetBSD answer EMLINK and EFTYPE where others say ELOOP.
     if (["ELOOP", "EMLINK", "EFTYPE"].includes(errnoOf(error) ?? "")) throw linkError(path, error);
@@ -53,7 +53,7 @@ export function openOrdinary(path: string): number {
   if (swapped || !opened.isFile()) {
     fs.closeSync(fd);
     if (swapped) throw linkError(path);
-    throw localError("read", path, new Error("it is not an ordinary file"));
+    throw localError("open", path, new Error("it is not an ordinary file"));
   }
   return fd;
 }

@@ -43,6 +43,7 @@ export function nodeFileSystem(): FileSystem {
     openRead,
     makeDir,
     createFile,
+    openAppend,
     rename,
     link,
     removeFile,
@@ -166,6 +167,12 @@ function createFile(path: string): WriteHandle {
     }
     return handle;
   });
+}
+
+function openAppend(path: string): WriteHandle | null {
+  const { O_WRONLY, O_APPEND } = fs.constants;
+  const fd = attempt("append to", path, null, () => openOrdinary(path, O_WRONLY | O_APPEND));
+  return fd === null ? null : new NodeWriteHandle(fd, path);
 }
 
 function rename(from: string, to: string): void {

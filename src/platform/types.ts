@@ -67,6 +67,12 @@ export interface FileSystem {
    * Creates a new file (O_EXCL, 0600) for writing. Throws `local-io` when it exists.
    */
   createFile(path: string): WriteHandle;
+  /**
+   * Opens an ordinary file to write at its end, wherever that is when a write comes: what another
+   * process appends meanwhile is never overwritten. Never through a symbolic link at the end. Null
+   * when absent. Close it.
+   */
+  openAppend(path: string): WriteHandle | null;
   /** Atomically gives `from` the name `to`, replacing a file there. */
   rename(from: string, to: string): void;
   /** Second name for a file; false when `to` exists, null when the disk has no hard links. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { concat, fromHex, toHex, u32be, utf8 } from "../base/bytes.ts";
+import { concat, fromHex, u32be, utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
-import { parseSessionId, type SessionId } from "./session_id.ts";
+import { idOfDigest } from "./derived_id.ts";
+import type { SessionId } from "./session_id.ts";
 
 const LABEL = "claude-sync branch id v1";
 
@@ -17,22 +18,7 @@ export function branchId(rootId: SessionId, firstHash: string): SessionId {
   assert(record !== null && record.length === 32, "a record's identity is a SHA-256");
   const parts = [utf8(LABEL), utf8(rootId), record]
     .map((part) => concat(u32be(part.length), part));
-  const bytes = new Uint8Array(createHash("sha256").update(concat(...parts)).digest())
-    .subarray(0, 16);
-  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = toHex(bytes);
-  const id = parseSessionId(
-    [
-      hex.slice(0, 8),
-      hex.slice(8, 12),
-      hex.slice(12, 16),
-      hex.slice(16, 20),
-      hex.slice(20),
-    ].join("-"),
-  );
-  assert(id !== null, "a derived id is a UUID");
-  return id;
+  return idOfDigest(createHash("sha256").update(concat(...parts)).digest());
 }
 
 /** Whether `id` has the layout of a derived id. Proof is `rootSessionId`'s business. */

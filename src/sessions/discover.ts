@@ -80,10 +80,20 @@ export interface SkippedPath {
   readonly loses: "session" | "file";
 }
 
+/** The memory of one project: what its sessions wrote down for later ones. */
+export interface LocalMemory {
+  /** Name of the folder below `projects/`. */
+  readonly slug: string;
+  /** At least one. */
+  readonly files: readonly LocalFile[];
+}
+
 /** What is on this machine. */
 export interface Discovery {
   /** By slug, then id. */
   readonly sessions: readonly LocalSession[];
+  /** By slug. */
+  readonly memories: readonly LocalMemory[];
   readonly skipped: readonly SkippedPath[];
   /** Slugs that are links to other slugs: what is placed in one is seen from both. */
   readonly slugLinks: ReadonlyMap<string, string>;
@@ -116,6 +126,7 @@ class Finder {
   readonly #rules: PathRules;
   readonly #limits: DiscoveryLimits;
   readonly #sessions: LocalSession[] = [];
+  readonly #memories: LocalMemory[] = [];
   readonly #skipped: SkippedPath[] = [];
   readonly #slugLinks = new Map<string, string>();
   readonly #temps: LocalTemp[] = [];
@@ -145,6 +156,7 @@ class Finder {
     }
     return {
       sessions: this.#sessions,
+      memories: this.#memories,
       skipped: this.#skipped,
       slugLinks: this.#slugLinks,
       temps: this.#temps,
@@ -198,15 +210,29 @@ class Finder {
       if (entry.kind === "directory") {
         const id = parseSessionId(entry.name);
         if (id !== null) this.#addFolder(filesOf(id), path, "side", 1);
+        else if (entry.name === "memory") this.#addMemory(slug, path);
       } else if (entry.name.endsWith(".jsonl")) {
         this.#addTranscript(filesOf, path, entry);
       } else if (entry.kind === "symlink" && parseSessionId(entry.name) !== null) {
         this.#skipSession(path, "link");
+      } else if (entry.kind === "symlink" && entry.name === "memory") {
+        this.#skip(path, "link");
       } else if (isTempName(entry.name)) {
         this.#temps.push({ path });
       }
     }
     for (const id of [...found.keys()].sort()) this.#addSession(slug, id, found.get(id) ?? []);
+  }
+
+  #addMemory(slug: string, dir: string): void {
+    const files: LocalFile[] = [];
+    this.#addFolder(files, dir, "memory", 1);
+    const { filesPerSession } = this.#limits;
+    if (files.length > filesPerSession) {
+      this.#skip(dir, "limit", `holds more than ${filesPerSession} files`);
+      files.length = filesPerSession;
+    }
+    if (files.length > 0) this.#memories.push({ slug, files: sortFiles(files) });
   }
 
   #addTranscript(

@@ -8,12 +8,17 @@ declare const brand: unique symbol;
 /**
  * A file's place inside its session, `/`-separated:
  * `transcript`, `side/<path>` (below `projects/<slug>/<id>/`), `file-history/<name>`,
- * `todos/<name>` where `@` stands for the session's id, `tasks/<path>`, `legacy/agent-<hex>.jsonl`.
+ * `todos/<name>` where `@` stands for the session's id, `tasks/<path>`, `legacy/agent-<hex>.jsonl`,
+ * `history` (the session's lines of `history.jsonl`); of a shelf (`shelf.ts`) `plans/<name>.md` and
+ * `memory/<path>`.
  */
 export type FileName = string & { readonly [brand]: "FileName" };
 
 /** The transcript's own name. */
 export const TRANSCRIPT = "transcript" as FileName;
+
+/** Name of the session's lines of the prompt history, in the order they stand there. */
+export const HISTORY = "history" as FileName;
 
 /** Most segments in a name. */
 export const NAME_DEPTH_MAX = 12;
@@ -58,6 +63,7 @@ const NEVER_SYNCED: readonly RegExp[] = [
 
 const encoder = new TextEncoder();
 const TODO = /^@(-[^@]*|-agent-@)?\.json$/;
+const PLAN = /^[A-Za-z0-9][A-Za-z0-9_-]*(\.[0-9a-f]{8})*\.md$/;
 const LEGACY = /^agent-[0-9a-f]{1,64}\.jsonl$/;
 
 /** Gives the name, or null unless it is one of the known forms and safe on every system. */
@@ -68,7 +74,7 @@ export function parseFileName(text: string): FileName | null {
 /** Says what is wrong with a name; null when it may be used. */
 export function fileNameProblem(text: string): NameProblem | null {
   const [area, ...rest] = text.split("/");
-  if (text === TRANSCRIPT) return null;
+  if (text === TRANSCRIPT || text === HISTORY) return null;
   if (encoder.encode(text).length > NAME_BYTES_MAX) return unsafe("is too long");
   if (rest.length === 0) return unsafe("is not the name of a session file");
   if (rest.length + 1 > NAME_DEPTH_MAX) return unsafe("lies too deep");
@@ -84,7 +90,10 @@ function isInArea(area: string, rest: readonly string[]): boolean {
   switch (area) {
     case "side":
     case "tasks":
+    case "memory":
       return true;
+    case "plans":
+      return rest.length === 1 && PLAN.test(name);
     case "file-history":
       return rest.length === 1;
     case "todos":
@@ -139,6 +148,7 @@ export function foldedFileName(name: FileName): string {
  * How a file grows: "lines" = JSONL that the client appends to, "whole" = rewritten as one.
  */
 export function fileKind(name: FileName): "lines" | "whole" {
-  if (name === TRANSCRIPT) return "lines";
-  return name.endsWith(".jsonl") && !name.startsWith("file-history/") ? "lines" : "whole";
+  if (name === TRANSCRIPT || name === HISTORY) return "lines";
+  const isWhole = name.startsWith("file-history/") || name.startsWith("memory/");
+  return name.endsWith(".jsonl") && !isWhole ? "lines" : "whole";
 }

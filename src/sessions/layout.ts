@@ -6,7 +6,7 @@ import { pathRules } from "./local_path.ts";
 import type { SessionId } from "./session_id.ts";
 
 /** Folders below the configuration folder that hold parts of sessions. */
-export type Area = "projects" | "file-history" | "todos" | "tasks";
+export type Area = "projects" | "file-history" | "todos" | "tasks" | "plans";
 
 /** Absolute path of one of the client's folders. */
 export function areaDir(root: ClaudeRoot, area: Area): string {
@@ -17,6 +17,16 @@ export function areaDir(root: ClaudeRoot, area: Area): string {
 export function slugDir(root: ClaudeRoot, slug: string): string {
   assert(isSlug(slug), "a slug is one folder name");
   return pathRules(root.os).join(root.configDir, "projects", slug);
+}
+
+/** Absolute path of a project's memory. */
+export function memoryDir(root: ClaudeRoot, slug: string): string {
+  return pathRules(root.os).join(slugDir(root, slug), "memory");
+}
+
+/** Absolute path of the prompt history, which holds lines of all sessions. */
+export function historyPath(root: ClaudeRoot): string {
+  return pathRules(root.os).join(root.configDir, "history.jsonl");
 }
 
 /** Absolute path where the session's file stands or shall stand. */
@@ -32,6 +42,12 @@ export function pathOf(root: ClaudeRoot, slug: string, id: SessionId, name: File
       return join(slugDir(root, slug), ...rest);
     case "todos":
       return join(areaDir(root, "todos"), rest.join("/").replaceAll("@", id));
+    case "plans":
+      return join(areaDir(root, "plans"), ...rest);
+    case "memory":
+      return join(memoryDir(root, slug), ...rest);
+    case "history":
+      return historyPath(root);
     case "file-history":
     case "tasks":
       return join(areaDir(root, area), id, ...rest);

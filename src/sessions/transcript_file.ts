@@ -1,11 +1,9 @@
 /** Facts about transcripts on disk, read in pieces: transcripts may be larger than memory. */
-import { concat } from "../base/bytes.ts";
 import type { FileSystem, ReadHandle } from "../platform/types.ts";
-import { lastCompleteLineEnd, RECORD_BYTES_MAX } from "./transcript.ts";
+import { linePieces } from "./line_pieces.ts";
 import { extendFacts, NO_FACTS, transcriptHead, transcriptTail } from "./transcript_facts.ts";
 import type { TranscriptFacts, TranscriptHead, TranscriptTail } from "./transcript_facts.ts";
 
-const PIECE_BYTES = 4 * 1024 * 1024;
 const HEAD_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
 const TAIL_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
 
@@ -13,23 +11,8 @@ const TAIL_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
 export function readTranscriptFacts(fs: FileSystem, path: string): TranscriptFacts | null {
   return withFile(fs, path, (handle) => {
     let facts = NO_FACTS;
-    let held: Uint8Array = new Uint8Array(0);
-    let isSkipping = false;
-    for (let offset = 0;;) {
-      const piece = readPiece(handle, offset, PIECE_BYTES);
-      if (piece.length === 0) return facts;
-      offset += piece.length;
-      const bytes = held.length === 0 ? piece : concat(held, piece);
-      const end = lastCompleteLineEnd(bytes);
-      const start = isSkipping && end > 0 ? bytes.indexOf(0x0a) + 1 : 0;
-      if (end > 0) {
-        facts = extendFacts(facts, bytes.subarray(start, end));
-        isSkipping = false;
-      }
-      held = bytes.subarray(end);
-      if (held.length > RECORD_BYTES_MAX) isSkipping = true;
-      if (isSkipping) held = new Uint8Array(0);
-    }
+    for (const { bytes } of linePieces(handle)) facts = extendFacts(facts, bytes);
+    return facts;
   });
 }
 

@@ -125,6 +125,8 @@ export interface Traffic {
 export interface PushResult extends Traffic {
   /** Sessions of which new bytes are in the vault now. */
   readonly pushed: number;
+  /** Files of plans and memories of which new bytes are in the vault now. */
+  readonly otherFiles: number;
   readonly failed: number;
   readonly bytes: { readonly plain: number; readonly sent: number };
   /** Sessions looked at. */
@@ -139,6 +141,8 @@ export interface PushResult extends Traffic {
 export interface PullResult extends Traffic {
   /** Sessions written or extended here. */
   readonly pulled: number;
+  /** Files of plans and memories that were written here. */
+  readonly otherFiles: number;
   /** Sessions that are open in Claude Code right now; applied when they end. */
   readonly waiting: number;
   readonly waitingIds: readonly string[];

@@ -40,7 +40,8 @@ export function scanFile(
   }
 }
 
-function scanHandle(handle: ReadHandle, states: readonly FileState[]): FileScan {
+/** Scans an open file. Errors: `local-io`. */
+export function scanHandle(handle: ReadHandle, states: readonly FileState[]): FileScan {
   const stat = handle.stat();
   const sizeBytes = stat.sizeBytes;
   const offsets = [...new Set(states.map((state) => state.len))]

@@ -38,17 +38,20 @@ interface Row {
 /** Table of local files. */
 export class LocalFiles {
   readonly #statements: Statements;
+  /** What `all` gave, as long as nothing has changed. */
+  #all: ReadonlyMap<string, LocalFileRow> | null = null;
 
   constructor(database: DatabaseSync) {
     this.#statements = new Statements(database);
   }
 
-  /** Every row by path. */
-  all(): Map<string, LocalFileRow> {
-    const rows = this.#statements.prepare("SELECT * FROM local").all() as unknown as Row[];
-    const byPath = new Map<string, LocalFileRow>();
-    for (const row of rows) byPath.set(row.path, fromRow(row));
-    return byPath;
+  /** Every row by path, as they are now: later changes do not show in it. */
+  all(): ReadonlyMap<string, LocalFileRow> {
+    if (this.#all === null) {
+      const rows = this.#statements.prepare("SELECT * FROM local").all() as unknown as Row[];
+      this.#all = new Map(rows.map((row) => [row.path, fromRow(row)]));
+    }
+    return this.#all;
   }
 
   /** Rows of one file of a session; more than one when the session stands in two folders. */
@@ -59,6 +62,12 @@ export class LocalFiles {
     return rows.map(fromRow);
   }
 
+  /** Forgets the file at `path`, as if it had never been here. */
+  forget(path: string): void {
+    this.#all = null;
+    this.#statements.prepare("DELETE FROM local WHERE path = ?").run(path);
+  }
+
   /** Remembers that the file at `path`, when it had `stat`, began with `state`. */
   remember(
     path: string,
@@ -67,6 +76,7 @@ export class LocalFiles {
     state: FileState,
     isDerived = false,
   ): void {
+    this.#all = null;
     this.#statements.prepare("INSERT OR REPLACE INTO local VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .run(
         path,

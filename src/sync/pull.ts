@@ -3,14 +3,17 @@
  * vault does not have.
  */
 import { isClaudeSyncError } from "../errors.ts";
+import type { LocalSession } from "../sessions/discover.ts";
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
 import type { Failure, PullResult } from "./api.ts";
-import { ProjectFinder } from "./projects.ts";
+import { Exclusion, ProjectFinder } from "./projects.ts";
+import { type AddedHistory, HistoryPull } from "./pull_history.ts";
 import { LocalView } from "./pull_place.ts";
-import { keyOfProject, type PullPlan, PullPlanner } from "./pull_plan.ts";
+import { keyOfProject, type PullPlan, PullPlanner, type WriteFamily } from "./pull_plan.ts";
+import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { writeAll, type Written } from "./pull_write.ts";
 import { pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
@@ -57,13 +60,54 @@ export async function pullSessions(
       // The next look finds what could be pushed safe; without any progress there is no next look.
       if (pushed.length < plan.pushFirst.length) continue;
     }
+    const history = new HistoryPull(vault, scope);
     const { fs, clock } = vault.context.platform;
     if (!request.dryRun) sweepTemps(fs, clock, local.leftovers);
     const written = request.dryRun
       ? dryRunOf(plan)
-      : await writeAll(vault, targets.branches, plan.families);
-    return totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
+      : await writeAll(vault, targets.branches, plan.families, holdHistory(history));
+    const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
+    // What was written just now may name plans that were of no use here before.
+    const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
+    const added = request.dryRun
+      ? { bytes: 0, failures: [] }
+      : await history.add(view.all(), exclusionOf(vault, projects, view, request.all));
+    const asked = { ...scope, dryRun: request.dryRun };
+    const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
+    return withOthers(totals, shelves, added);
   }
+}
+
+function holdHistory(history: HistoryPull): (family: WriteFamily) => Promise<void> {
+  return async ({ writes }) => {
+    for (const id of new Set(writes.map(({ session }) => session.id))) await history.hold(id);
+  };
+}
+
+function exclusionOf(
+  vault: OpenVault,
+  projects: ProjectFinder,
+  local: LocalView,
+  all: boolean,
+): (session: LocalSession) => boolean {
+  const exclusion = new Exclusion(vault.config, projects, local.all());
+  return (session) => !all && exclusion.excludes(session);
+}
+
+function withOthers(
+  totals: PullTotals,
+  shelves: PulledShelves,
+  history: AddedHistory,
+): PullTotals {
+  const waitingIds = [...new Set([...totals.waitingIds, ...shelves.waitingIds])];
+  return {
+    ...totals,
+    otherFiles: shelves.files,
+    waitingIds,
+    waiting: waitingIds.length,
+    failures: [...totals.failures, ...shelves.failures, ...history.failures],
+    writtenBytes: totals.writtenBytes + shelves.writtenBytes + history.bytes,
+  };
 }
 
 function chosenIds(
@@ -82,7 +126,7 @@ async function pushOwn(
   projects: ProjectFinder,
   plan: PullPlan,
 ): Promise<readonly Failure[]> {
-  const scope = { sessions: plan.pushFirst, all: true, dryRun: false, tearNow: true };
+  const scope = { sessions: plan.pushFirst, shelves: [], all: true, dryRun: false, tearNow: true };
   try {
     return (await pushSessions(vault, sender, projects, scope)).failures;
   } catch (error) {
@@ -97,6 +141,7 @@ function dryRunOf(plan: PullPlan): Written {
   const writes = plan.families.flatMap((family) => family.writes);
   return {
     sessions: new Set(writes.map((operation) => operation.session.id)),
+    files: writes.length,
     writtenBytes: writes.reduce(
       (sum, { target, base }) => sum + Math.max(0, target.len - (base?.len ?? 0)),
       0,
@@ -131,6 +176,7 @@ function totalsOf(
   const from = new Set(others.map((id) => names.get(id) ?? id));
   return {
     pulled: pulled.length,
+    otherFiles: 0,
     waiting: waitingIds.length,
     waitingIds,
     unplaced: plan.unplaced.length,

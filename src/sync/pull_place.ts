@@ -16,6 +16,8 @@ import type { OpenVault } from "./vault_access.ts";
 export class LocalView {
   /** Our own temporary files among the client's, which a crash may have left. */
   readonly leftovers: Discovery["temps"];
+  /** What sessions have written down for later ones, by project. */
+  readonly memories: Discovery["memories"];
   readonly #slugLinks: Discovery["slugLinks"];
   readonly #vault: OpenVault;
   readonly #sessions = new Map<string, LocalSession[]>();
@@ -25,6 +27,7 @@ export class LocalView {
     this.#vault = vault;
     const discovery = discoverSessions(vault.context.platform.fs, vault.root);
     this.leftovers = discovery.temps;
+    this.memories = discovery.memories;
     this.#slugLinks = discovery.slugLinks;
     for (const session of discovery.sessions) {
       const copies = this.#sessions.get(session.id);
@@ -36,6 +39,11 @@ export class LocalView {
   /** Ids of all sessions that are here. */
   ids(): Iterable<string> {
     return this.#sessions.keys();
+  }
+
+  /** Everything of every session that is here. */
+  all(): readonly LocalSession[] {
+    return [...this.#sessions.values()].flat();
   }
 
   /** Every place that holds the session's transcript, the longest first. */
@@ -54,18 +62,24 @@ export class LocalView {
     return this.#slugLinks.get(slug) ?? slug;
   }
 
+  /** The folders here that Claude Code was used in. */
+  known(): readonly KnownFolder[] {
+    const { fs, host } = this.#vault.context.platform;
+    this.#known ??= knownFolders(fs, host, this.#vault.root, this.all());
+    return this.#known;
+  }
+
   /**
    * The folder name below `projects/` for a session of `project`, or null when nothing tells where
    * the project is. `mayTranslate`: take the other machine's path then, even if it is not here.
    */
   slugFor(project: ProjectIdentity, mayTranslate: boolean): string | null {
     const { fs, host } = this.#vault.context.platform;
-    this.#known ??= knownFolders(fs, host, this.#vault.root, [...this.#sessions.values()].flat());
     const placed = placeProject(project, {
       fs,
       host,
       maps: new Map(Object.entries(this.#vault.config.maps)),
-      known: this.#known,
+      known: this.known(),
       cwd: host.cwd(),
     });
     const dir = placed?.dir ?? (mayTranslate ? translatedDir(project, host) : null);

@@ -3,7 +3,6 @@
  * nothing. A session and its branches are one unit: where the content of one file moves to another,
  * either both are written or none.
  */
-import type { FileStat } from "../platform/types.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
@@ -14,23 +13,11 @@ import { readTranscriptTail } from "../sessions/transcript_file.ts";
 import type { Failure } from "./api.ts";
 import { isSettled, isUnchanged, type LocalFileRow } from "./local_files.ts";
 import { isExcluded, type ProjectFinder } from "./projects.ts";
+import { planFile, type WriteOperation } from "./pull_file.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
-import { lookAt } from "./push_files.ts";
-import type { FileState } from "./segment_index.ts";
 import type { FileTarget, SessionTarget, Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
-
-/** One file to write. */
-export interface WriteOperation {
-  readonly session: SessionTarget;
-  readonly target: FileTarget;
-  readonly path: string;
-  /** The file as it is now; null when there is none. */
-  readonly expected: FileStat | null;
-  /** The state that all of the present file is, when it is one. */
-  readonly base: FileState | null;
-}
 
 /** What is written of one session and its branches, all or nothing. New files come first. */
 export interface WriteFamily {
@@ -154,7 +141,7 @@ export class PullPlanner {
     const writes: WriteOperation[] = [];
     let needsPush = false;
     for (const target of stale) {
-      const planned = await this.#planFile(session, here, target);
+      const planned = await planFile(this.#vault, this.#rows, session, here, target);
       if (planned === "push-first") needsPush = true;
       // Files outside `projects/` are the same ones for every copy of the session.
       else if (planned !== null && !draft.writes.some(({ path }) => path === planned.path)) {
@@ -194,29 +181,6 @@ export class PullPlanner {
     if (this.#scope.all) return false;
     const row = this.#rows.get(pathOf(this.#vault.root, here.slug, here.id, target.name));
     return row !== undefined && row.hash === target.hash;
-  }
-
-  async #planFile(
-    session: SessionTarget,
-    here: LocalSession,
-    target: FileTarget,
-  ): Promise<WriteOperation | "push-first" | null> {
-    const file = here.files.find((each) => each.name === target.name);
-    if (file === undefined) {
-      const path = pathOf(this.#vault.root, here.slug, here.id, target.name);
-      return { session, target, path, expected: null, base: null };
-    }
-    const operation = { session, target, path: file.path, expected: file.stat };
-    const row = this.#rows.get(file.path);
-    if (row !== undefined && isSettled(row, file.stat)) return { ...operation, base: row };
-    const looked = await lookAt(this.#vault, here, file, row, true);
-    const { state, item, scan } = looked;
-    if (state === null || scan === null) return { ...operation, base: null };
-    const reaches = (one: FileState) => one.hash === target.hash && one.gen === target.gen;
-    if (item !== null) return reaches(state) && item.replaces === null ? null : "push-first";
-    const isWhole = state.len === scan.sizeBytes;
-    if (isWhole && reaches(state)) return null;
-    return { ...operation, expected: scan.stat, base: isWhole ? state : null };
   }
 
   #isLive(here: LocalSession): boolean {

@@ -7,6 +7,7 @@ import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { FileStat, WriteHandle } from "../platform/types.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { CLEANUP_PERIOD_DAYS_DEFAULT, isPastRetention } from "../sessions/retention.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
@@ -15,7 +16,8 @@ import { type PreparedFile, prepareSessionFile } from "../sessions/write_back.ts
 import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
-import type { WriteFamily, WriteOperation } from "./pull_plan.ts";
+import type { WriteOperation } from "./pull_file.ts";
+import type { WriteFamily } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
 import type { StoredSegment } from "./segment_index.ts";
 import { transaction } from "./state_db.ts";
@@ -38,6 +40,7 @@ const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 export interface Written {
   /** Sessions of which at least one file was written. */
   readonly sessions: ReadonlySet<string>;
+  readonly files: number;
   readonly writtenBytes: number;
   /** Sessions that were opened or changed while the pull was at work; the next one takes them. */
   readonly busy: ReadonlySet<string>;
@@ -52,13 +55,15 @@ interface Prepared {
 }
 
 /**
- * Writes `families`. Errors: alarms and errors of the store, with nothing published of the batch at
- * hand; failures of single files are reported, and nothing is written of their family.
+ * Writes `families`. `beside` is called after each family's bytes were read. Errors: alarms and
+ * errors of the store, with nothing published of the batch at hand; failures of single files are
+ * reported, and nothing is written of their family.
  */
 export async function writeAll(
   vault: OpenVault,
   branches: BranchTargets,
   families: readonly WriteFamily[],
+  beside: (family: WriteFamily) => Promise<void> = async () => {},
 ): Promise<Written> {
   const writer = new FamilyWriter(vault, branches, families);
   if (families.length > 0) vault.context.onProgress({ kind: "phase", phase: "receiving" });
@@ -71,6 +76,7 @@ export async function writeAll(
       if (prepared === "no-space") break;
       if (prepared === null) continue;
       batch.push(prepared);
+      await beside(family);
       batchBytes += prepared.reduce((sum, { newBytes }) => sum + newBytes, 0);
       if (batchBytes < BATCH_BYTES_MAX) continue;
       const full = batch;
@@ -92,6 +98,7 @@ class FamilyWriter {
   readonly #sessions = new Set<string>();
   readonly #busy = new Set<string>();
   readonly #failures: Failure[] = [];
+  #files = 0;
   #writtenBytes = 0;
 
   constructor(vault: OpenVault, branches: BranchTargets, families: readonly WriteFamily[]) {
@@ -102,7 +109,8 @@ class FamilyWriter {
 
   written(): Written {
     const [sessions, busy, failures] = [this.#sessions, this.#busy, this.#failures];
-    return { sessions, busy, failures, writtenBytes: this.#writtenBytes };
+    const [files, writtenBytes] = [this.#files, this.#writtenBytes];
+    return { sessions, files, busy, failures, writtenBytes };
   }
 
   /** Puts all new content of a family beside its files; null when that failed. */
@@ -148,6 +156,7 @@ class FamilyWriter {
       for (const { each, stat } of published) {
         remember(this.#vault, each.operation, stat);
         this.#sessions.add(each.operation.session.id);
+        this.#files++;
         this.#writtenBytes += each.newBytes;
       }
     });
@@ -218,7 +227,7 @@ async function prepare(
       tail.add(bytes);
       if (isNew) newBytes += bytes.length;
     };
-    if (operation.target.isDerived) {
+    if (operation.target.isDerived && operation.target.source === undefined) {
       put(await branches.derivedBytes(operation.session.root, operation.session.id), true);
     } else {
       await writeFromVault(vault, operation, put);
@@ -248,7 +257,7 @@ async function writeFromVault(
   put: (bytes: Uint8Array, isNew: boolean) => void,
 ): Promise<void> {
   const { session, target, base } = operation;
-  const chain = chainTo(vault, session.id, target.name, target);
+  const chain = chainTo(vault, session.id, target.source ?? target.name, target);
   const continues = base !== null && base.gen === target.gen && base.len > 0 &&
     chain.some(({ hash, off, len }) => hash === base.hash && off + len === base.len);
   const prefix = new Sha256();
@@ -320,6 +329,8 @@ function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): numb
     ? transcriptTail(tail.bytes()).lastActivityMs
     : null;
   const activityMs = plausibleMs(spokenMs ?? target.mtimeMs, nowMs);
+  // The client never cleans a memory up.
+  if (shelfArea(target.name) === "memory") return activityMs;
   const days = cleanupPeriodDays(fs, vault.root);
   if (!isPastRetention(activityMs, days, nowMs)) return activityMs;
   return nowMs - (Math.min(days, CLEANUP_PERIOD_DAYS_DEFAULT) * DAY_MS) / 2;

@@ -2,16 +2,19 @@
  * The push: looks at every local file, sends what the vault does not have, one log entry per batch.
  */
 import { isClaudeSyncError } from "../errors.ts";
-import { type LocalSession } from "../sessions/discover.ts";
+import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { foldedFileName, parseFileName } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
-import type { LocalFileRow } from "./local_files.ts";
+import type { ProjectIdentity } from "../sessions/project.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import { isSettled } from "./local_files.ts";
 import type { Failure } from "./api.ts";
+import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
 import { BatchBuilder, type SessionItems } from "./push_batch.ts";
 import { lookAt, type PushItem } from "./push_files.ts";
+import { dueHistory, type LocalHistory, lookAtHistory } from "./push_history.ts";
 import { Sender } from "./push_send.ts";
 import type { OpenVault } from "./vault_access.ts";
 
@@ -21,6 +24,8 @@ const BATCH_SESSIONS_MAX = 1_000;
 /** What to push. */
 export interface PushScope {
   readonly sessions: readonly LocalSession[];
+  /** Plans and memories, of projects that are not kept off. */
+  readonly shelves: readonly LocalShelf[];
   /** Also sessions of excluded projects. */
   readonly all: boolean;
   readonly dryRun: boolean;
@@ -31,6 +36,8 @@ export interface PushScope {
 /** What a push did. */
 export interface PushTotals {
   readonly pushedSessions: readonly string[];
+  /** Files of shelves that had something to push. */
+  readonly otherFiles: number;
   readonly plainBytes: number;
   readonly tornTails: number;
   readonly failures: readonly Failure[];
@@ -52,9 +59,12 @@ export async function pushSessions(
   let sentBytes = 0;
   const failures = [...plan.failures];
   const totalBytes = plan.sessions.reduce((sum, session) => sum + plannedBytes(session), 0);
+  const { tornTails } = plan;
+  const otherFiles = plan.sessions.flatMap(({ items }) => items).filter(isOfShelf).length;
   if (scope.dryRun) {
-    const pushedSessions = plan.sessions.map(({ session }) => session);
-    return { pushedSessions, plainBytes: totalBytes, tornTails: plan.tornTails, failures };
+    const pushedSessions = plan.sessions.filter(({ items }) => !items.some(isOfShelf))
+      .map(({ session }) => session);
+    return { pushedSessions, otherFiles, plainBytes: totalBytes, tornTails, failures };
   }
   const progress = (doneBytes: number) =>
     vault.context.onProgress({
@@ -87,12 +97,11 @@ export async function pushSessions(
     for (const session of inBatch) pushed.add(session);
     progress(sentBytes);
   }
-  return {
-    pushedSessions: [...pushed],
-    plainBytes: sentBytes,
-    tornTails: plan.tornTails,
-    failures,
-  };
+  return { pushedSessions: [...pushed], otherFiles, plainBytes: sentBytes, tornTails, failures };
+}
+
+function isOfShelf({ file }: PushItem): boolean {
+  return shelfArea(file) !== null;
 }
 
 function plannedBytes(session: SessionItems): number {
@@ -105,6 +114,19 @@ interface PushPlan {
   readonly failures: readonly Failure[];
 }
 
+interface PlannedOf {
+  readonly project: () => ProjectIdentity | null;
+}
+
+interface PlannedSession extends PlannedOf {
+  readonly items: PushItem[];
+  newestMs: number;
+}
+
+function isShelf(session: LocalSession | LocalShelf): session is LocalShelf {
+  return "project" in session;
+}
+
 async function planPush(
   vault: OpenVault,
   projects: ProjectFinder,
@@ -113,15 +135,15 @@ async function planPush(
   const { fs, host } = vault.context.platform;
   const rows = vault.locals.all();
   const live = liveSessions(fs, host, vault.root);
-  const planned = new Map<string, { items: PushItem[]; newestMs: number; local: LocalSession }>();
+  const planned = new Map<string, PlannedSession>();
   const failures: Failure[] = [];
   const exclusion = new Exclusion(vault.config, projects, scope.sessions);
   let tornTails = 0;
-  for (const session of scope.sessions) {
-    vault.context.signal.throwIfAborted();
-    const changed = session.files.filter((file) => !isSettled(rows.get(file.path), file.stat));
-    if (changed.length === 0) continue;
-    if (!scope.all && exclusion.excludes(session)) continue;
+  const look = async (
+    session: LocalSession,
+    changed: readonly (LocalFile | LocalHistory)[],
+    of: PlannedOf,
+  ) => {
     const clashing = clashingNames(vault, session);
     for (const file of changed) {
       if (clashing.has(file.name)) {
@@ -129,12 +151,13 @@ async function planPush(
         continue;
       }
       const mayTear = scope.tearNow || isQuiet(vault, file.stat.mtimeMs, live.has(session.id));
-      const row: LocalFileRow | undefined = rows.get(file.path);
       try {
-        const { item, isTorn } = await lookAt(vault, session, file, row, mayTear);
+        const { item, isTorn } = "content" in file
+          ? await lookAtHistory(vault, session, file)
+          : await lookAt(vault, session, file, rows.get(file.path), mayTear);
         if (isTorn && !mayTear) tornTails++;
         if (item === null) continue;
-        const entry = planned.get(session.id) ?? { items: [], newestMs: 0, local: session };
+        const entry = planned.get(session.id) ?? { items: [], newestMs: 0, ...of };
         entry.items.push(item);
         entry.newestMs = Math.max(entry.newestMs, file.stat.mtimeMs);
         planned.set(session.id, entry);
@@ -142,12 +165,29 @@ async function planPush(
         failures.push(failureOf(error, session.id, file.path));
       }
     }
+  };
+  const isExcluded = (session: LocalSession) => !scope.all && exclusion.excludes(session);
+  const history = dueHistory(vault, scope.sessions, isExcluded);
+  failures.push(...history.failures);
+  for (const session of [...scope.sessions, ...scope.shelves]) {
+    vault.context.signal.throwIfAborted();
+    const changed: (LocalFile | LocalHistory)[] = session.files
+      .filter((file) => !isSettled(rows.get(file.path), file.stat));
+    const lines = history.due.get(session.id);
+    // A session that stands in two folders has one history.
+    if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
+    if (changed.length === 0) continue;
+    if (isShelf(session)) {
+      await look(session, changed, { project: () => session.project });
+    } else if (!isExcluded(session)) {
+      await look(session, changed, { project: () => projects.ofSession(session) });
+    }
   }
   // Newest first, so that an interrupted first push has saved what is most likely wanted next.
   const order = [...planned].sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1));
-  const sessions = order.map(([session, { items, local }]) => ({
+  const sessions = order.map(([session, { items, project }]) => ({
     session,
-    project: projectClaim(projects.ofSession(local)),
+    project: projectClaim(project()),
     items,
   }));
   return { sessions, tornTails, failures };

@@ -17,6 +17,7 @@ import { sealEntry, sealPack } from "../vault/sealing.ts";
 import type { Config } from "./home.ts";
 import type { Machine } from "./machine.ts";
 import type { PushItem } from "./push_files.ts";
+import { handleOf } from "./push_history.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 const NEWLINE = 10;
@@ -251,7 +252,9 @@ function* segmentsOf(
     yield { bytes: new Uint8Array(0), segment: segmentOf(new Uint8Array(0)), hasher };
     return;
   }
-  const handle = vault.context.platform.fs.openRead(item.path);
+  const handle = item.content === undefined
+    ? vault.context.platform.fs.openRead(item.path)
+    : handleOf({ content: item.content, stat });
   if (handle === null) throw vanished(item);
   try {
     while (off < end) {

@@ -5,6 +5,7 @@ import { Sha256 as FreshHash } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
+import { besideOf, shelfArea } from "../sessions/shelf.ts";
 import { isRewriteOf } from "../sessions/spoken_records.ts";
 import { type FileScan, scanFile } from "./file_scan.ts";
 import type { LocalFileRow } from "./local_files.ts";
@@ -25,6 +26,8 @@ export interface PushItem {
   readonly replaces: FileState | null;
   /** Hash in progress at `from`. */
   readonly hasher: Sha256;
+  /** The bytes themselves when they are no file's, as a session's prompt history. */
+  readonly content?: Bytes;
 }
 
 /** What looking at a file gave. */
@@ -55,6 +58,12 @@ export async function lookAt(
   if (scan === null) {
     return { item: null, isTorn: false, state: null, scan };
   }
+  const shown = states.length === 0 ? shownBeside(vault, session, file, scan) : null;
+  if (shown !== null) {
+    const key = { session: session.id, file: file.name };
+    vault.locals.remember(file.path, key, scan.stat, shown, true);
+    return { item: null, isTorn: false, state: shown, scan };
+  }
   const decision = fileKind(file.name) === "whole"
     ? decideWhole(scan, row, vault.index.leaves(session.id, file.name))
     : await decideForLines(vault, session, file, row, scan, mayTear);
@@ -78,6 +87,19 @@ export async function lookAt(
     hasher,
   };
   return { item, isTorn, state: from, scan };
+}
+
+/** The state of another file of the shelf that a pull has put here (FORMAT.md section 8). */
+function shownBeside(
+  vault: OpenVault,
+  session: LocalSession,
+  file: LocalFile,
+  scan: FileScan,
+): FileState | null {
+  const beside = shelfArea(file.name) === null ? null : besideOf(file.name);
+  if (beside === null || !scan.hash.startsWith(beside.hash8)) return null;
+  const states = vault.index.states(session.id, beside.name);
+  return states.find((state) => state.hash === scan.hash) ?? null;
 }
 
 /**

@@ -5,7 +5,8 @@
 import { assert } from "../base/assert.ts";
 import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
-import type { EnrolOp, Heads } from "../vault/entry_body.ts";
+import { shelfArea } from "../sessions/shelf.ts";
+import type { AddOp, EnrolOp, Heads } from "../vault/entry_body.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { decodeEntry } from "../vault/log_reader.ts";
@@ -15,6 +16,7 @@ import type { SealedObject } from "../vault/sealing.ts";
 import { parseLogEntryName } from "../vault/names.ts";
 import { type Machine, replaceMachine } from "./machine.ts";
 import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
+import { rememberHistory } from "./push_history.ts";
 import { accept } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -23,7 +25,7 @@ import type { OpenVault } from "./vault_access.ts";
 export class Sender {
   readonly outbox: Outbox;
   /** What went into the vault since this was made. */
-  readonly sent = { sessions: new Set<string>(), plainBytes: 0 };
+  readonly sent = { sessions: new Set<string>(), otherFiles: new Set<string>(), plainBytes: 0 };
   readonly #vault: OpenVault;
   #machine: Machine;
 
@@ -61,10 +63,18 @@ export class Sender {
       if (body.machine !== this.machineId) continue;
       for (const op of body.ops) {
         if (op.op !== "add") continue;
-        this.sent.sessions.add(op.session);
+        this.#countOne(op);
         this.sent.plainBytes += op.groups.reduce((sum, group) => sum + group.raw, 0);
       }
     }
+  }
+
+  /** Files of shelves count by themselves: people know sessions. */
+  #countOne({ session, groups }: AddOp): void {
+    const files = groups.flatMap(({ segments }) => segments.map(({ file }) => file));
+    const onShelf = files.filter((file) => shelfArea(file) !== null);
+    for (const file of onShelf) this.sent.otherFiles.add(`${session}/${file}`);
+    if (onShelf.length === 0) this.sent.sessions.add(session);
   }
 
   /** Stages, puts and accepts a batch; gives its plain bytes. Errors: the store's own, `forked`. */
@@ -146,11 +156,15 @@ export class Sender {
   #accept(batch: BuiltBatch): void {
     const { body, entry, entryHash } = batch;
     this.sent.plainBytes += batch.plainBytes;
-    for (const op of body.ops) if (op.op === "add") this.sent.sessions.add(op.session);
+    for (const op of body.ops) if (op.op === "add") this.#countOne(op);
     const sizeBytes = entry.bytes.length;
     accept(this.#vault, [{ objectName: entry.name, body, hash: entryHash, sizeBytes }]);
     for (const { item, hash, end } of batch.reached) {
       const state = { gen: item.from.gen, hash, len: end };
+      if (item.content !== undefined) {
+        rememberHistory(this.#vault, item.session, item.content, { ...state, end });
+        continue;
+      }
       const key = { session: item.session, file: item.file };
       this.#vault.locals.remember(item.path, key, item.stat, state);
     }

@@ -1,8 +1,12 @@
 /** Push, pull and sync as a user or a hook runs them. */
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import { knownFolders } from "../sessions/placement.ts";
+import { discoverPlans } from "../sessions/plans.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
+import { memoryShelves, planShelves } from "./local_shelves.ts";
 import { openMachine } from "./machine.ts";
+import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
@@ -117,15 +121,27 @@ async function resumeStaged(
 
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
   const { fs } = vault.context.platform;
-  const { sessions, skipped } = discoverSessions(fs, vault.root);
+  const discovery = discoverSessions(fs, vault.root);
+  const { sessions } = discovery;
   const chosen = chooseLocal(sessions, request.sessions);
   const projects = new ProjectFinder(vault.context.platform, vault.index);
+  const exclusion = new Exclusion(vault.config, projects, sessions);
   const { all, dryRun } = request;
-  const scope = { sessions: chosen, all, dryRun, tearNow: false };
+  const plans = discoverPlans(fs, vault.root);
+  const isAll = request.sessions.length === 0;
+  const folders = new MemoryFolders(vault, projects, () => {
+    return knownFolders(fs, vault.context.platform.host, vault.root, sessions)
+      .map(({ dir }) => dir);
+  });
+  const shelves = [
+    ...planShelves(vault, plans.files, chosen, projects, all ? null : exclusion),
+    // A memory is no single session's.
+    ...(isAll ? memoryShelves(vault, discovery.memories, projects, folders, all) : []),
+  ];
+  const scope = { sessions: chosen, shelves, all, dryRun, tearNow: false };
   const totals = await pushSessions(vault, sender, projects, scope);
   // Who names sessions has asked for no more than these.
-  const isAll = request.sessions.length === 0;
-  const exclusion = new Exclusion(vault.config, projects, sessions);
+  const skipped = [...discovery.skipped, ...plans.skipped];
   const missed = isAll ? skippedHere(skipped, vault.root, exclusion) : [];
   const message = skippedNote(missed);
   if (message !== null) vault.context.onProgress({ kind: "note", message });
@@ -134,6 +150,7 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   return {
     // What a pull in the same run had to send first counts, too.
     pushed: dryRun ? totals.pushedSessions.length : sender.sent.sessions.size,
+    otherFiles: dryRun ? totals.otherFiles : sender.sent.otherFiles.size,
     failed: new Set(failures.map(({ sessionId, path }) => sessionId ?? path)).size,
     bytes: { plain: dryRun ? totals.plainBytes : sender.sent.plainBytes, sent: sentBytes },
     sessions: new Set(chosen.map(({ id }) => id)).size,

@@ -215,12 +215,12 @@ export class SegmentIndex {
     return rows as unknown as Leaf[];
   }
 
-  /** Every leaf of every file, by session and file. */
-  allLeaves(): readonly StoredLeaf[] {
+  /** Every leaf of every file (but of those named `without`), by session and file. */
+  allLeaves(without = ""): readonly StoredLeaf[] {
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
-       ORDER BY session, file, gen, hash`,
-    ).all();
+       WHERE file <> ? ORDER BY session, file, gen, hash`,
+    ).all(without);
     return rows as unknown as StoredLeaf[];
   }
 
@@ -280,9 +280,12 @@ export class SegmentIndex {
     }
   }
 
-  /** Sessions the vault has. */
+  /** Sessions the vault has; shelves are none. */
   sessionCount(): number {
-    const row = this.#statements.prepare("SELECT count(DISTINCT session) AS n FROM leaf").get();
+    const row = this.#statements.prepare(
+      `SELECT count(DISTINCT session) AS n FROM leaf
+       WHERE file NOT GLOB 'plans/*' AND file NOT GLOB 'memory/*'`,
+    ).get();
     return (row as { n: number }).n;
   }
 

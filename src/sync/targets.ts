@@ -2,21 +2,25 @@
  * What every session of the vault should look like on any machine: one state for each of its files.
  */
 import { ClaudeSyncError } from "../errors.ts";
-import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
+import { foldedFileName, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
 import { BranchTargets, type TranscriptTarget } from "./branch_targets.ts";
 import { failureOf } from "./push.ts";
 import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
+import { newestFirst, shelfFiles } from "./shelf_targets.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** The state that one file is to have. */
 export interface FileTarget extends FileState {
   readonly name: FileName;
   readonly mtimeMs: number;
-  /** See `TranscriptTarget`. */
+  /** See `TranscriptTarget`. Also what stands beside a shelf's file, as `source` has it. */
   readonly isDerived: boolean;
+  /** The file of the vault that has this state; `name` unless given. */
+  readonly source?: FileName;
 }
 
 /** One session as it is to be. */
@@ -34,20 +38,28 @@ export interface SessionTarget {
 export interface Targets {
   readonly sessions: ReadonlyMap<string, SessionTarget>;
   readonly branches: BranchTargets;
+  /** Plans and memories: no conversations, and in none of the counts. */
+  readonly shelves: readonly SessionTarget[];
   /** Sessions that cannot be decided or have unsafe names; nothing of them is written. */
   readonly failures: readonly Failure[];
 }
 
 /** Decides all sessions. `only` restricts it to these ids and their families' roots. */
 export async function computeTargets(vault: OpenVault): Promise<Targets> {
-  const { files, transcripts } = groupLeaves(vault.index.allLeaves());
+  // History is a set of lines, which `pull_history.ts` adds to what is here.
+  const { files, transcripts } = groupLeaves(vault.index.allLeaves(HISTORY));
   const branches = await BranchTargets.open(vault, transcripts);
   const sessions = new Map<string, SessionTarget>();
+  const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
   for (const [session, byFile] of files) {
     const id = parseSessionId(session);
     try {
       if (id === null) throw unsafe(session, `"${session}" is not a session id`);
+      if (isShelf(byFile)) {
+        shelves.push(targetOf(id, id, shelfFiles(id, byFile), byFile));
+        continue;
+      }
       if (branches.isBranch(session)) continue;
       const others = otherTargets(id, byFile);
       const leaves = byFile.get(TRANSCRIPT) ?? [];
@@ -69,7 +81,7 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
       failures.push(failureOf(error, session));
     }
   }
-  return { sessions, branches, failures };
+  return { sessions, branches, shelves, failures };
 }
 
 /** Leaves by session and file. `leaves` come by session and file. */
@@ -125,17 +137,21 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
   for (const [file, leaves] of byFile) {
     const name = parseFileName(file);
     if (name === null) throw unsafe(id, "A file name in this session is not safe");
+    if (shelfArea(name) !== null) throw unsafe(id, "This session holds what is no session's");
     if (folded.has(foldedFileName(name))) {
       throw unsafe(id, "Two file names in this session differ only in case");
     }
     folded.add(foldedFileName(name));
     if (name === TRANSCRIPT) continue;
-    const [winner] = leaves.toSorted((a, b) =>
-      b.mtimeMs - a.mtimeMs || b.len - a.len || (a.hash < b.hash ? -1 : 1)
-    );
+    const [winner] = leaves.toSorted(newestFirst);
     if (winner !== undefined) targets.push(leafTarget(winner, name));
   }
   return targets;
+}
+
+/** Whether everything that it holds belongs on a shelf. */
+function isShelf(byFile: ReadonlyMap<string, unknown>): boolean {
+  return [...byFile.keys()].every((file) => shelfArea(file) !== null);
 }
 
 function unsafe(sessionId: string, message: string): ClaudeSyncError {

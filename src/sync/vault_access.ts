@@ -15,6 +15,7 @@ import { VaultStore } from "../vault/sealed_store.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import type { SyncContext } from "./api.ts";
 import { type Config, type HomePaths, homePaths, readConfig, sweepHome } from "./home.ts";
+import { HistoryBook } from "./history_book.ts";
 import { readKeyFile } from "./key_file.ts";
 import { LocalFiles } from "./local_files.ts";
 import { acquireLock, type Lock } from "./lock.ts";
@@ -35,6 +36,7 @@ export interface LocalState {
   readonly database: DatabaseSync;
   readonly index: SegmentIndex;
   readonly locals: LocalFiles;
+  readonly history: HistoryBook;
 }
 
 /** Both sides. */
@@ -115,14 +117,11 @@ export async function withLocalState<Result>(
   for (let isLast = false;; isLast = true) {
     const database = openStateDb(fs, path, as, vaultId);
     try {
-      return await work({
-        context,
-        paths,
-        root: claudeRoot(host),
-        database,
-        index: new SegmentIndex(database),
-        locals: new LocalFiles(database),
-      });
+      const root = claudeRoot(host);
+      const index = new SegmentIndex(database);
+      const locals = new LocalFiles(database);
+      const history = new HistoryBook(fs, root, index, database);
+      return await work({ context, paths, root, database, index, locals, history });
     } catch (error) {
       const meaning = explainDatabaseError(error, database, path);
       if (meaning === null || (meaning === "remake" && isLast)) throw error;

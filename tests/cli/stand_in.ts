@@ -18,6 +18,7 @@ const TRAFFIC = { requests: 2, ms: 208 };
 export const PUSHED: PushResult = {
   ...TRAFFIC,
   pushed: 3,
+  otherFiles: 0,
   failed: 0,
   bytes: { plain: 118_000, sent: 24_310 },
   sessions: 312,
@@ -30,6 +31,7 @@ export const PUSHED: PushResult = {
 export const PULLED: PullResult = {
   ...TRAFFIC,
   pulled: 5,
+  otherFiles: 0,
   waiting: 1,
   waitingIds: ["aaaaaaaa-0000-4000-8000-000000000001"],
   unplaced: 2,

@@ -132,6 +132,29 @@ function readCases(): FsCase[] {
 function writeCases(): FsCase[] {
   return [
     {
+      name: "openAppend writes at the end, wherever others have moved it",
+      run({ fs, dir, symlink }) {
+        assert.equal(fs.openAppend(`${dir}/none`), null);
+        assert.equal(fs.openAppend(`${dir}/none/below`), null);
+        put(fs, `${dir}/file`, "one");
+        const { ino } = fs.lstat(`${dir}/file`)!;
+        const [first, second] = [fs.openAppend(`${dir}/file`)!, fs.openAppend(`${dir}/file`)!];
+        first.write(utf8(" two"));
+        second.write(utf8(" three"));
+        first.write(utf8(" four"));
+        for (const handle of [first, second]) {
+          handle.sync();
+          handle.close();
+        }
+        assert.equal(text(fs, `${dir}/file`), "one two three four");
+        assert.equal(fs.lstat(`${dir}/file`)!.ino, ino, "the same file");
+        symlink(`${dir}/file`, `${dir}/link`);
+        assert.equal(thrownCode(() => fs.openAppend(`${dir}/link`)), "unsafe-file");
+        fs.makeDir(`${dir}/folder`);
+        assert.equal(thrownCode(() => fs.openAppend(`${dir}/folder`)), "local-io");
+      },
+    },
+    {
       name: "createFile never replaces and is private",
       run({ fs, dir, symlink }) {
         put(fs, `${dir}/file`, "first");

@@ -59,6 +59,35 @@ Deno.test("discoverSessions finds all of a session's files, wherever the client 
   }
 });
 
+Deno.test("discoverSessions finds memories, apart from the sessions", () => {
+  const fs = new MemoryFs();
+  put(fs, `${PROJECTS}/-a/memory/MEMORY.md`, "x");
+  put(fs, `${PROJECTS}/-a/memory/topics/b.md`, "x");
+  put(fs, `${PROJECTS}/-a/memory/.env`, "x");
+  put(fs, `${PROJECTS}/-a/memory/.claude-sync-0011223344556677.tmp`, "x");
+  put(fs, "/secret", "x");
+  fs.symlink("/secret", `${PROJECTS}/-a/memory/linked.md`);
+  fs.makeDir(`${PROJECTS}/-b/memory`);
+  put(fs, "/elsewhere/MEMORY.md", "x");
+  fs.makeDir(`${PROJECTS}/-c`);
+  fs.symlink("/elsewhere", `${PROJECTS}/-c/memory`);
+  const { sessions, memories, skipped, temps } = discoverSessions(fs, ROOT);
+  assert.deepEqual(sessions, []);
+  assert.deepEqual(memories.map(({ slug, files }) => [slug, files.map(({ name }) => name)]), [
+    ["-a", ["memory/MEMORY.md", "memory/topics/b.md"]],
+  ]);
+  assert.deepEqual(skipped.map(({ path, kind }) => [path, kind]), [
+    [`${PROJECTS}/-a/memory/.env`, "never-synced"],
+    [`${PROJECTS}/-a/memory/linked.md`, "link"],
+    [`${PROJECTS}/-c/memory`, "link"],
+  ]);
+  assert.equal(temps.length, 1);
+  const limits = { ...DISCOVERY_LIMITS, filesPerSession: 1 };
+  const limited = discoverSessions(fs, ROOT, limits);
+  assert.equal(limited.memories[0]!.files.length, 1);
+  assert.ok(limited.skipped.some(({ kind }) => kind === "limit"));
+});
+
 Deno.test("discoverSessions takes an empty transcript for nothing unless its agents spoke", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "");

@@ -26,6 +26,12 @@ const GOOD = [
   "tasks/1.json",
   "tasks/.highwatermark",
   "legacy/agent-ab57199.jsonl",
+  "history",
+  "plans/linear-swinging-cat.md",
+  "plans/linear-swinging-cat-agent-a1b2c3.md",
+  "plans/linear-swinging-cat.0123abcd.md",
+  "memory/MEMORY.md",
+  "memory/topics/日本.md",
 ];
 
 const HOSTILE: readonly (readonly [string, string])[] = [
@@ -84,10 +90,26 @@ const HOSTILE: readonly (readonly [string, string])[] = [
   ["todos/@x.json", "todo with a glued name"],
   ["legacy/00000000-0000-4000-8000-000000000001.jsonl", "another session's transcript"],
   ["legacy/agent-x.jsonl", "agent that is not hexadecimal"],
+  ["history/x", "below the history"],
+  ["history.jsonl", "the history's real name"],
+  ["plans/a/b.md", "nested plan"],
+  ["plans/.md", "plan without a name"],
+  ["plans/-a.md", "plan that is an option"],
+  ["plans/a.txt", "plan that is no text"],
+  ["plans/a b.md", "plan with a space"],
+  ["plans/a.md.exe", "plan with another extension"],
+  ["plans/a.0123.md", "plan with half a hash"],
+  ["memory", "memory without a name"],
+  ["memory/../x", "out of the memory"],
+  ["memory//x", "empty segment in the memory"],
 ];
 
 const NEVER = [
   "side/.credentials.json",
+  "memory/.credentials.json",
+  "memory/sub/settings.json",
+  "memory/.env",
+  "memory/.git/config",
   "side/.CREDENTIALS.json",
   "side/settings.json",
   "side/settings.local.json",
@@ -195,5 +217,6 @@ Deno.test("fileKind tells appended files from rewritten ones", () => {
     "transcript",
     "side/subagents/agent-add2dbde32f3cfe89.jsonl",
     "legacy/agent-ab57199.jsonl",
+    "history",
   ]);
 });

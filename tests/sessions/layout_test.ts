@@ -15,6 +15,9 @@ Deno.test("pathOf gives each kind of file its place", () => {
     ["todos/@-agent-@.json", `todos/${ID}-agent-${ID}.json`],
     ["todos/@.json", `todos/${ID}.json`],
     ["tasks/1.json", `tasks/${ID}/1.json`],
+    ["history", "history.jsonl"],
+    ["plans/a-b-c.md", "plans/a-b-c.md"],
+    ["memory/topics/x.md", "projects/-a/memory/topics/x.md"],
   ];
   for (const [text, path] of cases) {
     const name = parseFileName(text);

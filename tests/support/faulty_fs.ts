@@ -68,6 +68,11 @@ export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
       }),
     makeDir: (path) => guard("makeDir", path, () => fs.makeDir(path)),
     createFile: (path) => guard("createFile", path, () => write(fs.createFile(path), path)),
+    openAppend: (path) =>
+      guard("openAppend", path, () => {
+        const handle = fs.openAppend(path);
+        return handle === null ? null : write(handle, path);
+      }),
     rename: (from, to) => guard("rename", to, () => fs.rename(from, to)),
     link: (from, to) => guard("link", to, () => fs.link(from, to)),
     removeFile: (path) => guard("removeFile", path, () => fs.removeFile(path)),

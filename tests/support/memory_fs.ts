@@ -157,6 +157,15 @@ export class MemoryFs implements FileSystem {
     };
     parent.names.set(name, file);
     parent.mtimeMs = file.mtimeMs;
+    return this.#writer(path, file);
+  }
+
+  openAppend(path: string): WriteHandle | null {
+    const file = this.#ordinary(path);
+    return file === null ? null : this.#writer(path, file);
+  }
+
+  #writer(path: string, file: FileNode): WriteHandle {
     const closer = this.#opened();
     return {
       write: (bytes) => {

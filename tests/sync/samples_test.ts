@@ -11,9 +11,17 @@ const TESTS = join(import.meta.dirname!, "..");
 const SAMPLES = join(TESTS, "testdata", "claude-sessions");
 const PYTHON = process.platform === "win32" ? "python" : "/usr/bin/python3";
 
-/** The prompt history and plans are not synced yet. */
-function isNotSynced(path: string): boolean {
-  return path === "history.jsonl" || path.startsWith("plans/");
+function linesOf(text: string): string[] {
+  return text.split(/(?<=\n)/).filter((line) => line !== "");
+}
+
+/** The prompts of sessions that are there, in the order of their time: what another machine has. */
+function historyOf(files: Record<string, string>): string {
+  const ids = new Set(Object.keys(files).map((path) => /([0-9a-f-]{36})\.jsonl$/.exec(path)?.[1]));
+  return linesOf(files["history.jsonl"] ?? "").map((line) => ({ line, ...JSON.parse(line) }))
+    .filter(({ sessionId }) => ids.has(sessionId))
+    .sort((a, b) => a.timestamp - b.timestamp)
+    .map(({ line }) => line).join("");
 }
 
 /** A machine whose records and project folders look like those of `/home/<user>`. */
@@ -29,7 +37,7 @@ function machineOf(dir: string, user: string): SyncMachine {
 function syncedOf(files: Record<string, string>): Record<string, string> {
   const synced: Record<string, string> = {};
   for (const [path, bytes] of Object.entries(files)) {
-    if (isNotSynced(path)) continue;
+    if (path === "history.jsonl") continue;
     const name = path.replace(/^projects\/[^/]+\//, "");
     assert.equal(synced[name], undefined, `${name} stands twice`);
     synced[name] = bytes;
@@ -50,6 +58,7 @@ async function roundTrip(files: Record<string, string>): Promise<void> {
     const pulled = await bob.pull({ all: true });
     assert.deepEqual([pulled.failures, pulled.waiting, pulled.unplaced], [[], 0, 0]);
     assert.deepEqual(syncedOf(bob.files()), syncedOf(files), "every byte of every file");
+    assert.equal(bob.files()["history.jsonl"] ?? "", historyOf(files), "every prompt");
     for (const path of Object.keys(bob.files())) {
       if (path.startsWith("projects/")) assert.match(path, /^projects\/-home-bob/);
     }
@@ -73,8 +82,15 @@ function checkRecovered(dir: string, machine: SyncMachine, files: Record<string,
   const args = ["-B", join(TESTS, "recover.py"), machine.vaultDir, key, out];
   const { status, stdout, stderr } = spawnSync(PYTHON, args, { encoding: "utf8" });
   assert.equal(status, 0, stdout + stderr);
-  const recovered = Object.values(filesBelow(out)).sort();
-  assert.deepEqual(recovered, Object.values(syncedOf(files)).sort(), "recover.py");
+  const recovered = Object.entries(filesBelow(out));
+  const isHistory = ([path]: [string, string]) => path.endsWith("/history");
+  assert.deepEqual(
+    recovered.filter((each) => !isHistory(each)).map(([, bytes]) => bytes).sort(),
+    Object.values(syncedOf(files)).sort(),
+    "recover.py",
+  );
+  const prompts = recovered.filter(isHistory).flatMap(([, bytes]) => linesOf(bytes));
+  assert.deepEqual(prompts.sort(), linesOf(historyOf(files)).sort(), "recover.py");
 }
 
 const probe = spawnSync(PYTHON, ["-c", "import cryptography, zstandard"], { encoding: "utf8" });

@@ -138,7 +138,7 @@ Deno.test("store move goes on where it was interrupted, whatever object that was
 
 Deno.test("store move sees what another machine pushes meanwhile", () =>
   inTempDir(async (dir) => {
-    const { b } = await pair(dir);
+    const { b, target } = await pair(dir);
     let pushes = 0;
     const open = async (location: StoreLocation, create: boolean): Promise<ObjectStore> => {
       const store = await b.openStore(location, create);
@@ -156,10 +156,10 @@ Deno.test("store move sees what another machine pushes meanwhile", () =>
       });
     };
     const a = new SyncMachine({ name: "anna", dir, store: open });
-    const moved = await move(a, world.target);
+    const moved = await move(a, target);
     assert.equal(pushes, 2);
     assert.equal(moved.machines, 2);
-    assert.deepEqual(filesBelow(world.target), filesBelow(a.vaultDir));
+    assert.deepEqual(filesBelow(target), filesBelow(a.vaultDir));
     assert.equal((await a.pull()).pulled, 2);
   }));
 

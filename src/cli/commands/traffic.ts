@@ -19,20 +19,27 @@ function cost(traffic: { readonly requests: number; readonly ms: number }): stri
   return `(${countText(traffic.requests, "request")}, ${durationText(traffic.ms)})`;
 }
 
+/** Sessions, and plans and memories when there are any. */
+function moved(sessions: number, otherFiles: number): string {
+  const parts = sessions > 0 || otherFiles === 0 ? [countText(sessions, "session")] : [];
+  if (otherFiles > 0) parts.push(countText(otherFiles, "plan or memory file"));
+  return parts.join(", ");
+}
+
 /** What a push did. */
 export function pushLines(result: PushResult): string[] {
-  const { pushed, bytes, requests, ms } = result;
+  const { pushed, otherFiles, bytes, requests, ms } = result;
   const lines: string[] = [];
   if (result.dryRun) {
     lines.push(
-      pushed === 0
+      pushed + otherFiles === 0
         ? "Would push nothing: the vault has everything."
-        : `Would push ${countText(pushed, "session")}  +${bytesText(bytes.plain)}  ` +
+        : `Would push ${moved(pushed, otherFiles)}  +${bytesText(bytes.plain)}  ` +
           "(nothing was sent)",
     );
-  } else if (pushed > 0) {
+  } else if (pushed + otherFiles > 0) {
     lines.push(
-      `Pushed ${countText(pushed, "session")}  +${bytesText(bytes.plain)} -> ` +
+      `Pushed ${moved(pushed, otherFiles)}  +${bytesText(bytes.plain)} -> ` +
         `${bytesText(bytes.sent)} in ${countText(requests, "request")}  (${durationText(ms)})`,
     );
   } else if (result.failed === 0) {
@@ -53,7 +60,7 @@ export function pushLines(result: PushResult): string[] {
 
 /** What a pull did, and what it needs from the user. */
 export function pullLines(result: PullResult, os: Host["os"]): string[] {
-  const { pulled, bytes, requests, ms } = result;
+  const { pulled, otherFiles, bytes, requests, ms } = result;
   const lines: string[] = [];
   const from = result.from.length === 0 ? "" : ` from ${result.from.map(machine).join(", ")}`;
   const projects = result.byProject.length === 0
@@ -61,13 +68,13 @@ export function pullLines(result: PullResult, os: Host["os"]): string[] {
     : `  (${result.byProject.map((p) => `${terminalText(p.name)} ${p.sessions}`).join(", ")})`;
   if (result.dryRun) {
     lines.push(
-      pulled === 0
+      pulled + otherFiles === 0
         ? "Would pull nothing."
-        : `Would pull ${countText(pulled, "session")}${from}${projects}  (nothing was written)`,
+        : `Would pull ${moved(pulled, otherFiles)}${from}${projects}  (nothing was written)`,
     );
-  } else if (pulled > 0) {
+  } else if (pulled + otherFiles > 0) {
     lines.push(
-      `Pulled ${countText(pulled, "session")}${from}${projects}  ${bytesText(bytes.received)} -> ` +
+      `Pulled ${moved(pulled, otherFiles)}${from}${projects}  ${bytesText(bytes.received)} -> ` +
         `${bytesText(bytes.written)} in ${countText(requests, "request")}  (${durationText(ms)})`,
     );
   } else if (result.failures.length === 0) {

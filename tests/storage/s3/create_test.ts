@@ -110,7 +110,7 @@ Deno.test("openS3Store makes and lists no buckets of R2, speaks of jurisdictions
   assert.ok(s3.requests.every(({ url }) => new URL(url).pathname.startsWith("/bucket")));
 });
 
-Deno.test("openS3Store waits for a store that takes one write of an object in a second", async () => {
+Deno.test("openS3Store waits for a store that takes one write of an object a second", async () => {
   const clock = new TestClock(Date.now());
   const startMs = clock.nowMs();
   let writtenMs = 0;

@@ -1,0 +1,49 @@
+/** Compares one file with what it is to be, and says what is to be written. Writes nothing. */
+import type { FileStat } from "../platform/types.ts";
+import type { LocalSession } from "../sessions/discover.ts";
+import { pathOf } from "../sessions/layout.ts";
+import { isSettled, type LocalFileRow } from "./local_files.ts";
+import { lookAt } from "./push_files.ts";
+import type { FileState } from "./segment_index.ts";
+import type { FileTarget, SessionTarget } from "./targets.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** One file to write. */
+export interface WriteOperation {
+  readonly session: SessionTarget;
+  readonly target: FileTarget;
+  readonly path: string;
+  /** The file as it is now; null when there is none. */
+  readonly expected: FileStat | null;
+  /** The state that all of the present file is, when it is one. */
+  readonly base: FileState | null;
+}
+
+/**
+ * What is to be written of `target` where `here` is: `push-first` when the file has bytes that the
+ * vault must get before they are replaced, null when nothing is. Errors: those of reading.
+ */
+export async function planFile(
+  vault: OpenVault,
+  rows: ReadonlyMap<string, LocalFileRow>,
+  session: SessionTarget,
+  here: LocalSession,
+  target: FileTarget,
+): Promise<WriteOperation | "push-first" | null> {
+  const file = here.files.find((each) => each.name === target.name);
+  if (file === undefined) {
+    const path = pathOf(vault.root, here.slug, here.id, target.name);
+    return { session, target, path, expected: null, base: null };
+  }
+  const operation = { session, target, path: file.path, expected: file.stat };
+  const row = rows.get(file.path);
+  if (row !== undefined && isSettled(row, file.stat)) return { ...operation, base: row };
+  const looked = await lookAt(vault, here, file, row, true);
+  const { state, item, scan } = looked;
+  if (state === null || scan === null) return { ...operation, base: null };
+  const reaches = (one: FileState) => one.hash === target.hash && one.gen === target.gen;
+  if (item !== null) return reaches(state) && item.replaces === null ? null : "push-first";
+  const isWhole = state.len === scan.sizeBytes;
+  if (isWhole && reaches(state)) return null;
+  return { ...operation, expected: scan.stat, base: isWhole ? state : null };
+}

@@ -1,0 +1,117 @@
+/**
+ * The last part of a pull: plans and memories. It comes after the sessions, as a plan belongs where
+ * a session names it.
+ */
+import { isClaudeSyncError } from "../errors.ts";
+import { isSameFile, sweepTemps } from "../sessions/write_back.ts";
+import type { Failure } from "./api.ts";
+import type { ProjectFinder } from "./projects.ts";
+import type { LocalView } from "./pull_place.ts";
+import type { PullScope } from "./pull_plan.ts";
+import { writeAll } from "./pull_write.ts";
+import { failureOf, pushSessions } from "./push.ts";
+import type { Sender } from "./push_send.ts";
+import { type ShelfPlan, ShelfPlanner } from "./shelf_plan.ts";
+import { computeTargets, type Targets } from "./targets.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** How often shelves may turn out to need a push before they are replaced. */
+const ROUNDS_MAX = 3;
+
+/** What was done. */
+export interface PulledShelves {
+  /** Files written. */
+  readonly files: number;
+  readonly writtenBytes: number;
+  readonly waitingIds: readonly string[];
+  readonly failures: readonly Failure[];
+}
+
+/**
+ * Writes what the vault has of the shelves that belong here; bytes that only this machine has are
+ * pushed first. `targets` is what the vault said before. Errors: alarms, those of the store.
+ */
+export async function pullShelves(
+  vault: OpenVault,
+  sender: Sender,
+  local: LocalView,
+  projects: ProjectFinder,
+  scope: PullScope & { readonly dryRun: boolean },
+  targets: Targets,
+): Promise<PulledShelves> {
+  for (let [round, now] = [1, targets];; round++) {
+    if (now.shelves.length === 0) return NOTHING;
+    const planner = new ShelfPlanner(vault, local, projects, scope);
+    const plan = await planner.plan(now.shelves);
+    const { waitingIds } = plan;
+    if (scope.dryRun) return { ...dryRunOf(plan), waitingIds, failures: plan.failures };
+    const { fs, clock } = vault.context.platform;
+    sweepTemps(fs, clock, planner.leftovers);
+    const failures = await pushOwn(vault, sender, projects, plan);
+    if (plan.pushFirst.length > failures.length && round < ROUNDS_MAX) {
+      now = await computeTargets(vault);
+      continue;
+    }
+    const written = await writeAll(vault, now.branches, plan.families);
+    const kept = removeOutdated(vault, plan, written.failures);
+    return {
+      files: written.files,
+      writtenBytes: written.writtenBytes,
+      waitingIds,
+      failures: [...failures, ...plan.failures, ...written.failures, ...kept],
+    };
+  }
+}
+
+const NOTHING: PulledShelves = { files: 0, writtenBytes: 0, waitingIds: [], failures: [] };
+
+function dryRunOf({ families }: ShelfPlan): { files: number; writtenBytes: number } {
+  const writes = families.flatMap((family) => family.writes);
+  return {
+    files: writes.length,
+    writtenBytes: writes.reduce((sum, { target }) => sum + target.len, 0),
+  };
+}
+
+/**
+ * Takes copies away that show what is no leaf any more: what has come in their place stands beside
+ * them under another name. Gives those that cannot be removed.
+ */
+function removeOutdated(
+  vault: OpenVault,
+  { outdated }: ShelfPlan,
+  failures: readonly Failure[],
+): Failure[] {
+  const { fs } = vault.context.platform;
+  const failed = new Set(failures.map(({ sessionId }) => sessionId));
+  const kept: Failure[] = [];
+  for (const { shelf, file } of outdated) {
+    if (failed.has(shelf) || !isSameFile(fs.lstat(file.path), file.stat)) continue;
+    try {
+      fs.removeFile(file.path);
+      vault.locals.forget(file.path);
+    } catch (error) {
+      kept.push(failureOf(error, shelf, file.path));
+    }
+  }
+  return kept;
+}
+
+/** A shelf that cannot be pushed keeps its files; the others go on. */
+async function pushOwn(
+  vault: OpenVault,
+  sender: Sender,
+  projects: ProjectFinder,
+  { pushFirst }: ShelfPlan,
+): Promise<readonly Failure[]> {
+  if (pushFirst.length === 0) return [];
+  const scope = { sessions: [], shelves: pushFirst, all: true, dryRun: false, tearNow: true };
+  try {
+    return (await pushSessions(vault, sender, projects, scope)).failures;
+  } catch (error) {
+    // A vault that takes nothing more can still be read.
+    if (!isClaudeSyncError(error, "no-space", "store-refused")) throw error;
+    const { code, message } = error;
+    return pushFirst.map(({ id }) => ({ sessionId: id, path: null, code, message }));
+  }
+}

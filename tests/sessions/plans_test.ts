@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { concat, utf8 } from "../../src/base/bytes.ts";
+import { DISCOVERY_LIMITS } from "../../src/sessions/discover.ts";
+import { discoverPlans, PLANS_PER_SESSION_MAX, readPlanNames } from "../../src/sessions/plans.ts";
+import { MemoryFs } from "../support/memory_fs.ts";
+import { put } from "./disk.ts";
+
+const ROOT = { os: "linux", configDir: "/c", claudeJsonPath: "" } as const;
+
+function line(record: Record<string, unknown>): string {
+  return JSON.stringify(record) + "\n";
+}
+
+function namesIn(text: string | Uint8Array): readonly string[] {
+  const fs = new MemoryFs();
+  put(fs, "/t.jsonl", text);
+  const found = readPlanNames(fs, "/t.jsonl");
+  assert.equal(fs.openHandles, 0);
+  return found!.names;
+}
+
+Deno.test("readPlanNames takes the slug of records and of nothing inside them", () => {
+  const quoted = JSON.stringify({ slug: "in-a-string" });
+  const text = line({ type: "user", slug: "first-plan" }) +
+    line({ type: "assistant", message: { slug: "in-a-message", text: quoted } }) +
+    line({ toolUseResult: [{ slug: "in-a-result" }] }) +
+    'garbage "slug":"of-garbage"\n' +
+    line({ slug: "../evil" }) + line({ slug: "-rf" }) + line({ slug: 7 }) + line({ slug: "" }) +
+    line({ message: { slug: "second-plan" }, slug: "second-plan" }) +
+    line({ slug: "first-plan" }) +
+    '{"slug":"torn"}';
+  assert.deepEqual(namesIn(text), ["first-plan", "second-plan"]);
+});
+
+Deno.test("readPlanNames parses a line once, however often it says the word", () => {
+  const inside = Array.from({ length: 40_000 }, (_, i) => ({ slug: `inner-${i}` }));
+  const text = line({ inside, slug: "outer" });
+  const startMs = performance.now();
+  assert.deepEqual(namesIn(text + text), ["outer"]);
+  assert.ok(performance.now() - startMs < 5_000);
+});
+
+Deno.test("readPlanNames is not led astray by bytes that are no text", () => {
+  const bytes = concat(
+    utf8(line({ slug: "one", text: "日本 😀" })),
+    new Uint8Array([0xff, 0xfe, 0x80, 0, 0x0a]),
+    utf8("\r\n\n" + line({ text: "äöü", slug: "two" })),
+  );
+  assert.deepEqual(namesIn(bytes), ["one", "two"]);
+});
+
+Deno.test("readPlanNames goes on where it ended, as if it had read all", () => {
+  const fs = new MemoryFs();
+  const parts = [
+    line({ slug: "one" }) + '{"slug":"tw',
+    'o"}\n' + line({ a: 1 }),
+    line({ slug: "three" }),
+  ];
+  let before = undefined;
+  let text = "";
+  for (const part of parts) {
+    text += part;
+    put(fs, "/t.jsonl", text);
+    before = readPlanNames(fs, "/t.jsonl", before)!;
+    assert.deepEqual(before, readPlanNames(fs, "/t.jsonl"));
+  }
+  assert.deepEqual(before, { names: ["one", "three", "two"], lengthBytes: text.length });
+  assert.equal(readPlanNames(fs, "/absent.jsonl"), null);
+});
+
+Deno.test("readPlanNames stops at its limit", () => {
+  const lines = Array.from(
+    { length: PLANS_PER_SESSION_MAX + 1 },
+    (_, i) => line({ slug: `p${i}` }),
+  );
+  assert.equal(namesIn(lines.slice(1).join("")).length, PLANS_PER_SESSION_MAX);
+  assert.equal(namesIn(lines.join("")).length, PLANS_PER_SESSION_MAX);
+});
+
+Deno.test("discoverPlans lists what can be a plan, and follows no link", () => {
+  const fs = new MemoryFs();
+  assert.deepEqual(discoverPlans(fs, ROOT), { files: [], skipped: [], temps: [] });
+  put(fs, "/c/plans/a-b-c.md", "x");
+  put(fs, "/c/plans/a-b-c-agent-1f.md", "x");
+  put(fs, "/c/plans/a-b-c.0123abcd.md", "x");
+  put(fs, "/c/plans/notes.txt", "x");
+  put(fs, "/c/plans/sub/x.md", "x");
+  put(fs, "/c/plans/con.md", "x");
+  put(fs, "/c/plans/.claude-sync-0011223344556677.tmp", "x");
+  put(fs, "/c/secret.md", "x");
+  fs.symlink("/c/secret.md", "/c/plans/linked.md");
+  const { files, skipped, temps } = discoverPlans(fs, ROOT);
+  assert.deepEqual(files.map(({ name, path }) => [name, path]), [
+    ["plans/a-b-c-agent-1f.md", "/c/plans/a-b-c-agent-1f.md"],
+    ["plans/a-b-c.0123abcd.md", "/c/plans/a-b-c.0123abcd.md"],
+    ["plans/a-b-c.md", "/c/plans/a-b-c.md"],
+  ]);
+  assert.deepEqual(skipped.map(({ path, kind }) => [path, kind]), [
+    ["/c/plans/con.md", "unsafe-name"],
+    ["/c/plans/linked.md", "link"],
+  ]);
+  assert.deepEqual(temps, [{ path: "/c/plans/.claude-sync-0011223344556677.tmp" }]);
+});
+
+Deno.test("discoverPlans takes no folder that is a link, and no more plans than its limit", () => {
+  const fs = new MemoryFs();
+  put(fs, "/elsewhere/a-b-c.md", "x");
+  fs.makeDir("/c");
+  fs.symlink("/elsewhere", "/c/plans");
+  const linked = discoverPlans(fs, ROOT);
+  assert.deepEqual([linked.files, linked.skipped.map(({ kind }) => kind)], [[], ["link"]]);
+  const max = DISCOVERY_LIMITS.filesPerSession;
+  const many = new MemoryFs();
+  for (let i = 0; i < max; i++) put(many, `/c/plans/p${String(i).padStart(6, "0")}.md`, "");
+  assert.deepEqual(discoverPlans(many, ROOT).skipped, []);
+  put(many, "/c/plans/p999999.md", "");
+  const { files, skipped } = discoverPlans(many, ROOT);
+  assert.deepEqual([files.length, skipped.map(({ kind }) => kind)], [max, ["limit"]]);
+});
