@@ -68,6 +68,8 @@ export class BranchWriter {
         else if (!this.#isSame(present, await item.read())) return item.name;
       }
       if (missing.length === 0) return null;
+      // A copy of this machine's cache writes to the same branch: leave that one to it.
+      if (attempt > 1) repository.cache.beginBranch();
       this.#chooseBranch(missing);
       const files = missing.map(({ name, read }) => this.#file(name, read));
       const branch = repository.own;
@@ -75,9 +77,7 @@ export class BranchWriter {
         await repository.tidy(signal);
         return null;
       }
-      // A copy of this machine's cache writes to the same branch: leave that one to it.
       await repository.refresh(signal);
-      repository.cache.beginBranch();
     }
     throw this.#outrun();
   }
