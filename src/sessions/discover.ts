@@ -16,6 +16,7 @@ import { pathBelow, pathRules } from "./local_path.ts";
 import type { PathRules } from "./local_path.ts";
 import { parseSessionId } from "./session_id.ts";
 import type { SessionId } from "./session_id.ts";
+import { SKIP_REASONS, type SkipKind, type SkippedPath } from "./skipped_path.ts";
 import { isTempName } from "./write_back.ts";
 
 /** How much is taken; the rest is reported as skipped. */
@@ -51,33 +52,6 @@ export interface LocalSession {
   readonly slug: string;
   /** At least one, the transcript first when there is one, then by name. */
   readonly files: readonly LocalFile[];
-}
-
-/** Why something was left out. */
-export type SkipKind =
-  /** The name is not safe on all systems. */
-  | "unsafe-name"
-  /** Machine-local or secret by its name; nothing to worry about. */
-  | "never-synced"
-  /** A symbolic link. */
-  | "link"
-  /** Neither a file nor a folder. */
-  | "special"
-  /** A transcript that no session id or known agent file names. */
-  | "unknown-transcript"
-  /** The system does not let us read it. */
-  | "unreadable"
-  /** A limit was reached. */
-  | "limit";
-
-/** Something in Claude Code's folders that is not synced, and why. */
-export interface SkippedPath {
-  readonly path: string;
-  readonly kind: SkipKind;
-  /** For people; reads on after the path ("is a symbolic link"). */
-  readonly reason: string;
-  /** What is missing for it: a transcript or more, or one file beside it. */
-  readonly loses: "session" | "file";
 }
 
 /** The memory of one project: what its sessions wrote down for later ones. */
@@ -315,8 +289,8 @@ class Finder {
     kind: DirEntry["kind"],
     loses: SkippedPath["loses"] = "file",
   ): FileStat | null {
-    if (kind === "symlink") return this.#skip(path, "link", REASONS.link, loses), null;
-    if (kind !== "file") return this.#skip(path, "special", REASONS.special, loses), null;
+    if (kind === "symlink") return this.#skip(path, "link", SKIP_REASONS.link, loses), null;
+    if (kind !== "file") return this.#skip(path, "special", SKIP_REASONS.special, loses), null;
     let stat: FileStat | null;
     try {
       stat = this.#fs.lstat(path);
@@ -346,7 +320,7 @@ class Finder {
 
   #skipUnreadable(path: string, error: unknown, loses: SkippedPath["loses"]): void {
     if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
-    this.#skip(path, "unreadable", REASONS.unreadable, loses);
+    this.#skip(path, "unreadable", SKIP_REASONS.unreadable, loses);
   }
 
   #idFolders(dir: string): ReadonlySet<SessionId> {
@@ -379,13 +353,13 @@ class Finder {
   #skip(
     path: string,
     kind: SkipKind,
-    reason = REASONS[kind],
+    reason = SKIP_REASONS[kind],
     loses: SkippedPath["loses"] = "file",
   ): void {
     this.#skipped.push({ path, kind, reason, loses });
   }
 
-  #skipSession(path: string, kind: SkipKind, reason = REASONS[kind]): void {
+  #skipSession(path: string, kind: SkipKind, reason = SKIP_REASONS[kind]): void {
     this.#skip(path, kind, reason, "session");
   }
 }
@@ -402,16 +376,6 @@ interface SharedFolders {
   readonly histories: ReadonlySet<SessionId>;
   readonly tasks: ReadonlySet<SessionId>;
 }
-
-const REASONS: Readonly<Record<SkipKind, string>> = {
-  "unsafe-name": "has a name that is not safe on every system",
-  "never-synced": "belongs to this machine or may hold secrets",
-  "link": "is a symbolic link",
-  "special": "is no regular file",
-  "unknown-transcript": "is no session that can be told by its name",
-  "unreadable": "cannot be read",
-  "limit": "is past the largest number of sessions",
-};
 
 function sortFiles(files: LocalFile[]): LocalFile[] {
   const rank = (file: LocalFile) => file.name === TRANSCRIPT ? "" : file.name;

@@ -2,7 +2,8 @@
 import { isClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
-import { DISCOVERY_LIMITS, type LocalFile, type LocalTemp, type SkippedPath } from "./discover.ts";
+import { DISCOVERY_LIMITS, type LocalFile, type LocalTemp } from "./discover.ts";
+import type { SkippedPath } from "./skipped_path.ts";
 import { fileNameProblem, parseFileName } from "./file_name.ts";
 import { parseJsonObject } from "./json_object.ts";
 import { areaDir } from "./layout.ts";

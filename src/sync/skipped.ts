@@ -1,7 +1,7 @@
 /** Says what of Claude Code's files is not synced, so that nobody takes it for safe. */
 import type { ErrorCode } from "../errors.ts";
 import type { ClaudeRoot } from "../sessions/claude_root.ts";
-import type { SkipKind, SkippedPath } from "../sessions/discover.ts";
+import type { SkipKind, SkippedPath } from "../sessions/skipped_path.ts";
 import { areaDir } from "../sessions/layout.ts";
 import { pathBelow } from "../sessions/local_path.ts";
 import type { Failure } from "./api.ts";
