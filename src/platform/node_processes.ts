@@ -8,9 +8,11 @@ import * as os from "node:os";
 import { win32 } from "node:path";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
+import { assert } from "../base/assert.ts";
 import { type Bytes, concat } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import { type QuickSpawn, quickSpawn } from "./bun_spawn.ts";
 import { localError } from "./local_error.ts";
 import type { ChildOptions, DetachedOptions, Processes, RunOptions, RunResult } from "./types.ts";
 
@@ -181,12 +183,28 @@ async function spawnDetached(
   options: DetachedOptions = {},
 ): Promise<void> {
   const { afterMs } = options;
-  const child = await start(afterMs === undefined ? argv : delayed(argv, afterMs), options, {
+  const command = afterMs === undefined ? argv : delayed(argv, afterMs);
+  const quick = process.platform === "win32" ? null : quickSpawn();
+  if (quick !== null) return startQuickly(quick, command, options);
+  const child = await start(command, options, {
     stdio: "ignore",
     detached: true,
     windowsHide: true,
   });
   child.unref();
+}
+
+function startQuickly(
+  spawn: QuickSpawn,
+  argv: readonly string[],
+  { cwd, env = {} }: ChildOptions,
+): void {
+  assertProgram(argv[0]);
+  try {
+    spawn(argv, { env: childEnvironment(env), ...(cwd === undefined ? {} : { cwd }) });
+  } catch (error) {
+    throw startError(argv[0], cwd, error);
+  }
 }
 
 const SHELL = "/bin/sh";
@@ -211,9 +229,7 @@ async function start(
   spawnOptions: SpawnOptions,
 ): Promise<ChildProcess> {
   const [name, ...args] = argv;
-  if (name === undefined || name === "") {
-    throw new ClaudeSyncError("bug", "A child process needs a program");
-  }
+  assertProgram(name);
   const env = childEnvironment(options.env ?? {});
   const program = resolveProgram(name, env);
   if (program === null) throw noProgram(name);
@@ -230,12 +246,20 @@ async function start(
     }
     return child;
   } catch (error) {
-    if (options.cwd !== undefined && !existsSync(options.cwd)) {
-      throw localError("start a program in", options.cwd, error);
-    }
-    if (errnoOf(error) === "ENOENT") throw noProgram(name, error);
-    throw localError("start", name, error);
+    throw startError(name, options.cwd, error);
   }
+}
+
+function assertProgram(name: string | undefined): asserts name is string {
+  assert(name !== undefined && name !== "", "a child process needs a program");
+}
+
+function startError(name: string, cwd: string | undefined, error: unknown): ClaudeSyncError {
+  if (cwd !== undefined && !existsSync(cwd)) {
+    return localError("start a program in", cwd, error);
+  }
+  if (errnoOf(error) === "ENOENT") return noProgram(name, error);
+  return localError("start", name, error);
 }
 
 function noProgram(name: string, cause?: unknown): ClaudeSyncError {

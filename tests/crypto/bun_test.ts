@@ -26,8 +26,10 @@ function testFiles(folder: string): string[] {
     .map((name) => join(TESTS, folder, name));
 }
 
-Deno.test("crypto and the vault's codecs pass their tests under Bun", () => {
-  const files = [...testFiles("crypto"), ...testFiles("vault")];
+Deno.test("crypto, the vault's codecs and child processes pass their tests under Bun", () => {
+  // Detached programs are started by Bun's own means there.
+  const processes = join(TESTS, "platform", "node_processes_test.ts");
+  const files = [...testFiles("crypto"), ...testFiles("vault"), processes];
   const script = join(TESTS, "crypto", "under_bun.ts");
   const answers = bunExecutables().map((executable) => {
     return spawnSync(executable, [script, ...files], { encoding: "utf8", timeout: 300_000 });

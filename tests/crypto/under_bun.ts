@@ -9,6 +9,12 @@ interface StepContext {
   step(name: string, run: () => unknown): Promise<void>;
 }
 
+interface Definition {
+  readonly name: string;
+  readonly ignore?: boolean;
+  readonly fn: (t: StepContext) => unknown;
+}
+
 const tests: { name: string; run: (t: StepContext) => unknown }[] = [];
 const context: StepContext = {
   async step(_name, run) {
@@ -18,8 +24,11 @@ const context: StepContext = {
 
 Object.defineProperty(globalThis, "Deno", {
   value: {
-    test(name: string, run: (t: StepContext) => unknown) {
-      tests.push({ name, run });
+    test(test: string | Definition, run: Definition["fn"]) {
+      const { name, fn, ignore = false } = typeof test === "string"
+        ? { name: test, fn: run }
+        : test;
+      if (!ignore) tests.push({ name, run: fn });
     },
   },
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fromUtf8, utf8 } from "../../src/base/bytes.ts";
@@ -189,7 +190,7 @@ Deno.test({
   name: "spawnDetached with a delay starts the same program in a session of its own, later",
   ...posix,
   async fn() {
-    const dir = Deno.makeTempDirSync();
+    const dir = mkdtempSync(join(tmpdir(), "claude-sync-test-"));
     const told = join(dir, "told");
     const argument = `a  "b" 'c' $HOME $(id) \\ *\n`;
     const startedMs = Date.now();
@@ -211,7 +212,7 @@ Deno.test({
     const pid = rest.slice(0, rest.indexOf("|"));
     assert.equal(rest, `${pid}|/|${argument}|kept|`);
     if (process.platform === "linux") assert.equal(session?.trim(), pid);
-    Deno.removeSync(dir, { recursive: true });
+    rmSync(dir, { recursive: true });
   },
 });
 
