@@ -24,6 +24,7 @@ import {
   type PutOutcome,
   type StoreOptions,
 } from "../object_store.ts";
+import type { DescribedStore, StoreFact } from "../store_facts.ts";
 import type { MeteredStore, StoreTraffic } from "../with_meter.ts";
 import { Batches } from "./batches.ts";
 import { BranchWriter, type PutRequest } from "./branch_writer.ts";
@@ -61,7 +62,7 @@ export interface GitStoreOptions {
 export async function openGitStore(
   url: GitUrl,
   options: GitStoreOptions,
-): Promise<MeteredStore> {
+): Promise<MeteredStore & DescribedStore> {
   const { platform, create = false, signal } = options;
   if (create && url.kind === "local") await makeLocalRepository(platform, url, signal);
   const store = new GitStore(url, options);
@@ -69,7 +70,7 @@ export async function openGitStore(
   return store;
 }
 
-class GitStore implements MeteredStore {
+class GitStore implements MeteredStore, DescribedStore {
   readonly label: string;
   readonly concurrency = CONCURRENCY;
   readonly isBatching = true;
@@ -164,6 +165,15 @@ class GitStore implements MeteredStore {
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
     };
+  }
+
+  facts(): readonly StoreFact[] {
+    const { branch, format, isWhole } = this.#repository.cache.state;
+    return [
+      { name: "branch of this machine", value: `claude-sync/${branch}` },
+      { name: "objects named by", value: format === "sha1" ? "SHA-1" : "SHA-256" },
+      { name: "fetches", value: isWhole ? "whole branches" : "only what is asked for" },
+    ];
   }
 
   /**

@@ -8,6 +8,7 @@ import { nodePlatform } from "../../../src/platform/node.ts";
 import type { Platform } from "../../../src/platform/types.ts";
 import { parseGitUrl } from "../../../src/storage/git/git_url.ts";
 import { openGitStore } from "../../../src/storage/git/store.ts";
+import type { DescribedStore } from "../../../src/storage/store_facts.ts";
 import type { MeteredStore } from "../../../src/storage/with_meter.ts";
 
 /** Of a store that is opened. */
@@ -48,7 +49,7 @@ export class GitWorld {
   }
 
   /** Opens the repository as a store of one machine. */
-  open(machine: string, options: OpenOptions = {}): Promise<MeteredStore> {
+  open(machine: string, options: OpenOptions = {}): Promise<MeteredStore & DescribedStore> {
     const { create = false, url = this.repository } = options;
     const platform = { ...this.platformOf(machine, options), ...options.platform };
     const note = (message: string) => this.notes.push(message);

@@ -33,6 +33,9 @@ Deno.test("two machines see each other's objects, each on its own branch", () =>
     assert.deepEqual(await b.get(objectName("packs/1")), large);
     assert.deepEqual(await a.get(objectName("log/b/1")), two);
     assert.equal(branches(world).length, 2);
+    const [branch, format, fetches] = b.facts().map(({ value }) => value);
+    assert.ok(branches(world).includes(branch!));
+    assert.deepEqual([format, fetches], ["SHA-1", "only what is asked for"]);
     for await (const { name, sizeBytes } of b.list("packs/")) {
       assert.deepEqual([name, sizeBytes], ["packs/1", 600_000]);
     }
