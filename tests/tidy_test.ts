@@ -69,6 +69,12 @@ const RULES: HouseRules = {
     },
     { at: "src/sessions/", mayImport: [], modules: [...HASHING] },
     { at: "src/storage/open.ts", mayImport: ["src/storage/"], modules: [] },
+    // What Git may be given is the driver's to say.
+    {
+      at: "src/storage/place.ts",
+      mayImport: ["src/storage/location.ts", "src/storage/git/git_url.ts"],
+      modules: [],
+    },
     {
       // AWS's own library: known to this file alone, loaded when a profile asks for it.
       at: "src/storage/s3/credentials/official_provider.ts",

@@ -203,7 +203,7 @@ function locationOf(
     case "dir":
       return folderLocationOf(absolute(host, flags.dir ?? ""));
     case "git":
-      return gitLocationOf(flags.git ?? "", (text) => absolute(host, text));
+      return gitLocationOf(flags.git ?? "", (text) => absolute(host, text), host.os);
     case "s3":
       return s3LocationOf({
         bucket: flags.s3 ?? "",

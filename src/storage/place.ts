@@ -3,6 +3,8 @@
  * function gives a location or throws `usage`, with what would be right as the hint.
  */
 import { ClaudeSyncError } from "../errors.ts";
+import type { Host } from "../platform/types.ts";
+import { parseGitUrl } from "./git/git_url.ts";
 import {
   LOCATION_PREFIX_LENGTH_MAX,
   type LocationOf,
@@ -134,20 +136,21 @@ export function gcsLocationOf(place: GcsPlace): LocationOf<"gcs"> {
 export function gitLocationOf(
   url: string,
   absolute: (path: string) => string,
+  os: Host["os"],
 ): LocationOf<"git"> {
   if (url === "" || url.startsWith("-")) {
     throw wrong(`--git: "${url}" is not the address of a repository`, {
       hint: "Give it as to git clone: https://HOST/PATH, ssh://HOST/PATH, HOST:PATH or a folder",
     });
   }
-  if (!isGitAddress(url)) return located({ kind: "git", url: absolute(url) });
+  const address = isGitAddress(url) ? url : absolute(url);
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed !== null && parsed.password !== "") {
     throw wrong("--git: the address holds a password, which would stand in the configuration", {
       hint: "Leave it out and let a credential helper of Git's keep it: git help credentials",
     });
   }
-  return located({ kind: "git", url });
+  return located({ kind: "git", url: parseGitUrl(address, os).url });
 }
 
 /** As Git itself tells an address from a path: a scheme, or a colon before the first slash. */

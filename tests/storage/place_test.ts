@@ -160,24 +160,26 @@ Deno.test("gitLocationOf leaves addresses as they are and makes paths absolute",
   for (
     const url of [
       "https://github.com/acme/sessions.git",
-      "https://anna@example.com/x",
       "ssh://git@example.com:2222/x.git",
       "git@github.com:acme/sessions.git",
       "file:///srv/git/x.git",
       "nas:git/x",
     ]
-  ) assert.equal(gitLocationOf(url, absolute).url, url);
-  assert.equal(gitLocationOf("x.git", absolute).url, "/home/anna/code/x.git");
-  assert.equal(gitLocationOf("../x:y.git", absolute).url, "/home/anna/x:y.git");
-  assert.equal(gitLocationOf("/srv/x.git", absolute).url, "/srv/x.git");
-  assert.equal(gitLocationOf("C:\\x.git", (path) => path).url, "C:\\x.git");
+  ) assert.equal(gitLocationOf(url, absolute, "linux").url, url);
+  assert.equal(gitLocationOf("x.git", absolute, "linux").url, "/home/anna/code/x.git");
+  assert.equal(gitLocationOf("../x:y.git", absolute, "linux").url, "/home/anna/x:y.git");
+  assert.equal(gitLocationOf("/srv/x.git", absolute, "linux").url, "/srv/x.git");
+  assert.equal(gitLocationOf("C:\\x.git", (path) => path, "windows").url, "C:\\x.git");
   for (const url of ["", "-x", "--upload-pack=x"]) {
-    assertUsage(() => gitLocationOf(url, absolute), url);
+    assertUsage(() => gitLocationOf(url, absolute, "linux"), url);
   }
   const tooLong = `https://${"h".repeat(LOCATION_URL_LENGTH_MAX)}`;
-  assertUsage(() => gitLocationOf(tooLong, absolute), "too long");
+  assertUsage(() => gitLocationOf(tooLong, absolute, "linux"), "too long");
   const withPassword = "https://anna:hush@example.com/x";
-  assertUsage(() => gitLocationOf(withPassword, absolute), "password", "hush");
+  const withToken = "https://ghp_hush@example.com/x.git";
+  assertUsage(() => gitLocationOf(withToken, absolute, "linux"), "address", "hush");
+  assertUsage(() => gitLocationOf("ext::sh -c x", absolute, "linux"), "ext");
+  assertUsage(() => gitLocationOf(withPassword, absolute, "linux"), "password", "hush");
 });
 
 Deno.test("another prefix, bucket or endpoint is another place; how it is reached is not", () => {
