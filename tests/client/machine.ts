@@ -33,6 +33,8 @@ export interface MachineParts {
   readonly binary: string;
   /** Where Claude Code keeps its files when that is not `~/.claude`. */
   readonly configDir?: string;
+  /** What the user has in the environment besides, such as keys of a store. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One throw-away machine. */
@@ -116,6 +118,7 @@ export class Machine {
       DISABLE_ERROR_REPORTING: "1",
       DISABLE_TELEMETRY: "1",
       ...(this.#parts.configDir ? { CLAUDE_CONFIG_DIR: this.#parts.configDir } : {}),
+      ...this.#parts.env,
     };
   }
 

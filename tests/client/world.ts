@@ -11,6 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type PlaceName, type StorePlace, storePlace } from "../support/store_place.ts";
+import { whySkipped } from "../servers/servers.ts";
 import { type FakeApi, startFakeApi } from "./fake_api.ts";
 import { type Client, CURRENT, installClient } from "./install.ts";
 import { Machine } from "./machine.ts";
@@ -32,6 +34,8 @@ export interface WorldOptions {
   readonly remote?: "same" | "none";
   /** Whether A keeps Claude Code's files outside `~/.claude`. */
   readonly configDirOnA?: "default" | "elsewhere";
+  /** Where the vault is: in a shared folder unless a server is named. */
+  readonly store?: PlaceName;
 }
 
 /** Two machines and what lies between them. */
@@ -40,6 +44,7 @@ export class World {
   readonly vault: string;
   readonly #api: FakeApi;
   readonly #terminals: TerminalServer;
+  #place: StorePlace | null = null;
   #a: Machine | null = null;
   #b: Machine | null = null;
 
@@ -66,12 +71,15 @@ export class World {
   /** Makes both machines, sets A up with a new vault, and lets B join it. */
   async setUp(options: WorldOptions): Promise<void> {
     const client = await installClient(options.version ?? CURRENT);
+    this.#place = options.store === undefined ? null : await storePlace(options.store);
     const binary = await findBinary();
     const parts = { client, api: this.#api, terminals: this.#terminals, binary };
     const alice = join(this.root, "alice");
     const elsewhere = { configDir: join(alice, "settings", "claude") };
+    const bob = join(this.root, "homes", "bob");
     this.#a = await Machine.create({
       ...parts,
+      ...await this.#access(alice),
       name: "A",
       home: alice,
       project: join(alice, "code", "app"),
@@ -79,16 +87,17 @@ export class World {
     });
     this.#b = await Machine.create({
       ...parts,
+      ...await this.#access(bob),
       name: "B",
-      home: join(this.root, "homes", "bob"),
-      project: join(this.root, "homes", "bob", "work", "checkouts", "the-app"),
+      home: bob,
+      project: join(bob, "work", "checkouts", "the-app"),
     });
     if (options.remote !== "none") {
       await clone(this.a, "git@example.com:acme/app.git");
       await clone(this.b, "https://example.com/acme/app");
     }
     await mkdir(join(this.root, "share"));
-    const vault = ["--dir", this.vault, "--yes", "--no-input"];
+    const vault = [...this.#placeFlags(), "--yes", "--no-input"];
     const made = await this.a.syncJson("init", ...vault, "--machine", MACHINE_A);
     assert.equal(made["outcome"], "created");
     await this.a.sync("install", "--global");
@@ -98,6 +107,27 @@ export class World {
     const imported = await this.b.trySync(["key", "import"], key);
     assert.equal(imported.code, 0, `key import on B: ${describe(imported)}`);
     await this.b.sync("install", "--global");
+  }
+
+  /** Credentials for the store, as the user of a home has them. */
+  async #access(home: string): Promise<{ env?: Readonly<Record<string, string>> }> {
+    const { env } = await this.#place?.access(home) ?? {};
+    return env === undefined ? {} : { env };
+  }
+
+  #placeFlags(): string[] {
+    const location = this.#place?.location;
+    switch (location?.kind) {
+      case "git":
+        return ["--git", location.url];
+      case "s3":
+        return [
+          ...["--s3", `${location.bucket}/${location.prefix}`],
+          ...["--endpoint", location.endpoint ?? "", "--path-style"],
+        ];
+      default:
+        return ["--dir", this.vault];
+    }
   }
 
   /** Waits until the session can be pulled, whole, to `to`; returns it as it is there. */
@@ -133,6 +163,7 @@ export class World {
     await this.#a?.shutDown();
     await this.#b?.shutDown();
     await this.#api.close();
+    await this.#place?.[Symbol.asyncDispose]();
     await until("the machines' folders are gone", async () => {
       try {
         await rm(this.root, { recursive: true, force: true });
@@ -156,8 +187,11 @@ export function clientTest(
   options: WorldOptions,
   body: (world: World) => Promise<void>,
 ): void {
+  const missing = options.store === undefined ? null : whySkipped(options.store);
+  if (missing !== null) console.log(`skipped: ${options.store}: ${missing} (${name})`);
   Deno.test({
     name,
+    ignore: missing !== null,
     fn: async () => {
       // Short, because a socket's path inside it must fit into about 100 bytes.
       const root = await realpath(await mkdtemp(join(tmpdir(), "cs-")));
