@@ -4,8 +4,8 @@ import { nodePlatform } from "../../src/platform/node.ts";
 import {
   folderLocationOf,
   formatStoreLocation,
-  LOCATION_PATH_LENGTH_MAX,
   liesWithin,
+  LOCATION_PATH_LENGTH_MAX,
   parseStoreLocation,
   type StoreLocation,
 } from "../../src/storage/location.ts";
