@@ -51,9 +51,8 @@ function tryLock(path: string): Lock | null {
   } catch (cause) {
     database.close();
     // Deno's errors carry no SQLite code; there, a lock that cannot be taken counts as held.
-    const code = sqliteCode(cause) ?? (isFull(cause) ? SQLITE_FULL : SQLITE_BUSY);
-    if (code === SQLITE_BUSY) return null;
-    throw notLocked(path, code, cause);
+    if ((sqliteCode(cause) ?? SQLITE_BUSY) === SQLITE_BUSY) return null;
+    throw lockFailure(path, cause);
   }
   let held: DatabaseSync | null = database;
   return {
@@ -64,17 +63,16 @@ function tryLock(path: string): Lock | null {
   };
 }
 
-function notLocked(path: string, code: number, cause: unknown): ClaudeSyncError {
+/**
+ * The error for a lock file that cannot be written for another reason than that it is held:
+ * `no-space` or `local-io`.
+ */
+export function lockFailure(path: string, cause: unknown): ClaudeSyncError {
   const folder = dirname(path);
-  if (code === SQLITE_FULL) {
+  if (sqliteCode(cause) === SQLITE_FULL) {
     return new ClaudeSyncError("no-space", `No space left in "${folder}"`, { path, cause });
   }
   return new ClaudeSyncError("local-io", `Cannot write in "${folder}"`, { path, cause });
-}
-
-/** Deno's errors have SQLite's text and no code. */
-function isFull(error: unknown): boolean {
-  return error instanceof Error && error.message.includes("database or disk is full");
 }
 
 function sqliteCode(error: unknown): number | null {

@@ -4,7 +4,6 @@
  * nothing.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 
@@ -126,7 +125,8 @@ function tryOpen(path: string, vaultId: string | null): DatabaseSync | null {
  * of no use.
  */
 function tryOpenUnchanging(path: string, vaultId: string | null): DatabaseSync | null {
-  const url = pathToFileURL(path);
+  const url = new URL("file:///");
+  url.pathname = path.replaceAll("%", "%25");
   url.searchParams.set("immutable", "1");
   let database: DatabaseSync | null = null;
   try {

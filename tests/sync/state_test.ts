@@ -26,7 +26,8 @@ function damage(path: string, page: number): void {
 
 Deno.test("status tells the truth where the database cannot be written", () =>
   inTempDir(async (dir) => {
-    const a = new SyncMachine({ name: "anna", dir });
+    // A path that is not its own URL.
+    const a = new SyncMachine({ name: "anna #1 50%25 'q'", dir });
     await a.init();
     speak(a, idOf(1));
     await a.push();

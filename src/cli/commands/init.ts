@@ -71,8 +71,15 @@ function initLines(result: InitResult, quote: (path: string) => string): string[
     case "followed":
       return [...facts, "", "This machine uses its vault in the new place from now on."];
     case "unchanged":
-      return [`Nothing to do: this machine uses that vault already.`, "", ...facts];
+      return [unchangedLine(result), "", ...facts];
   }
+}
+
+/** Of buckets, keys, region and address style are taken anew each time. */
+function unchangedLine({ latencyMs }: InitResult): string {
+  return latencyMs === null
+    ? "Nothing to do: this machine uses that vault already."
+    : "This machine uses that vault already, and reaches it as you say now.";
 }
 
 function distanceRows(latencyMs: number | null): [string, string][] {
