@@ -40,6 +40,8 @@ export interface ShelfPlan {
 export interface OutdatedCopy {
   readonly shelf: string;
   readonly file: LocalFile;
+  /** The state of the vault that it shows. */
+  readonly row: LocalFileRow;
 }
 
 /** Plans for one look at the local files. */
@@ -208,14 +210,19 @@ export class ShelfPlanner {
     }
     if (writes.length > 0) this.#families.push({ root: shelf.id, writes });
     for (const file of here.files) {
-      if (this.#isOutdated(shelf, file)) this.#outdated.push({ shelf: shelf.id, file });
+      const row = this.#outdatedRow(shelf, file);
+      if (row !== null) this.#outdated.push({ shelf: shelf.id, file, row });
     }
   }
 
   #isOutdated(shelf: SessionTarget, file: LocalFile): boolean {
+    return this.#outdatedRow(shelf, file) !== null;
+  }
+
+  #outdatedRow(shelf: SessionTarget, file: LocalFile): LocalFileRow | null {
     const row = this.#rows.get(file.path);
-    return row?.session === shelf.id && row.isDerived && isSettled(row, file.stat) &&
-      !shelf.files.some(({ name }) => name === file.name);
+    const isOurs = row?.session === shelf.id && row.isDerived && isSettled(row, file.stat);
+    return isOurs && !shelf.files.some(({ name }) => name === file.name) ? row : null;
   }
 
   #namersOf(plan: string): readonly LocalSession[] {
