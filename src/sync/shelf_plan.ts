@@ -58,6 +58,8 @@ export class ShelfPlanner {
   readonly #plans: ReadonlyMap<string, LocalFile>;
   /** Plans that a pull put beside others, by shelf. */
   readonly #copies = new Map<string, LocalFile[]>();
+  /** Shelves by the folders that were found for them just now. */
+  readonly #placed = new Map<string, string>();
   #folders: MemoryFolders | null = null;
   #namers: ReadonlyMap<string, readonly LocalSession[]> | null = null;
   readonly #families: WriteFamily[] = [];
@@ -146,6 +148,7 @@ export class ShelfPlanner {
       stale(memory).length === 0 && !memory.files.some((file) => this.#isOutdated(shelf, file));
     if (here.length > 0 && here.every(isCurrent)) return;
     const claimed = this.#projectOf(shelf);
+    if (!this.#scope.all && isExcluded(this.#vault.config, claimed)) return;
     const places = here.length > 0 ? here : this.#placeOf(shelf, claimed);
     for (const place of places) {
       const { slug, files } = place;
@@ -170,8 +173,12 @@ export class ShelfPlanner {
     const slug = this.#folders.slugOfShelf(shelf.id) ??
       (project === null ? null : this.#local.slugFor(project, this.#scope.all));
     if (slug === null) return [];
-    const there = this.#local.memories.find((memory) => memory.slug === slug);
-    return [{ slug, files: there?.files ?? [] }];
+    const files = this.#local.memories.find((memory) => memory.slug === slug)?.files ?? [];
+    // The vault may have two memories for one folder, as it was synced before it got its remote.
+    // Taking turns there would replace one by the other with every pull: the first one stays.
+    const owner = this.#placed.get(slug) ?? shelfOfRows(files, this.#rows) ?? shelf.id;
+    this.#placed.set(slug, owner);
+    return owner === shelf.id ? [{ slug, files }] : [];
   }
 
   #isStale(

@@ -1,7 +1,7 @@
 /** Plans and memories where a wrong guess about a file would cost bytes that are nowhere else. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { utf8 } from "../../src/base/bytes.ts";
 import { sha256Hex } from "../../src/crypto/hash.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
@@ -141,4 +141,3 @@ Deno.test("a folder holds the memory of one project, whatever its identity was b
     for (const text of ["without git", "with git", "anna's edit"]) await assertKept(cleo, text);
     assert.deepEqual(memoryOf(anna), { [INDEX]: "anna's edit" });
   }));
-void dirname;
