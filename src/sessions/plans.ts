@@ -44,7 +44,7 @@ export function discoverPlans(fs: FileSystem, root: ClaudeRoot): LocalPlans {
       if (isTempName(entry.name)) temps.push({ path });
       if (plansOfFile(entry.name).length === 0) continue;
       const name = parseFileName(`plans/${entry.name}`);
-      const problem = fileNameProblem(`plans/${entry.name}`);
+      const problem = name === null ? fileNameProblem(`plans/${entry.name}`) : null;
       if (problem !== null) skip(path, problem.kind, problem.reason);
       else if (entry.kind === "symlink") skip(path, "link", "is a symbolic link");
       else if (files.length >= DISCOVERY_LIMITS.filesPerSession) {
