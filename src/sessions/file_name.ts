@@ -148,7 +148,7 @@ function fold(text: string): string {
  * as any file system's own rule.
  */
 export function foldedFileName(name: FileName): string {
-  return fold(name);
+  return PLAIN.test(name) ? name.toLowerCase() : fold(name);
 }
 
 /**
