@@ -9,7 +9,7 @@ import { parseJsonObject } from "./json_object.ts";
 import { areaDir } from "./layout.ts";
 import { linePieces } from "./line_pieces.ts";
 import { pathRules } from "./local_path.ts";
-import { isPlanName, plansOfFile } from "./shelf.ts";
+import { isPlanFile, isPlanName } from "./shelf.ts";
 import { isTempName } from "./write_back.ts";
 
 /** Most plans of one session that are looked for. */
@@ -39,12 +39,16 @@ export function discoverPlans(fs: FileSystem, root: ClaudeRoot): LocalPlans {
     const kind = fs.lstat(dir)?.kind;
     if (kind === "symlink") skip(dir, "link", "is a symbolic link");
     if (kind !== "directory") return { files, skipped, temps };
+    const { sep } = pathRules(root.os);
     for (const entry of fs.readDir(dir) ?? []) {
-      const path = pathRules(root.os).join(dir, entry.name);
-      if (isTempName(entry.name)) temps.push({ path });
-      if (plansOfFile(entry.name).length === 0) continue;
+      // `join` for a plain name, without normalising again and again.
+      const path = dir + sep + entry.name;
+      if (!isPlanFile(entry.name)) {
+        if (isTempName(entry.name)) temps.push({ path });
+        continue;
+      }
       const name = parseFileName(`plans/${entry.name}`);
-      const problem = fileNameProblem(`plans/${entry.name}`);
+      const problem = name === null ? fileNameProblem(`plans/${entry.name}`) : null;
       if (problem !== null) skip(path, problem.kind, problem.reason);
       else if (entry.kind === "symlink") skip(path, "link", "is a symbolic link");
       else if (files.length >= DISCOVERY_LIMITS.filesPerSession) {

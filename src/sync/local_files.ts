@@ -22,6 +22,9 @@ export interface LocalFileRow extends FileState {
   readonly isDerived: boolean;
 }
 
+/** No file's time. */
+const NEVER_MS = -1e15;
+
 interface Row {
   path: string;
   session: string;
@@ -66,6 +69,12 @@ export class LocalFiles {
   forget(path: string): void {
     this.#all = null;
     this.#statements.prepare("DELETE FROM local WHERE path = ?").run(path);
+  }
+
+  /** Keeps what is known of the file at `path`, but not that it has stayed as it was. */
+  doubt(path: string): void {
+    this.#all = null;
+    this.#statements.prepare("UPDATE local SET mtime = ? WHERE path = ?").run(NEVER_MS, path);
   }
 
   /** Remembers that the file at `path`, when it had `stat`, began with `state`. */
