@@ -221,10 +221,18 @@ const PASSED_ON = new Set([
   "DBUS_SESSION_BUS_ADDRESS",
   "DENO_DIR",
   "GCE_METADATA_HOST",
+  "GCE_METADATA_IP",
+  "GH_CONFIG_DIR",
+  "GIT_CONFIG_GLOBAL",
   "GIT_SSH",
   "GIT_SSH_COMMAND",
   "GIT_SSH_VARIANT",
+  "GIT_SSL_CAINFO",
+  "GIT_SSL_CAPATH",
+  "GNUPGHOME",
   "GOOGLE_APPLICATION_CREDENTIALS",
+  "GOOGLE_CLOUD_PROJECT",
+  "GOOGLE_CLOUD_QUOTA_PROJECT",
   "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
   "HOME",
   "HOMEDRIVE",
@@ -236,9 +244,11 @@ const PASSED_ON = new Set([
   "LOCALAPPDATA",
   "LOGNAME",
   "NODE_EXTRA_CA_CERTS",
+  "NO_GCE_CHECK",
   "NO_PROXY",
   "NUMBER_OF_PROCESSORS",
   "OS",
+  "PASSWORD_STORE_DIR",
   "PATH",
   "PATHEXT",
   "PROCESSOR_ARCHITECTURE",
@@ -260,7 +270,7 @@ const PASSED_ON = new Set([
 ]);
 
 /** `AWS_BEARER_TOKEN_…` are the client's own: no store is opened with them. */
-const PASSED_ON_PREFIX = /^(LC_|XDG_|CLAUDE_SYNC_|CLOUDSDK_|AWS_(?!BEARER_TOKEN))/;
+const PASSED_ON_PREFIX = /^(LC_|XDG_|CLAUDE_SYNC_|CLOUDSDK_|GCM_|AWS_(?!BEARER_TOKEN))/;
 
 /**
  * The variables that a worker does not get: all but what the system, the network and the stores

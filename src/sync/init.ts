@@ -1,10 +1,8 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
-import { isAbsolute } from "node:path";
-import { type Bytes, toHex } from "../base/bytes.ts";
+import { type Bytes, equalBytes, toHex } from "../base/bytes.ts";
 import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import type { FileSystem } from "../platform/types.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { claudeRoot } from "../sessions/claude_root.ts";
 import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
@@ -20,6 +18,7 @@ import { VaultStore } from "../vault/sealed_store.ts";
 import type { InitRequest, InitResult, SyncContext } from "./api.ts";
 import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "./home.ts";
 import { readTrust, trustOf, writeConfig } from "./home.ts";
+import { isToBeMade, unlessBucketIsToBeMade } from "./absent_place.ts";
 import { createSecretFile, readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
@@ -55,7 +54,7 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
     // A folder's driver makes nothing in a folder that is there, and takes an empty one.
     create: !request.dryRun || location.kind === "folder",
   });
-  const header = await readHeader(store, context.signal);
+  const header = await unlessBucketIsToBeMade(request, readHeader(store, context.signal));
   const epoch = key === null ? null : await deriveEpoch(key);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
   if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
@@ -81,18 +80,6 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
 interface Place {
   readonly store: OpenedStore;
   readonly latencyMs: number | null;
-}
-
-/** Whether a place on this disk is not there yet. */
-export function isToBeMade({ lstat }: FileSystem, location: StoreLocation): boolean {
-  switch (location.kind) {
-    case "folder":
-      return lstat(location.path) === null;
-    case "git":
-      return isAbsolute(location.url) && lstat(location.url) === null;
-    default:
-      return false;
-  }
 }
 
 function openPlace(
@@ -192,14 +179,33 @@ async function createVault(
   if (existingKey === null) writeNewKey(context, key.secret.dangerouslyReveal());
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
-  if (outcome === "differs") {
-    // Another machine made a vault here in this very moment: join that one. A key made just now
-    // fits nothing, and in its place the right one could not be imported.
-    if (existingKey === null) platform.fs.removeFile(context.keyFile);
-    const theirs = requireHeader(await readHeader(store, signal), store);
-    return await join(context, request, place, theirs, existingKey, null);
-  }
-  return await finish(context, request, place, header, epoch, "created");
+  const theirs = outcome === "differs"
+    ? requireHeader(await readHeader(store, signal), store)
+    : await replacedBy(context, request, store, header);
+  if (theirs === null) return await finish(context, request, place, header, epoch, "created");
+  // Another machine made a vault here in this very moment: join that one. A key made just now
+  // fits nothing, and in its place the right one could not be imported.
+  if (existingKey === null) platform.fs.removeFile(context.keyFile);
+  return await join(context, request, place, theirs, existingKey, null);
+}
+
+/**
+ * How long another machine may take between seeing that a bucket has no vault and making one. Not
+ * every bucket refuses to overwrite: there the last header stays, so each machine looks once more.
+ */
+const HEADER_SETTLES_MS = 1500;
+
+/** The header that another machine has put in the place of ours, or null. */
+async function replacedBy(
+  context: SyncContext,
+  { location }: InitRequest,
+  store: MeteredStore,
+  ours: Header,
+): Promise<Header | null> {
+  if (!FAR.includes(location.kind)) return null;
+  await context.platform.clock.sleep(HEADER_SETTLES_MS, context.signal);
+  const header = await readHeader(store, context.signal);
+  return header === null || equalBytes(header.vaultId, ours.vaultId) ? null : header;
 }
 
 /**

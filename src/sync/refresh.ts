@@ -125,8 +125,8 @@ async function requireOurHeader(
   if (toHex(header.vaultId) === config.vaultId) return;
   throw new ClaudeSyncError("no-vault", `Another vault stands at ${opener.store.label} now`, {
     objectName: HEADER_NAME,
-    hint: "Bring the folder of your own vault back there; to begin with the other vault: " +
-      "claude-sync help init",
+    hint: "Bring your own vault back there; to begin with the other one, move this machine's " +
+      "config.json and key away, then: claude-sync help init",
   });
 }
 

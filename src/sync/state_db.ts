@@ -4,6 +4,7 @@
  * nothing.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 
@@ -73,7 +74,8 @@ CREATE TABLE history_state (
 /**
  * Opens the database of the vault `vaultId` (null: of whatever vault it is). The writer, who holds
  * the lock, makes or remakes it when it is absent, unreadable, of another version or of another
- * vault; a reader gets an empty one in memory then. Errors: `local-io`.
+ * vault; a reader gets an empty one in memory then. Where nothing can be written (a full disk, a
+ * home that is read-only), a reader still sees what is there. Errors: `local-io`.
  */
 export function openStateDb(
   fs: FileSystem,
@@ -84,6 +86,8 @@ export function openStateDb(
   const isThere = as === "writer" || fs.lstat(path) !== null;
   const existing = isThere ? tryOpen(path, vaultId) : null;
   if (existing !== null) return existing;
+  const unchanging = isThere && as === "reader" ? tryOpenUnchanging(path, vaultId) : null;
+  if (unchanging !== null) return unchanging;
   if (as === "writer") removeStateDb(fs, path);
   const made = tryOpen(as === "writer" ? path : ":memory:", vaultId);
   if (made !== null) return made;
@@ -114,6 +118,26 @@ function tryOpen(path: string, vaultId: string | null): DatabaseSync | null {
     return null;
   } catch {
     // Whatever is wrong with it, a rebuildable file is remade rather than reported.
+    database?.close();
+    return null;
+  }
+}
+
+/**
+ * Opens the file alone, for SQLite otherwise makes others beside it even to read. Null when it is
+ * of no use.
+ */
+function tryOpenUnchanging(path: string, vaultId: string | null): DatabaseSync | null {
+  const url = pathToFileURL(path);
+  url.searchParams.set("immutable", "1");
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(url.href, { readOnly: true });
+    if (userVersion(database) === SCHEMA_VERSION && isOfVault(database, vaultId)) return database;
+    database.close();
+    return null;
+  } catch {
+    // The reader then goes on without it, as without any.
     database?.close();
     return null;
   }

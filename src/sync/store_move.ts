@@ -6,9 +6,9 @@ import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
 import type { ObjectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { HEADER_NAME, parseLogEntryName } from "../vault/names.ts";
+import { isToBeMade, unlessBucketIsToBeMade } from "./absent_place.ts";
 import type { SyncContext } from "./api.ts";
 import { type Config, homePaths, readConfig, writeConfig } from "./home.ts";
-import { isToBeMade } from "./init.ts";
 import { readKeyFile } from "./key_file.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
 import { saveKeys } from "./saved_keys.ts";
@@ -103,11 +103,14 @@ async function openTarget(
   config: Config,
 ): Promise<OpenedStore | null> {
   if (dryRun && isToBeMade(context.platform.fs, location)) return null;
-  return await openMeteredStore(context, { ...config, store: location }, {
+  const target = await openMeteredStore(context, { ...config, store: location }, {
     create: !dryRun || location.kind === "folder",
     createBucket: createBucket && !dryRun,
     ...(keys === null ? {} : { keys }),
   });
+  if (!dryRun) return target;
+  const looking = readHeader(target, context.signal).then(() => target);
+  return await unlessBucketIsToBeMade({ dryRun, createBucket }, looking);
 }
 
 /**

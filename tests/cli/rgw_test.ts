@@ -112,3 +112,45 @@ serverTest(
       assert.match(await works(a, "store info"), /kept keys/);
     }),
 );
+
+serverTest(
+  "rgw",
+  "of two machines that make a vault in one moment, one joins the other's",
+  (server) =>
+    inTempDir(async (dir) => {
+      const bucket = freshBucketName();
+      const place = `--s3 ${bucket} --endpoint ${server.endpoint}`;
+      // In such a bucket, with versions, the server overwrites what it was told not to.
+      await works(machineWith(server, "first", dir), `init ${place} --create-bucket`);
+      for (let round = 1; round <= 3; round++) {
+        const pair = ["anna", "bert"].map((name) => machineWith(server, `${name}-${round}`, dir));
+        const line = `init --s3 ${bucket}/${round} --endpoint ${server.endpoint} --json`;
+        const answers = await Promise.all(pair.map((machine) => works(machine, line)));
+        const [one, two] = answers.map((text) => JSON.parse(text));
+        assert.equal(one.vaultId, two.vaultId);
+        assert.deepEqual([one.outcome, two.outcome].sort(), ["created", "needs-key"]);
+        const keys = pair.filter(({ home }) => existsSync(join(home, ".claude-sync", "key")));
+        assert.equal(keys.length, 1, "one key, and it is the vault's");
+      }
+    }),
+);
+
+serverTest(
+  "rgw",
+  "a dry run with --create-bucket says what it would do",
+  (server) =>
+    inTempDir(async (dir) => {
+      const a = machineWith(server, "anna", dir);
+      const place = `--s3 ${freshBucketName()} --endpoint ${server.endpoint} --create-bucket`;
+      assert.match(await works(a, `init ${place} --dry-run`), /^Would make a new vault/);
+      await works(a, `init --dir ${join(dir, "here")}`);
+      assert.match(await works(a, `store move ${place} --dry-run`), /^Would copy 1 object/);
+      const without = place.replace(" --create-bucket", "");
+      const refused = await run(a, `store move ${without} --dry-run`.split(" "));
+      assert.equal(refused.exit, 10, refused.out);
+      // The probe's random name means nothing to anybody.
+      const missing = await run(machineWith(server, "bert", dir), `init ${without}`.split(" "));
+      assert.equal(missing.exit, 10, missing.out);
+      assert.doesNotMatch(missing.out, /what|probe/);
+    }),
+);

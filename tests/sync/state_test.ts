@@ -1,6 +1,6 @@
 /** The local database may be lost, damaged or of another vault at any time. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { nodePlatform } from "../../src/platform/node.ts";
@@ -23,6 +23,20 @@ function damage(path: string, page: number): void {
   for (let at = page; at < bytes.length; at += 4096) bytes.fill(0xab, at, at + 512);
   writeFileSync(path, bytes);
 }
+
+Deno.test("status tells the truth where the database cannot be written", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    await a.init();
+    speak(a, idOf(1));
+    await a.push();
+    // Beside it nothing can be made, as on a full disk or in a home that is read-only.
+    mkdirSync(join(a.home, ".claude-sync", "state.db-wal"));
+    const status = await syncService.status(a.context());
+    assert.deepEqual([status.vaultSessions, status.unsent, status.verdict], [1, 0, "ok"]);
+    speak(a, idOf(2));
+    assert.equal((await syncService.status(a.context())).unsent, 1);
+  }));
 
 Deno.test("a damaged database is made anew, and everything goes on", () =>
   inTempDir(async (dir) => {

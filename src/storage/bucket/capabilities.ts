@@ -49,7 +49,7 @@ export async function probeCapabilities(store: BucketStore, options: ProbeOption
     });
   } catch (error) {
     await removeQuietly(store, name, callOptions);
-    throw error;
+    throw isClaudeSyncError(error) ? withoutName(error) : error;
   }
   try {
     await patiently(() => store.delete(name, callOptions));
@@ -81,6 +81,11 @@ async function repeated<T>(
 
 function isAnswer(cause: unknown): boolean {
   return cause instanceof BucketAnswerError || cause instanceof RetryAfter;
+}
+
+/** The probe's random name tells nobody anything. */
+function withoutName({ code, message, hint, cause }: ClaudeSyncError): ClaudeSyncError {
+  return new ClaudeSyncError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 
 async function removeQuietly(

@@ -35,7 +35,8 @@ export function bucketError(
   }
   const waits = meaning.code === "store-unreachable" && answer.retryAfterMs !== null;
   return new ClaudeSyncError(meaning.code, meaning.what(at, answer), {
-    ...facts,
+    // Where the bucket itself is not there, it does not matter what was looked for in it.
+    ...(meaning.code === "no-vault" ? {} : facts),
     hint: meaning.hint(at, answer).trimEnd(),
     cause: waits ? new RetryAfter(answer.retryAfterMs ?? 0, own) : own,
   });

@@ -55,7 +55,12 @@ export class GitCache {
     platform.fs.makeDir(this.folder);
     const state = this.#read();
     this.#state = state ?? this.#newState();
-    if (state === null || platform.fs.lstat(join(this.gitDir, "HEAD")) === null) this.rebuild();
+    if (state === null || this.isLost) this.rebuild();
+  }
+
+  /** Whether somebody has deleted the copy. */
+  get isLost(): boolean {
+    return this.#platform.fs.lstat(join(this.gitDir, "HEAD")) === null;
   }
 
   /** For `--git-dir`. */

@@ -185,6 +185,8 @@ export class GitRemote {
     if (inner === "format") throw new BrokenCache("format", failure.message);
     if (inner === "cache") throw new BrokenCache("broken", failure.message);
     if (inner === "locked") throw new BrokenCache("locked", failure.message);
+    // Deleted meanwhile: what Git then misses, it says as if the server had none.
+    if (this.#cache.isLost) throw new BrokenCache("broken", failure.message);
     throw failure;
   }
 

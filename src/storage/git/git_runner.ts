@@ -150,7 +150,7 @@ export class GitRunner {
       ...options,
     }, {});
     if (code === 0) return stdout;
-    if (/no space left|disk quota/i.test(stderr)) {
+    if (/no space left|out of diskspace|disk quota/i.test(stderr)) {
       throw new ClaudeSyncError("no-space", "There is no space left for the copy of the vault", {
         path: gitDir,
       });

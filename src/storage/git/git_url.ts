@@ -99,6 +99,9 @@ function isLoopback(host: string): boolean {
 }
 
 function explain(text: string, os: Host["os"]): ClaudeSyncError {
+  if (/^(https:\/\/|ssh:\/\/([^-/@:]+@)?)[^-/@][^/@]*\/*$/i.test(text)) {
+    return refused("The address names no repository, only a host", FORMS);
+  }
   if (/^[a-z]+:\/\/[^/]*@/i.test(text)) {
     return refused(
       "The address of the repository holds a user name or a password",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { utf8 } from "../../../src/base/bytes.ts";
 import type { Platform, RunOptions } from "../../../src/platform/types.ts";
 import { GitRunner, quietSsh } from "../../../src/storage/git/git_runner.ts";
 import { parseGitUrl } from "../../../src/storage/git/git_url.ts";
@@ -100,4 +101,19 @@ Deno.test("the user's SSH command comes from the environment, then the settings"
     assert.match(await commandOf({ GIT_SSH: "/usr/bin/ssh" }) ?? "", /^ssh -4 -o BatchMode=yes/);
     assert.match(await commandOf({ GIT_SSH_COMMAND: "ssh -6" }) ?? "", /^ssh -6 -o BatchMode=yes/);
     assert.equal(process.env["GIT_SSH_COMMAND"], undefined);
+  }));
+
+Deno.test("a full disk below the copy is said to be one", () =>
+  withGitWorld(async (world) => {
+    const real = world.platformOf("a");
+    const run: Platform["processes"]["run"] = (argv, options = {}) => {
+      if (!argv.includes("fast-import")) return real.processes.run(argv, options);
+      // What Git 2.39 says there: recorded.
+      const stderr = "fatal: sha1 file '/c/r-x/objects/pack/tmp_pack_De81v6' write error. " +
+        "Out of diskspace\nfast-import: dumping crash report to /c/r-x/fast_import_crash_25191\n";
+      return Promise.resolve({ code: 128, stdout: utf8(""), stderr: utf8(stderr) });
+    };
+    await world.open("admin", { create: true });
+    const a = await world.open("a", { platform: { processes: { ...real.processes, run } } });
+    await assert.rejects(a.putAll(itemsOf(["log/1", one])), { code: "no-space" });
   }));

@@ -35,6 +35,15 @@ Deno.test("parseGitUrl takes what users have", () => {
   assert.equal(parseGitUrl("/srv/git/x", "linux").path, "/srv/git/x");
 });
 
+Deno.test("an address without a path is told what it lacks", () => {
+  for (const text of ["https://github.com", "https://github.com/", "ssh://git@host"]) {
+    assert.throws(() => parseGitUrl(text, "linux"), { message: /names no repository/ }, text);
+  }
+  for (const text of ["ftp://host/x", "ext::sh -c id", "ssh://-oProxyCommand=x/y"]) {
+    assert.throws(() => parseGitUrl(text, "linux"), { message: /not supported/ }, text);
+  }
+});
+
 /** Each is an attack, a leak, or a guess that could be wrong. */
 const HOSTILE: readonly string[] = [
   "",
