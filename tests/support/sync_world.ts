@@ -114,8 +114,8 @@ export interface HistoryState {
 
 /**
  * Every state of every file that was ever pushed, read from the vault alone. Throws when one of
- * them cannot be put together any more or is not what its hash says. `isWanted` restricts it to some
- * files.
+ * them cannot be put together any more or is not what its hash says. `isWanted` restricts it to
+ * some files.
  */
 export async function historyOf(
   machine: SyncMachine,

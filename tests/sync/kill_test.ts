@@ -201,8 +201,8 @@ async function checkShelves(machine: SyncMachine, texts: readonly string[]): Pro
 }
 
 /**
- * Digests of sessions by path without the project's folder, which differs between machines. A kill leaves
- * temporary files, which are swept when they are an hour old.
+ * Digests of sessions' files by path without the project's folder, which differs between machines.
+ * A kill leaves temporary files, which are swept when they are an hour old.
  */
 function digestsOf(machine: SyncMachine): Map<string, string> {
   const digests = new Map<string, string>();
