@@ -123,13 +123,13 @@ export class HistoryBook {
   }
 
   /** `note` for many sessions at once. */
-  noteAll(noted: readonly Parameters<HistoryBook["note"]>[]): void {
+  noteAll(noted: readonly Readonly<Parameters<HistoryBook["note"]>>[]): void {
     transaction(this.#database, () => {
       for (const each of noted) this.#note(...each);
     });
   }
 
-  #note(...[session, content, states]: Parameters<HistoryBook["note"]>): void {
+  #note(...[session, content, states]: Readonly<Parameters<HistoryBook["note"]>>): void {
     const line = this.#statements.prepare("INSERT OR IGNORE INTO history_line VALUES (?, ?, ?)");
     for (const { bytes } of historyLines(content)) {
       line.run(this.#path, session, historyLineHash(bytes));

@@ -3,6 +3,8 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { FileStat } from "../platform/types.ts";
+import type { FileName } from "../sessions/file_name.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import type { FileState } from "./segment_index.ts";
 import { Statements } from "./state_db.ts";
 
@@ -100,6 +102,17 @@ export class LocalFiles {
         isDerived ? 1 : 0,
       );
   }
+}
+
+/** The coarsest clock that a disk gives its files their times by. */
+const DISK_TICK_MS = 2_000;
+
+/**
+ * Whether a plan or a memory, looked at just now, may change once more without another time: when a
+ * box in it is ticked, it keeps its size, too.
+ */
+export function mayChangeUnseen(file: FileName, stat: FileStat, nowMs: number): boolean {
+  return shelfArea(file) !== null && Math.abs(nowMs - stat.mtimeMs) < DISK_TICK_MS;
 }
 
 /** Whether the file is as it was when the row was made, with all of its bytes in the vault. */

@@ -141,3 +141,17 @@ Deno.test("a folder holds the memory of one project, whatever its identity was b
     for (const text of ["without git", "with git", "anna's edit"]) await assertKept(cleo, text);
     assert.deepEqual(memoryOf(anna), { [INDEX]: "anna's edit" });
   }));
+
+Deno.test("an edit in the same tick of the disk's clock as a push goes with the next one", () =>
+  withShared(async (world, anna, bert) => {
+    for (const ageMs of [0, 1_999]) {
+      remember(anna, INDEX, "- [ ] one", world.clock.nowMs() - ageMs);
+      await anna.push();
+      editUnseen(anna, INDEX, "- [x] one");
+      world.clock.advance(10_000);
+      assert.equal((await anna.push()).otherFiles, 1);
+      await bert.pull();
+      assert.deepEqual(memoryOf(bert), { [INDEX]: "- [x] one" });
+    }
+    await settle(world);
+  }));
