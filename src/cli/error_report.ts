@@ -88,7 +88,7 @@ export const CONSEQUENCES = {
   },
   "store-refused": {
     exit: EXIT.refused,
-    hint: "Check the permissions of the store",
+    hint: "See what the store allows: claude-sync store test",
   },
   "store-unreachable": {
     exit: EXIT.unreachable,

@@ -127,3 +127,17 @@ function bucketText(scheme: string, { bucket, prefix }: { bucket: string; prefix
 export function isSamePlace(a: StoreLocation, b: StoreLocation): boolean {
   return a.kind === b.kind && formatStoreLocation(a) === formatStoreLocation(b);
 }
+
+/** Whether `inner` goes when all that is at `outer` is deleted. */
+export function liesWithin(inner: StoreLocation, outer: StoreLocation): boolean {
+  if (isSamePlace(inner, outer)) return false;
+  if (outer.kind === "folder") {
+    const path = inner.kind === "folder" ? inner.path : inner.kind === "git" ? inner.url : "";
+    const rest = path.startsWith(outer.path) ? path.slice(outer.path.length) : "";
+    return /^[\\/]/.test(rest) || (rest !== "" && /[\\/]$/.test(outer.path));
+  }
+  if (outer.kind === "git" || inner.kind === "git" || inner.kind === "folder") return false;
+  const bucketOf = (place: typeof outer) => formatStoreLocation({ ...place, prefix: "" });
+  return bucketOf(inner) === bucketOf(outer) &&
+    (outer.prefix === "" || inner.prefix.startsWith(`${outer.prefix}/`));
+}

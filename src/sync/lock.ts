@@ -2,6 +2,7 @@
  * One writer at a time per profile. The lock is an exclusive transaction on a small SQLite file:
  * the only lock both runtimes have that a crash, kill -9 or a closed laptop cannot leave behind.
  */
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
 import type { Clock } from "../platform/types.ts";
@@ -14,6 +15,8 @@ export interface Lock {
 const POLL_MS = 25;
 /** SQLite's SQLITE_BUSY. */
 const SQLITE_BUSY = 5;
+/** SQLite's SQLITE_FULL. */
+const SQLITE_FULL = 13;
 
 /**
  * Takes the lock, waiting up to `waitMs`. Errors: `busy` when another process keeps it that long,
@@ -48,8 +51,9 @@ function tryLock(path: string): Lock | null {
   } catch (cause) {
     database.close();
     // Deno's errors carry no SQLite code; there, a lock that cannot be taken counts as held.
-    if ((sqliteCode(cause) ?? SQLITE_BUSY) === SQLITE_BUSY) return null;
-    throw new ClaudeSyncError("local-io", `Cannot lock "${path}"`, { path, cause });
+    const code = sqliteCode(cause) ?? (isFull(cause) ? SQLITE_FULL : SQLITE_BUSY);
+    if (code === SQLITE_BUSY) return null;
+    throw notLocked(path, code, cause);
   }
   let held: DatabaseSync | null = database;
   return {
@@ -58,6 +62,19 @@ function tryLock(path: string): Lock | null {
       held = null;
     },
   };
+}
+
+function notLocked(path: string, code: number, cause: unknown): ClaudeSyncError {
+  const folder = dirname(path);
+  if (code === SQLITE_FULL) {
+    return new ClaudeSyncError("no-space", `No space left in "${folder}"`, { path, cause });
+  }
+  return new ClaudeSyncError("local-io", `Cannot write in "${folder}"`, { path, cause });
+}
+
+/** Deno's errors have SQLite's text and no code. */
+function isFull(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("database or disk is full");
 }
 
 function sqliteCode(error: unknown): number | null {

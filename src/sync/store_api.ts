@@ -108,6 +108,8 @@ export interface MoveResult {
   readonly verified: number;
   /** Machines that have a log, this one included. */
   readonly machines: number;
+  /** Whether the new place is a part of the old one, which must not be deleted as a whole then. */
+  readonly inside: boolean;
   readonly dryRun: boolean;
   readonly requests: number;
   readonly ms: number;

@@ -2,7 +2,7 @@
 import { toHex } from "../base/bytes.ts";
 import { deriveEpoch } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import { formatStoreLocation, isSamePlace } from "../storage/location.ts";
+import { formatStoreLocation, isSamePlace, liesWithin } from "../storage/location.ts";
 import type { ObjectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { HEADER_NAME, parseLogEntryName } from "../vault/names.ts";
@@ -81,6 +81,7 @@ async function move(
     copiedBytes: tally.copiedBytes,
     verified: tally.verified,
     machines: new Set([...all.keys()].flatMap((name) => parseLogEntryName(name)?.tag ?? [])).size,
+    inside: liesWithin(request.location, config.store),
     dryRun: request.dryRun,
     requests: requestsOf(source) + (target === null ? 0 : requestsOf(target)),
     ms: Math.round(clock.monotonicMs() - startMs),

@@ -4,8 +4,10 @@ import { nodePlatform } from "../../src/platform/node.ts";
 import {
   folderLocationOf,
   formatStoreLocation,
+  liesWithin,
   LOCATION_PATH_LENGTH_MAX,
   parseStoreLocation,
+  type StoreLocation,
 } from "../../src/storage/location.ts";
 import { objectName } from "../../src/storage/object_name.ts";
 import { openStore } from "../../src/storage/open.ts";
@@ -60,4 +62,28 @@ Deno.test("openStore opens what is there, and makes it only when asked", async (
   const opened = await openStore(location, options);
   assert.equal((await opened.get(objectName("a")))?.length, 1);
   assert.equal(opened.label, "/mnt/vault");
+});
+
+Deno.test("liesWithin knows a place that goes when another one is deleted", () => {
+  const git = (url: string): StoreLocation => ({ kind: "git", url });
+  const s3 = (bucket: string, prefix: string): StoreLocation => ({
+    ...{ kind: "s3", bucket, prefix, region: null, endpoint: null },
+    ...{ pathStyle: false, awsProfile: null },
+  });
+  const cases: readonly [StoreLocation, StoreLocation, boolean][] = [
+    [folderLocationOf("/a/b"), folderLocationOf("/a"), true],
+    [folderLocationOf("/a"), folderLocationOf("/a/b"), false],
+    [folderLocationOf("/ab"), folderLocationOf("/a"), false],
+    [git("/a/b.git"), folderLocationOf("/a"), true],
+    [git("https://h/a/b"), git("https://h/a"), false],
+    [s3("bucket", "in"), s3("bucket", ""), true],
+    [s3("bucket", "one/two"), s3("bucket", "one"), true],
+    [s3("bucket", "one2"), s3("bucket", "one"), false],
+    [s3("bucket", ""), s3("bucket", "in"), false],
+    [s3("bucket2", "in"), s3("bucket", ""), false],
+    [folderLocationOf("/a"), s3("bucket", ""), false],
+  ];
+  for (const [inner, outer, expected] of cases) {
+    assert.equal(liesWithin(inner, outer), expected, JSON.stringify([inner, outer]));
+  }
 });

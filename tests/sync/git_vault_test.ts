@@ -50,7 +50,7 @@ Deno.test("two machines sync through a Git repository, with as few trips as can 
       ["--git-dir", join(dir, "vault.git"), "for-each-ref", "--format=%(refname:short)"],
       { encoding: "utf8" },
     ).trim().split("\n");
-    assert.deepEqual(refs.slice(-2), ["claude-sync/shared", "main"]);
+    for (const name of ["claude-sync/shared", "main"]) assert.ok(refs.includes(name), name);
     assert.equal(refs.length, 4, "one branch for each machine");
   }));
 

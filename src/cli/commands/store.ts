@@ -166,6 +166,8 @@ function moveLines(result: MoveResult, again: string): string[] {
     "",
     "On every other machine of this vault, with its own keys for the new place:",
     `  ${again}`,
-    `When all have moved, and not before, ${terminalText(result.from)} may go.`,
+    result.inside
+      ? `Do not delete ${terminalText(result.from)} as a whole: the new place is in it.`
+      : `When all have moved, and not before, ${terminalText(result.from)} may go.`,
   ];
 }

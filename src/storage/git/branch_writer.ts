@@ -42,10 +42,15 @@ export class BranchWriter {
     this.#onSent = onSent;
   }
 
-  /** Asks the server; gives an empty repository a branch with a page for people. */
-  async welcome(signal?: AbortSignal): Promise<void> {
+  /**
+   * Asks the server; gives an empty repository a branch with a page for people. `foreign` when the
+   * repository holds something, but nothing of a vault.
+   */
+  async welcome(signal?: AbortSignal): Promise<"own" | "foreign"> {
     const repository = this.#repository;
-    if (!await repository.refresh(signal)) return;
+    if (!await repository.refresh(signal)) {
+      return repository.tip(SHARED_BRANCH) === null ? "foreign" : "own";
+    }
     const page = { read: () => Promise.resolve(utf8(README_TEXT)), pathFor: () => "README.md" };
     const commit = await this.#commit(null, { files: [page], removedPaths: [] }, signal);
     try {
@@ -54,6 +59,7 @@ export class BranchWriter {
       // The page is a courtesy: a host that protects `main` may still take our branches.
       if (!isClaudeSyncError(error, "store-refused")) throw error;
     }
+    return "own";
   }
 
   /** All of them in one commit on this machine's branch: see `ObjectStore.putAll`. */

@@ -74,6 +74,8 @@ const INNER: readonly (readonly [RegExp, InnerFailure])[] = [
 const REFUSED_TEXT =
   "Let the host take pushes to branches claude-sync/…, or use another repository";
 
+const NOBODY_THERE = "Check the address and the network; what waits goes out later";
+
 const TRY_BY_HAND = (url: GitUrl) =>
   `Run \`git ls-remote ${url.url}\` in a terminal and answer what it asks; then try again`;
 
@@ -235,6 +237,7 @@ const MEANINGS: readonly Meaning[] = [
     ),
     code: "store-unreachable",
     message: ({ host }) => `The host "${host}" is not found`,
+    hint: () => NOBODY_THERE,
   },
   {
     pattern: anyOf(
@@ -299,6 +302,7 @@ const MEANINGS: readonly Meaning[] = [
     ),
     code: "store-unreachable",
     message: ({ url }) => `"${url}" cannot be reached`,
+    hint: () => NOBODY_THERE,
   },
 ];
 

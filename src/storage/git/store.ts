@@ -77,6 +77,7 @@ class GitStore implements MeteredStore, DescribedStore {
   readonly #repository: GitRepository;
   readonly #writer: BranchWriter;
   readonly #clock: Platform["clock"];
+  readonly #note: (message: string) => void;
   readonly #gets: Batches<ObjectName, Bytes | null>;
   readonly #puts: Batches<PutRequest, PutOutcome>;
   #last: Promise<unknown> = Promise.resolve();
@@ -89,6 +90,7 @@ class GitStore implements MeteredStore, DescribedStore {
   ) {
     this.label = url.url;
     this.#clock = platform.clock;
+    this.#note = note;
     this.#repository = new GitRepository(platform, cacheDir, url, note);
     this.#writer = new BranchWriter(platform, this.#repository, (bytes) => {
       this.#sentBytes += bytes;
@@ -105,7 +107,13 @@ class GitStore implements MeteredStore, DescribedStore {
 
   /** For `create`. */
   async prepare(signal: AbortSignal | undefined): Promise<void> {
-    await this.#exclusive(signal, () => this.#writer.welcome(signal));
+    const kind = await this.#exclusive(signal, () => this.#writer.welcome(signal));
+    if (kind === "own") return;
+    this.#note(
+      `"${this.label}" holds other things. They are left alone: the vault gets branches ` +
+        "claude-sync/… beside them, which everybody who clones the repository gets as well. " +
+        "Better is a repository of its own",
+    );
   }
 
   async get(name: ObjectName, options: StoreOptions = {}): Promise<Bytes | null> {

@@ -100,6 +100,7 @@ Deno.test("init and store move hand places, keys and limits on, and show no secr
     copiedBytes: 7000,
     verified: 10,
     machines: 2,
+    inside: false,
     dryRun: false,
     requests: 30,
     ms: 2000,
@@ -124,6 +125,12 @@ Deno.test("init and store move hand places, keys and limits on, and show no secr
   assert.equal(out.includes("hush"), false);
   assert.match(out, /^Moved the vault to s3:\/\/acme: 10 objects, 7 copied .* 10 read back/);
   assert.match(out, /^ {2}claude-sync store move --s3 acme --region eu-central-1$/m);
+  assert.match(out, /^When all have moved, and not before, \/vault may go\.$/m);
+  const nested = await run(["store", "move", "--dir", "/vault/new"], {
+    storeMove: answered({ ...moved, store: "/vault/new", inside: true }),
+  });
+  assert.doesNotMatch(nested.out, /\/vault may go/);
+  assert.match(nested.out, /Do not delete \/vault as a whole: the new place is in it/);
   const temporary = { ...env, AWS_SESSION_TOKEN: "t" };
   const refused = await run(words.split(" "), {}, { env: temporary });
   assert.equal(refused.exit, 2);

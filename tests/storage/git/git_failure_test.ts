@@ -298,3 +298,16 @@ Deno.test("no message repeats a secret or a control character", () => {
   assert.ok(long.message.length < REPEATED_TEXT_LENGTH_MAX + 100);
   assert.equal(withoutSecrets("a plain sentence of 2 words"), "a plain sentence of 2 words");
 });
+
+Deno.test("where nobody answers, the address is what to look at", () => {
+  for (
+    const text of [
+      "fatal: unable to access 'https://h.invalid/x/': Could not resolve host: h.invalid\n",
+      "fatal: unable to access 'https://h.invalid/x/': Failed to connect to h.invalid port 443\n",
+    ]
+  ) {
+    const error = gitFailure(parseGitUrl("https://h.invalid/x", "linux"), text);
+    assert.equal(error.code, "store-unreachable");
+    assert.match(error.hint ?? "", /Check the address and the network/);
+  }
+});

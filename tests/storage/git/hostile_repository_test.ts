@@ -208,3 +208,22 @@ Deno.test("a repository on a disk starts nothing that came with it", () =>
     await b.delete(objectName("log/1"));
     assert.ok(!fs.existsSync(proof), "a program of the repository ran");
   }));
+
+Deno.test("a repository with code in it is left as it is, and the user is told", () =>
+  withGitWorld(async (world) => {
+    world.gitIn(world.repository, "init", "--quiet", "--bare", "--initial-branch=main");
+    const tree = world.git("hash-object", "-t", "tree", "-w", "/dev/null");
+    const commit = world.git("commit-tree", "-m", "code", tree);
+    world.git("update-ref", "refs/heads/main", commit);
+    world.git("tag", "v1", commit);
+    const a = await world.open("a", { create: true });
+    assert.equal(world.notes.length, 1);
+    assert.match(world.notes[0]!, /other things.*left alone.*repository of its own/);
+    await a.put(objectName("claude-sync.json"), one);
+    await a.putAll(itemsOf(["log/1", one]));
+    assert.equal(world.git("rev-parse", "main"), commit);
+    assert.equal(world.git("rev-parse", "v1"), commit);
+    // Where a vault is already, that was said.
+    await world.open("b", { create: true });
+    assert.equal(world.notes.length, 1);
+  }));
