@@ -156,7 +156,8 @@ async function sessionStart(
     if (clock.monotonicMs() - startedMs >= START_WAIT_MS) break;
     await clock.sleep(POLL_MS);
   }
-  tellNotice(world, home);
+  // `claude -p` shows nobody what a hook says: it is left for a start that somebody sees.
+  if (world.platform.host.env("CLAUDE_CODE_ENTRYPOINT") !== "sdk-cli") tellNotice(world, home);
 }
 
 /** Folder of the marks: each exists while the worker that it was made for is at work. */

@@ -46,7 +46,7 @@ const SHORT_NAME = /~[0-9]/;
 /**
  * What belongs to one machine or holds secrets. Tested on the folded segment; wins over everything.
  */
-const NEVER_SYNCED: readonly RegExp[] = [
+const NEVER_SYNCED_PARTS: readonly RegExp[] = [
   /^\.credentials/,
   /^settings.*\.json/,
   /^managed-settings.*\.json/,
@@ -60,6 +60,9 @@ const NEVER_SYNCED: readonly RegExp[] = [
   /^\.?lock$/,
   /^id_(rsa|dsa|ecdsa|ed25519)/,
 ];
+
+/** All of them in one, as every name is tested. */
+const NEVER_SYNCED = new RegExp(NEVER_SYNCED_PARTS.map(({ source }) => source).join("|"));
 
 const encoder = new TextEncoder();
 const TODO = /^@(-[^@]*|-agent-@)?\.json$/;
@@ -75,7 +78,7 @@ export function parseFileName(text: string): FileName | null {
 export function fileNameProblem(text: string): NameProblem | null {
   const [area, ...rest] = text.split("/");
   if (text === TRANSCRIPT || text === HISTORY) return null;
-  if (encoder.encode(text).length > NAME_BYTES_MAX) return unsafe("is too long");
+  if (byteLength(text) > NAME_BYTES_MAX) return unsafe("is too long");
   if (rest.length === 0) return unsafe("is not the name of a session file");
   if (rest.length + 1 > NAME_DEPTH_MAX) return unsafe("lies too deep");
   for (const segment of rest) {
@@ -114,18 +117,22 @@ function segmentProblem(segment: string): NameProblem | null {
   if (!isPlain && segment !== segment.normalize("NFC")) return unsafe("is not in Unicode form NFC");
   if (WINDOWS_FORBIDDEN.test(segment)) return unsafe("has a character that Windows forbids");
   if (/^\s|[\s.]$/u.test(segment)) return unsafe("begins or ends with a space or ends with a dot");
-  if (encoder.encode(segment).length > NAME_SEGMENT_BYTES_MAX) return unsafe("is too long");
+  if (byteLength(segment) > NAME_SEGMENT_BYTES_MAX) return unsafe("is too long");
   const folded = isPlain ? segment.toLowerCase() : fold(segment);
   if (WINDOWS_DEVICE.test(segment) || WINDOWS_DEVICE.test(folded)) {
     return unsafe("is a Windows device");
   }
   if (SHORT_NAME.test(folded)) return unsafe("looks like a Windows short name");
-  if (NEVER_SYNCED.some((pattern) => pattern.test(folded))) {
+  if (NEVER_SYNCED.test(folded)) {
     return { kind: "never-synced", reason: "belongs to this machine or may hold secrets" };
   }
   // A character that turns into a separator or dots in some normal form hides a path.
   if (/[\\/:]/.test(folded) || /^\.+$/.test(folded)) return unsafe("hides a path");
   return null;
+}
+
+function byteLength(text: string): number {
+  return PLAIN.test(text) ? text.length : encoder.encode(text).length;
 }
 
 function unsafe(reason: string): NameProblem {
@@ -141,7 +148,7 @@ function fold(text: string): string {
  * as any file system's own rule.
  */
 export function foldedFileName(name: FileName): string {
-  return fold(name);
+  return PLAIN.test(name) ? name.toLowerCase() : fold(name);
 }
 
 /**

@@ -9,7 +9,7 @@ import { parseJsonObject } from "./json_object.ts";
 import { areaDir } from "./layout.ts";
 import { linePieces } from "./line_pieces.ts";
 import { pathRules } from "./local_path.ts";
-import { isPlanName, plansOfFile } from "./shelf.ts";
+import { isPlanFile, isPlanName } from "./shelf.ts";
 import { isTempName } from "./write_back.ts";
 
 /** Most plans of one session that are looked for. */
@@ -35,29 +35,37 @@ export function discoverPlans(fs: FileSystem, root: ClaudeRoot): LocalPlans {
   const skip = (path: string, kind: SkippedPath["kind"], reason: string) => {
     skipped.push({ path, kind, reason, loses: "file" });
   };
-  try {
-    const kind = fs.lstat(dir)?.kind;
-    if (kind === "symlink") skip(dir, "link", "is a symbolic link");
-    if (kind !== "directory") return { files, skipped, temps };
-    for (const entry of fs.readDir(dir) ?? []) {
-      const path = pathRules(root.os).join(dir, entry.name);
-      if (isTempName(entry.name)) temps.push({ path });
-      if (plansOfFile(entry.name).length === 0) continue;
-      const name = parseFileName(`plans/${entry.name}`);
-      const problem = fileNameProblem(`plans/${entry.name}`);
-      if (problem !== null) skip(path, problem.kind, problem.reason);
-      else if (entry.kind === "symlink") skip(path, "link", "is a symbolic link");
-      else if (files.length >= DISCOVERY_LIMITS.filesPerSession) {
-        skip(path, "limit", `is past the first ${DISCOVERY_LIMITS.filesPerSession} plans`);
-        break;
-      } else {
-        const stat = fs.lstat(path);
-        if (name !== null && stat?.kind === "file") files.push({ name, path, stat });
-      }
+  const attempt = <T>(path: string, look: () => T): T | null => {
+    try {
+      return look();
+    } catch (error) {
+      if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
+      skip(path, "unreadable", "cannot be read");
+      return null;
     }
-  } catch (error) {
-    if (!isClaudeSyncError(error, "local-io", "unsafe-file")) throw error;
-    skip(error.path ?? dir, "unreadable", "cannot be read");
+  };
+  const kind = attempt(dir, () => fs.lstat(dir))?.kind;
+  if (kind === "symlink") skip(dir, "link", "is a symbolic link");
+  if (kind !== "directory") return { files, skipped, temps };
+  const { sep } = pathRules(root.os);
+  for (const entry of attempt(dir, () => fs.readDir(dir)) ?? []) {
+    // `join` for a plain name, without normalising again and again.
+    const path = dir + sep + entry.name;
+    if (!isPlanFile(entry.name)) {
+      if (isTempName(entry.name)) temps.push({ path });
+      continue;
+    }
+    const name = parseFileName(`plans/${entry.name}`);
+    const problem = name === null ? fileNameProblem(`plans/${entry.name}`) : null;
+    if (problem !== null) skip(path, problem.kind, problem.reason);
+    else if (entry.kind === "symlink") skip(path, "link", "is a symbolic link");
+    else if (files.length >= DISCOVERY_LIMITS.filesPerSession) {
+      skip(path, "limit", `is past the first ${DISCOVERY_LIMITS.filesPerSession} plans`);
+      break;
+    } else {
+      const stat = attempt(path, () => fs.lstat(path));
+      if (name !== null && stat?.kind === "file") files.push({ name, path, stat });
+    }
   }
   return { files, skipped, temps };
 }

@@ -176,14 +176,14 @@ export function readHistory(
  * and never replaced, as what they append to the replaced one would be lost. A torn last line is
  * ended first, or the first new line would be glued to it. The lines are on the disk when it
  * returns. A failure may leave some of them, or a part of one, which counts as torn the next time.
- * Gives the number of bytes. Throws as `historyStat` does, and `no-space`.
+ * Throws as `historyStat` does, and `no-space`.
  */
 export function appendHistory(
   fs: FileSystem,
   root: ClaudeRoot,
   lines: readonly Uint8Array[],
-): number {
-  if (lines.length === 0) return 0;
+): void {
+  if (lines.length === 0) return;
   const path = historyPath(root);
   const isTorn = historyStat(fs, root) !== null && endsTorn(fs, path);
   if (fs.realpath(root.configDir) === null) fs.makeDir(root.configDir);
@@ -191,10 +191,8 @@ export function appendHistory(
   try {
     let batch: Uint8Array[] = isTorn ? [NEWLINE] : [];
     let sizeBytes = batch.length;
-    let writtenBytes = 0;
     const flush = () => {
       handle.write(concat(...batch));
-      writtenBytes += sizeBytes;
       [batch, sizeBytes] = [[], 0];
     };
     for (const line of lines) {
@@ -204,7 +202,6 @@ export function appendHistory(
     }
     flush();
     handle.sync();
-    return writtenBytes;
   } finally {
     handle.close();
   }

@@ -48,6 +48,12 @@ export function shelfArea(name: string): "plans" | "memory" | null {
   return name.startsWith("memory/") ? "memory" : null;
 }
 
+/** Whether the file `name` of `plans/` can be some plan's. */
+export function isPlanFile(name: string): boolean {
+  const stem = PLAN_FILE.exec(name)?.[1];
+  return stem !== undefined && (isPlanName(stem) || isPlanName(stem.replace(AGENT, "")));
+}
+
 /**
  * The plan names that may mean the file `name` of `plans/`, most likely first: an agent's plan
  * (`<plan>-agent-<id>.md`) belongs to the plan. Empty when it is no plan.

@@ -25,10 +25,14 @@ interface FileRow extends HistoryMark {
   readonly ino: number;
 }
 
-/** The history of this machine. */
+/**
+ * The history of one configuration folder of this machine. Another one has prompts of its own, and
+ * a line that was there has not been here.
+ */
 export class HistoryBook {
   readonly #fs: FileSystem;
   readonly #root: ClaudeRoot;
+  readonly #path: string;
   readonly #index: SegmentIndex;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
@@ -36,6 +40,7 @@ export class HistoryBook {
   constructor(fs: FileSystem, root: ClaudeRoot, index: SegmentIndex, database: DatabaseSync) {
     this.#fs = fs;
     this.#root = root;
+    this.#path = historyPath(root);
     this.#index = index;
     this.#database = database;
     this.#statements = new Statements(database);
@@ -51,18 +56,19 @@ export class HistoryBook {
     if (stat === null) return { sessions: new Set(), stat };
     const row = this.#statements.prepare(
       "SELECT size, mtime, ino, length AS lengthBytes, hash FROM history_file WHERE path = ?",
-    ).get(historyPath(this.#root)) as unknown as FileRow | undefined;
+    ).get(this.#path) as unknown as FileRow | undefined;
     const isSame = row !== undefined && row.size === stat.sizeBytes &&
       row.mtime === stat.mtimeMs && row.ino === stat.ino;
     if (!isSame) {
       const { sessions, mark } = sessionsInHistory(this.#fs, this.#root, row ?? null);
       transaction(this.#database, () => {
-        const add = this.#statements.prepare("INSERT OR IGNORE INTO history_due VALUES (?)");
-        for (const session of sessions) add.run(session);
+        const add = this.#statements.prepare("INSERT OR IGNORE INTO history_due VALUES (?, ?)");
+        for (const session of sessions) add.run(this.#path, session);
         this.#remember(stat, mark);
       });
     }
-    const due = this.#statements.prepare("SELECT session FROM history_due").all();
+    const due = this.#statements.prepare("SELECT session FROM history_due WHERE path = ?")
+      .all(this.#path);
     return {
       sessions: new Set((due as { session: string }[]).map(({ session }) => session)),
       stat,
@@ -71,7 +77,7 @@ export class HistoryBook {
 
   #remember(stat: FileStat, { lengthBytes, hash }: HistoryMark): void {
     this.#statements.prepare("INSERT OR REPLACE INTO history_file VALUES (?, ?, ?, ?, ?, ?)")
-      .run(historyPath(this.#root), stat.sizeBytes, stat.mtimeMs, stat.ino, lengthBytes, hash);
+      .run(this.#path, stat.sizeBytes, stat.mtimeMs, stat.ino, lengthBytes, hash);
   }
 
   /** The lines of each of `sessions` as they stand in the file. Errors: `local-io`. */
@@ -86,16 +92,21 @@ export class HistoryBook {
   append(lines: readonly Uint8Array[]): void {
     if (lines.length === 0) return;
     const before = this.due().stat?.sizeBytes ?? 0;
-    const addedBytes = appendHistory(this.#fs, this.#root, lines);
+    appendHistory(this.#fs, this.#root, lines);
     const after = historyStat(this.#fs, this.#root);
-    if (after === null || after.sizeBytes !== before + addedBytes) return;
-    this.#remember(after, sessionsInHistory(this.#fs, this.#root, null).mark);
+    // Also a torn line, which is complete now, may be of a session and nowhere else.
+    const ownBytes = lines.reduce((sum, { length }) => sum + length, 0);
+    if (after === null || after.sizeBytes !== before + ownBytes) return;
+    const { mark } = sessionsInHistory(this.#fs, this.#root, null);
+    // What was appended since then is for the next look.
+    if (mark.lengthBytes === after.sizeBytes) this.#remember(after, mark);
   }
 
   /** Hashes of the lines of a session that were both here and in the vault. */
   knownLines(session: string): ReadonlySet<string> {
-    const rows = this.#statements.prepare("SELECT line FROM history_line WHERE session = ?")
-      .all(session) as { line: string }[];
+    const rows = this.#statements.prepare(
+      "SELECT line FROM history_line WHERE path = ? AND session = ?",
+    ).all(this.#path, session) as { line: string }[];
     return new Set(rows.map(({ line }) => line));
   }
 
@@ -112,29 +123,34 @@ export class HistoryBook {
   }
 
   /** `note` for many sessions at once. */
-  noteAll(noted: readonly Parameters<HistoryBook["note"]>[]): void {
+  noteAll(noted: readonly Readonly<Parameters<HistoryBook["note"]>>[]): void {
     transaction(this.#database, () => {
       for (const each of noted) this.#note(...each);
     });
   }
 
-  #note(...[session, content, states]: Parameters<HistoryBook["note"]>): void {
-    const line = this.#statements.prepare("INSERT OR IGNORE INTO history_line VALUES (?, ?)");
-    for (const { bytes } of historyLines(content)) line.run(session, historyLineHash(bytes));
-    const state = this.#statements.prepare("INSERT OR IGNORE INTO history_state VALUES (?, ?, ?)");
-    for (const { gen, hash } of states) state.run(session, gen, hash);
+  #note(...[session, content, states]: Readonly<Parameters<HistoryBook["note"]>>): void {
+    const line = this.#statements.prepare("INSERT OR IGNORE INTO history_line VALUES (?, ?, ?)");
+    for (const { bytes } of historyLines(content)) {
+      line.run(this.#path, session, historyLineHash(bytes));
+    }
+    const state = this.#statements.prepare(
+      "INSERT OR IGNORE INTO history_state VALUES (?, ?, ?, ?)",
+    );
+    for (const { gen, hash } of states) state.run(this.#path, session, gen, hash);
   }
 
   /** Notes that nothing of the session waits to be pushed. */
   settle(session: string): void {
-    this.#statements.prepare("DELETE FROM history_due WHERE session = ?").run(session);
+    this.#statements.prepare("DELETE FROM history_due WHERE path = ? AND session = ?")
+      .run(this.#path, session);
   }
 
   /** Whether every line of this state has been here. */
   hasState(session: string, state: { readonly gen: string; readonly hash: string }): boolean {
     const row = this.#statements.prepare(
-      "SELECT 1 FROM history_state WHERE session = ? AND gen = ? AND hash = ?",
-    ).get(session, state.gen, state.hash);
+      "SELECT 1 FROM history_state WHERE path = ? AND session = ? AND gen = ? AND hash = ?",
+    ).get(this.#path, session, state.gen, state.hash);
     return row !== undefined;
   }
 
@@ -149,8 +165,8 @@ export class HistoryBook {
     const rows = this.#statements.prepare(
       `SELECT DISTINCT session FROM leaf l WHERE file = '${HISTORY}' AND (?1 = 'all' OR NOT EXISTS
          (SELECT 1 FROM history_state s
-          WHERE s.session = l.session AND s.gen = l.gen AND s.hash = l.hash))`,
-    ).all(which) as { session: string }[];
+          WHERE s.path = ?2 AND s.session = l.session AND s.gen = l.gen AND s.hash = l.hash))`,
+    ).all(which, this.#path) as { session: string }[];
     return new Set(rows.map(({ session }) => session));
   }
 }

@@ -3,6 +3,8 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { FileStat } from "../platform/types.ts";
+import type { FileName } from "../sessions/file_name.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import type { FileState } from "./segment_index.ts";
 import { Statements } from "./state_db.ts";
 
@@ -21,6 +23,9 @@ export interface LocalFileRow extends FileState {
    */
   readonly isDerived: boolean;
 }
+
+/** No file's time. */
+const NEVER_MS = -1e15;
 
 interface Row {
   path: string;
@@ -68,6 +73,12 @@ export class LocalFiles {
     this.#statements.prepare("DELETE FROM local WHERE path = ?").run(path);
   }
 
+  /** Keeps what is known of the file at `path`, but not that it has stayed as it was. */
+  doubt(path: string): void {
+    this.#all = null;
+    this.#statements.prepare("UPDATE local SET mtime = ? WHERE path = ?").run(NEVER_MS, path);
+  }
+
   /** Remembers that the file at `path`, when it had `stat`, began with `state`. */
   remember(
     path: string,
@@ -91,6 +102,17 @@ export class LocalFiles {
         isDerived ? 1 : 0,
       );
   }
+}
+
+/** The coarsest clock that a disk gives its files their times by. */
+const DISK_TICK_MS = 2_000;
+
+/**
+ * Whether a plan or a memory, looked at just now, may change once more without another time: when a
+ * box in it is ticked, it keeps its size, too.
+ */
+export function mayChangeUnseen(file: FileName, stat: FileStat, nowMs: number): boolean {
+  return shelfArea(file) !== null && Math.abs(nowMs - stat.mtimeMs) < DISK_TICK_MS;
 }
 
 /** Whether the file is as it was when the row was made, with all of its bytes in the vault. */

@@ -16,7 +16,10 @@ export class MemoryFolders {
   readonly #vault: OpenVault;
   readonly #projects: ProjectFinder;
   readonly #knownDirs: () => readonly string[];
-  #slugs: Map<string, ProjectIdentity> | null = null;
+  readonly #slugs = new Map<string, ProjectIdentity>();
+  /** Folders that were looked at for where a memory belongs; null = not yet. */
+  #dirs: readonly string[] | null = null;
+  #hasParents = false;
   readonly #byShelf = new Map<string, string>();
 
   /** `knownDirs`: existing folders, most recently used first. */
@@ -28,39 +31,39 @@ export class MemoryFolders {
 
   /** The project whose memory stands in the folder `slug`; null when nothing here tells. */
   projectOf(slug: string): ProjectIdentity | null {
-    return this.#all().get(slug) ?? null;
+    const dirs = this.#lookAtTops();
+    const { dirname } = pathRules(this.#vault.context.platform.host.os);
+    // A memory may also stand with a folder in a repository, or above one that is known.
+    for (const dir of this.#hasParents ? [] : dirs) {
+      for (let at = dir; dirname(at) !== at; at = dirname(at)) this.#add(at, "may stand here");
+    }
+    this.#hasParents = true;
+    return this.#slugs.get(slug) ?? null;
   }
 
   /** The folder name for the memory of the project with this shelf; null when it is not here. */
   slugOfShelf(id: string): string | null {
-    this.#all();
+    this.#lookAtTops();
     return this.#byShelf.get(id) ?? null;
   }
 
-  #all(): ReadonlyMap<string, ProjectIdentity> {
-    if (this.#slugs !== null) return this.#slugs;
+  #lookAtTops(): readonly string[] {
+    if (this.#dirs !== null) return this.#dirs;
     const { fs, host } = this.#vault.context.platform;
-    this.#slugs = new Map();
     const mapped = Object.values(this.#vault.config.maps);
     // In the order in which sessions are placed.
     const chosen = [host.cwd(), ...mapped].flatMap((dir) => realpathIfAny(fs, dir) ?? []);
-    const dirs = [...chosen, ...this.#knownDirs()];
-    const tops = dirs.map((dir) => findRepository(fs, host.os, dir)?.mainDir ?? dir);
+    this.#dirs = [...chosen, ...this.#knownDirs()];
+    const tops = this.#dirs.map((dir) => findRepository(fs, host.os, dir)?.mainDir ?? dir);
     for (const top of tops) this.#add(realpathIfAny(fs, top) ?? top, "belongs here");
-    // A memory may also stand with a folder in a repository, or above one that is known.
-    for (const dir of dirs) {
-      const { dirname } = pathRules(host.os);
-      for (let at = dir; dirname(at) !== at; at = dirname(at)) this.#add(at, "may stand here");
-    }
-    return this.#slugs;
+    return this.#dirs;
   }
 
   #add(dir: string, how: "belongs here" | "may stand here"): void {
     const slug = slugOf(dir);
-    const slugs = this.#slugs!;
-    if (slugs.has(slug)) return;
+    if (this.#slugs.has(slug)) return;
     const project = this.#projects.ofDir(dir);
-    slugs.set(slug, project);
+    this.#slugs.set(slug, project);
     const id = memoryShelfId(project);
     if (how === "belongs here" && !this.#byShelf.has(id)) this.#byShelf.set(id, slug);
   }

@@ -1,7 +1,9 @@
 /** Compares one file with what it is to be, and says what is to be written. Writes nothing. */
 import type { FileStat } from "../platform/types.ts";
-import type { LocalSession } from "../sessions/discover.ts";
+import type { LocalFile, LocalSession } from "../sessions/discover.ts";
+import { fileKind } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
+import { scanFile } from "./file_scan.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import { lookAt } from "./push_files.ts";
 import type { FileState } from "./segment_index.ts";
@@ -37,7 +39,12 @@ export async function planFile(
   }
   const operation = { session, target, path: file.path, expected: file.stat };
   const row = rows.get(file.path);
-  if (row !== undefined && isSettled(row, file.stat)) return { ...operation, base: row };
+  if (row !== undefined && isSettled(row, file.stat)) {
+    const mayBeReplaced = fileKind(target.name) === "lines" || hasBytesOf(vault, file, row);
+    if (mayBeReplaced) return { ...operation, base: row };
+    // A push must not pass it over, either.
+    vault.locals.doubt(file.path);
+  }
   const looked = await lookAt(vault, here, file, row, true);
   const { state, item, scan } = looked;
   if (state === null || scan === null) return { ...operation, base: null };
@@ -46,4 +53,14 @@ export async function planFile(
   const isWhole = state.len === scan.sizeBytes;
   if (isWhole && reaches(state)) return null;
   return { ...operation, expected: scan.stat, base: isWhole ? state : null };
+}
+
+/**
+ * Whether a file that looks unchanged still has the bytes that the vault has of it. What is written
+ * as a whole may be changed without a byte more, and in the same tick of the disk's clock, which is
+ * two seconds on some disks: before such a file is replaced or taken away, it is read.
+ */
+export function hasBytesOf(vault: OpenVault, file: LocalFile, row: FileState): boolean {
+  const scan = scanFile(vault.context.platform.fs, file.path, []);
+  return scan !== null && scan.sizeBytes === row.len && scan.hash === row.hash;
 }

@@ -2,7 +2,7 @@
  * The pull's part in the prompt history: adds the lines that the vault has and that were never
  * here. Nothing that stands in the history is changed, moved or removed.
  */
-import { type Bytes, concat } from "../base/bytes.ts";
+import type { Bytes } from "../base/bytes.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { HISTORY } from "../sessions/file_name.ts";
@@ -29,7 +29,8 @@ export interface AddedHistory {
 interface Found {
   readonly session: string;
   readonly leaves: readonly Leaf[];
-  readonly bytes: Bytes;
+  /** What each leaf has. Never joined: one of them may end in the middle of a line. */
+  readonly parts: readonly Bytes[];
 }
 
 /** The histories of one pull. */
@@ -91,7 +92,9 @@ export class HistoryPull {
       this.#vault.history.append(lines);
       // Only now: a line that is known and not there counts as taken away by the user.
       this.#vault.history.noteAll(
-        found.map(({ session, leaves, bytes }) => [session, bytes, leaves]),
+        found.flatMap(({ session, leaves, parts }) =>
+          parts.map((bytes, index) => [session, bytes, [leaves[index]!]] as const)
+        ),
       );
       return { bytes: lines.reduce((sum, { length }) => sum + length, 0), failures };
     } catch (error) {
@@ -134,14 +137,14 @@ export class HistoryPull {
       const from = isMissing ? "start" : "unread";
       parts.push(held ?? await unreadBytes(this.#vault, session, leaf, from));
     }
-    const bytes = concat(...parts);
-    for (const line of historyLines(bytes, new Set([session]))) {
+    const own = new Set([session]);
+    for (const line of parts.flatMap((bytes) => [...historyLines(bytes, own)])) {
       const hash = historyLineHash(line.bytes);
       if (have.has(hash) || (!isMissing && known.has(hash))) continue;
       have.add(hash);
       news.push(line);
     }
-    return { session, leaves, bytes };
+    return { session, leaves, parts };
   }
 
   /** States of the vault that the file begins with have no line that is new. */

@@ -7,6 +7,7 @@ import type { LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { liveSessions, looksLive } from "../sessions/live.ts";
+import { pathBelow } from "../sessions/local_path.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
 import { readTranscriptTail } from "../sessions/transcript_file.ts";
@@ -208,8 +209,11 @@ export class PullPlanner {
     if (this.#isExcluded(project)) return;
     const isAsked = this.#scope.all || this.#scope.ids !== null;
     const nowMs = this.#vault.context.platform.clock.nowMs();
-    const wasHere = this.#vault.locals.ofFile(session.id, TRANSCRIPT)
-      .some((row) => row.hash === transcript.hash);
+    const { os, configDir } = this.#vault.root;
+    // Another configuration folder of this user is another place.
+    const wasHere = this.#vault.locals.ofFile(session.id, TRANSCRIPT).some(({ hash, path }) =>
+      hash === transcript.hash && pathBelow(os, configDir, path) !== null
+    );
     const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays, nowMs);
     // What another file of the family is about to lose must stand here, however old it is.
     if (!isAsked && !draft.isReplaced && (wasHere || isOld)) {

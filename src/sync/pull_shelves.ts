@@ -6,6 +6,7 @@ import { isClaudeSyncError } from "../errors.ts";
 import { isSameFile, sweepTemps } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
 import type { ProjectFinder } from "./projects.ts";
+import { hasBytesOf } from "./pull_file.ts";
 import type { LocalView } from "./pull_place.ts";
 import type { PullScope } from "./pull_plan.ts";
 import { writeAll } from "./pull_write.ts";
@@ -85,11 +86,17 @@ function removeOutdated(
   const { fs } = vault.context.platform;
   const failed = new Set(failures.map(({ sessionId }) => sessionId));
   const kept: Failure[] = [];
-  for (const { shelf, file } of outdated) {
-    if (failed.has(shelf) || !isSameFile(fs.lstat(file.path), file.stat)) continue;
+  for (const { shelf, file, row } of outdated) {
+    if (failed.has(shelf)) continue;
     try {
-      fs.removeFile(file.path);
+      if (!hasBytesOf(vault, file, row)) {
+        vault.locals.doubt(file.path);
+        continue;
+      }
+      if (!isSameFile(fs.lstat(file.path), file.stat)) continue;
+      // In this order: a file that is remembered and not there counts as taken away by the user.
       vault.locals.forget(file.path);
+      fs.removeFile(file.path);
     } catch (error) {
       kept.push(failureOf(error, shelf, file.path));
     }

@@ -8,7 +8,7 @@ import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
 import { besideOf, shelfArea } from "../sessions/shelf.ts";
 import { isRewriteOf } from "../sessions/spoken_records.ts";
 import { type FileScan, scanFile } from "./file_scan.ts";
-import type { LocalFileRow } from "./local_files.ts";
+import { type LocalFileRow, mayChangeUnseen } from "./local_files.ts";
 import { decideLines, decideWhole, type FileRelation, relate } from "./push_plan.ts";
 import type { FileState } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -21,6 +21,8 @@ export interface PushItem {
   readonly path: string;
   /** The file as it was when it was scanned. */
   readonly stat: FileStat;
+  /** See `mayChangeUnseen`, for the moment of the scan. */
+  readonly mayChangeUnseen?: boolean;
   readonly from: FileState;
   readonly end: number;
   readonly replaces: FileState | null;
@@ -58,6 +60,7 @@ export async function lookAt(
   if (scan === null) {
     return { item: null, isTorn: false, state: null, scan };
   }
+  const isFresh = mayChangeUnseen(file.name, scan.stat, vault.context.platform.clock.nowMs());
   const shown = states.length === 0 ? shownBeside(vault, session, file, scan) : null;
   if (shown !== null) {
     const key = { session: session.id, file: file.name };
@@ -71,6 +74,7 @@ export async function lookAt(
     const { state, isTorn } = decision;
     const key = { session: session.id, file: file.name };
     if (!isShortened(row, state)) vault.locals.remember(file.path, key, scan.stat, state);
+    if (isFresh) vault.locals.doubt(file.path);
     return { item: null, isTorn, state, scan };
   }
   const { from, end, replaces, isTorn } = decision;
@@ -81,6 +85,7 @@ export async function lookAt(
     file: name,
     path,
     stat: scan.stat,
+    mayChangeUnseen: isFresh,
     from,
     end,
     replaces,

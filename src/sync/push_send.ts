@@ -167,6 +167,7 @@ export class Sender {
       }
       const key = { session: item.session, file: item.file };
       this.#vault.locals.remember(item.path, key, item.stat, state);
+      if (item.mayChangeUnseen) this.#vault.locals.doubt(item.path);
     }
   }
 

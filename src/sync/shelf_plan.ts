@@ -40,6 +40,8 @@ export interface ShelfPlan {
 export interface OutdatedCopy {
   readonly shelf: string;
   readonly file: LocalFile;
+  /** The state of the vault that it shows. */
+  readonly row: LocalFileRow;
 }
 
 /** Plans for one look at the local files. */
@@ -51,11 +53,16 @@ export class ShelfPlanner {
   readonly #projects: ProjectFinder;
   readonly #scope: PullScope;
   readonly #rows: ReadonlyMap<string, LocalFileRow>;
-  readonly #live: ReadonlySet<string>;
-  readonly #cleanupDays: number;
   readonly #plans: ReadonlyMap<string, LocalFile>;
   /** Plans that a pull put beside others, by shelf. */
   readonly #copies = new Map<string, LocalFile[]>();
+  /** Shelves by the folders that were found for them just now. */
+  readonly #placed = new Map<string, string>();
+  /** Memories by the shelf that they were synced with before. */
+  readonly #memories = new Map<string, LocalMemory[]>();
+  /** Asked for when something is to be done, which is rare. */
+  #live: ReadonlySet<string> | null = null;
+  #cleanupDays: number | null = null;
   #folders: MemoryFolders | null = null;
   #namers: ReadonlyMap<string, readonly LocalSession[]> | null = null;
   readonly #families: WriteFamily[] = [];
@@ -64,14 +71,12 @@ export class ShelfPlanner {
   readonly #waiting = new Set<string>();
 
   constructor(vault: OpenVault, local: LocalView, projects: ProjectFinder, scope: PullScope) {
-    const { fs, host } = vault.context.platform;
+    const { fs } = vault.context.platform;
     this.#vault = vault;
     this.#local = local;
     this.#projects = projects;
     this.#scope = scope;
     this.#rows = vault.locals.all();
-    this.#live = liveSessions(fs, host, vault.root);
-    this.#cleanupDays = cleanupPeriodDays(fs, vault.root);
     const plans = discoverPlans(fs, vault.root);
     this.leftovers = plans.temps;
     this.#plans = new Map(plans.files.map((file) => [file.name, file]));
@@ -79,6 +84,10 @@ export class ShelfPlanner {
       const row = this.#rows.get(file.path);
       if (row?.isDerived !== true) continue;
       this.#copies.set(row.session, [...(this.#copies.get(row.session) ?? []), file]);
+    }
+    for (const memory of local.memories) {
+      const id = shelfOfRows(memory.files, this.#rows);
+      if (id !== null) this.#memories.set(id, [...(this.#memories.get(id) ?? []), memory]);
     }
   }
 
@@ -92,9 +101,7 @@ export class ShelfPlanner {
           await this.#planMemory(shelf);
           continue;
         }
-        const plan = planOfShelf(shelf.id, shelf.files);
-        if (plan === null) throw unsafe(shelf);
-        await this.#planPlan(shelf, plan);
+        await this.#planPlan(shelf);
       } catch (error) {
         failures.push(failureOf(error, shelf.id));
       }
@@ -104,27 +111,32 @@ export class ShelfPlanner {
   }
 
   /** A plan belongs where one of its sessions is. */
-  async #planPlan(shelf: SessionTarget, plan: string): Promise<void> {
+  async #planPlan(shelf: SessionTarget): Promise<void> {
     const files = new Set([
       ...shelf.files.flatMap(({ name }) => this.#plans.get(name) ?? []),
       ...(this.#copies.get(shelf.id) ?? []),
     ]);
     const isAsked = this.#scope.all || this.#scope.ids !== null;
-    const nowMs = this.#vault.context.platform.clock.nowMs();
+    const { fs, host, clock } = this.#vault.context.platform;
+    const nowMs = clock.nowMs();
     const here = [...files];
     const stale = shelf.files.filter((target) => {
       if (!this.#isStale(shelf, "", here, target)) return false;
       // The client deletes plans by their time, as it does transcripts.
+      this.#cleanupDays ??= cleanupPeriodDays(fs, this.#vault.root);
       const isOld = isPastRetention(target.mtimeMs, this.#cleanupDays, nowMs);
       return isAsked || !isOld || here.some(({ name }) => name === target.name);
     });
     if (stale.length === 0 && !here.some((file) => this.#isOutdated(shelf, file))) return;
+    const plan = planOfShelf(shelf.id, shelf.files);
+    if (plan === null) throw unsafe(shelf);
     const namers = this.#namersOf(plan);
     const [namer] = namers;
     if (namer === undefined) return;
-    const live = namers.filter(({ id }) => this.#live.has(id));
-    for (const { id } of live) this.#waiting.add(id);
-    if (live.length > 0) return;
+    const live = this.#live ??= liveSessions(fs, host, this.#vault.root);
+    const open = namers.filter(({ id }) => live.has(id));
+    for (const { id } of open) this.#waiting.add(id);
+    if (open.length > 0) return;
     const project = this.#projects.ofSession(namer);
     await this.#planFiles(shelf, { id: shelf.id, slug: namer.slug, files: here, project }, stale);
   }
@@ -135,15 +147,14 @@ export class ShelfPlanner {
    */
   async #planMemory(shelf: SessionTarget): Promise<void> {
     if (this.#scope.ids !== null) return;
-    const here = this.#local.memories.filter(({ files }) =>
-      shelfOfRows(files, this.#rows) === shelf.id
-    );
+    const here = this.#memories.get(shelf.id) ?? [];
     const stale = ({ slug, files }: LocalMemory) =>
       shelf.files.filter((target) => this.#isStale(shelf, slug, files, target));
     const isCurrent = (memory: LocalMemory) =>
       stale(memory).length === 0 && !memory.files.some((file) => this.#isOutdated(shelf, file));
     if (here.length > 0 && here.every(isCurrent)) return;
     const claimed = this.#projectOf(shelf);
+    if (!this.#scope.all && isExcluded(this.#vault.config, claimed)) return;
     const places = here.length > 0 ? here : this.#placeOf(shelf, claimed);
     for (const place of places) {
       const { slug, files } = place;
@@ -168,8 +179,12 @@ export class ShelfPlanner {
     const slug = this.#folders.slugOfShelf(shelf.id) ??
       (project === null ? null : this.#local.slugFor(project, this.#scope.all));
     if (slug === null) return [];
-    const there = this.#local.memories.find((memory) => memory.slug === slug);
-    return [{ slug, files: there?.files ?? [] }];
+    const files = this.#local.memories.find((memory) => memory.slug === slug)?.files ?? [];
+    // The vault may have two memories for one folder, as it was synced before it got its remote.
+    // Taking turns there would replace one by the other with every pull: the first one stays.
+    const owner = this.#placed.get(slug) ?? shelfOfRows(files, this.#rows) ?? shelf.id;
+    this.#placed.set(slug, owner);
+    return owner === shelf.id ? [{ slug, files }] : [];
   }
 
   #isStale(
@@ -178,9 +193,9 @@ export class ShelfPlanner {
     files: readonly LocalFile[],
     target: FileTarget,
   ): boolean {
-    const path = pathOf(this.#vault.root, slug, shelf.id, target.name);
-    const row = this.#rows.get(path);
     const file = files.find(({ name }) => name === target.name);
+    const path = file?.path ?? pathOf(this.#vault.root, slug, shelf.id, target.name);
+    const row = this.#rows.get(path);
     // What was here at this very state and was taken away stays away.
     if (file === undefined) return this.#scope.all || row?.hash !== target.hash;
     return !isSettled(row, file.stat) || row!.hash !== target.hash || row!.gen !== target.gen;
@@ -208,14 +223,19 @@ export class ShelfPlanner {
     }
     if (writes.length > 0) this.#families.push({ root: shelf.id, writes });
     for (const file of here.files) {
-      if (this.#isOutdated(shelf, file)) this.#outdated.push({ shelf: shelf.id, file });
+      const row = this.#outdatedRow(shelf, file);
+      if (row !== null) this.#outdated.push({ shelf: shelf.id, file, row });
     }
   }
 
   #isOutdated(shelf: SessionTarget, file: LocalFile): boolean {
+    return this.#outdatedRow(shelf, file) !== null;
+  }
+
+  #outdatedRow(shelf: SessionTarget, file: LocalFile): LocalFileRow | null {
     const row = this.#rows.get(file.path);
-    return row?.session === shelf.id && row.isDerived && isSettled(row, file.stat) &&
-      !shelf.files.some(({ name }) => name === file.name);
+    const isOurs = row?.session === shelf.id && row.isDerived && isSettled(row, file.stat);
+    return isOurs && !shelf.files.some(({ name }) => name === file.name) ? row : null;
   }
 
   #namersOf(plan: string): readonly LocalSession[] {

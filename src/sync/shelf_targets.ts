@@ -20,6 +20,11 @@ export function shelfFiles(
   id: SessionId,
   leavesByFile: ReadonlyMap<string, readonly Leaf[]>,
 ): FileTarget[] {
+  const [only, ...more] = leavesByFile;
+  // Most shelves are one plan in one version.
+  if (only !== undefined && more.length === 0 && only[1].length === 1) {
+    return [stateOf(only[1][0]!, nameOf(id, only[0]))];
+  }
   const targets: FileTarget[] = [];
   const taken = new Set<string>();
   for (const file of leavesByFile.keys()) taken.add(foldedFileName(nameOf(id, file)));
@@ -37,16 +42,15 @@ export function shelfFiles(
       const shown = isNewest ? name : besideName(name, leaf.hash);
       if (shown === null || (!isNewest && taken.has(foldedFileName(shown)))) continue;
       taken.add(foldedFileName(shown));
-      const { gen, hash, len, mtimeMs } = leaf;
-      const state = { gen, hash, len, mtimeMs };
-      targets.push(
-        isNewest
-          ? { ...state, name, isDerived: false }
-          : { ...state, name: shown, source: name, isDerived: true },
-      );
+      const state = stateOf(leaf, shown);
+      targets.push(isNewest ? state : { ...state, source: name, isDerived: true });
     }
   }
   return targets;
+}
+
+function stateOf({ gen, hash, len, mtimeMs }: Leaf, name: FileName): FileTarget {
+  return { gen, hash, len, mtimeMs, name, isDerived: false };
 }
 
 /** The plan that a shelf of plans is about; null when it is no such shelf. */

@@ -10,7 +10,7 @@ import type { FileSystem } from "../platform/types.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 5;
+const SCHEMA_VERSION = 6;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -61,11 +61,13 @@ CREATE TABLE history_file (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
   length INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
-CREATE TABLE history_due (session TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE history_line (session TEXT NOT NULL, line TEXT NOT NULL,
-  PRIMARY KEY (session, line)) STRICT, WITHOUT ROWID;
-CREATE TABLE history_state (session TEXT NOT NULL, gen TEXT NOT NULL, hash TEXT NOT NULL,
-  PRIMARY KEY (session, gen, hash)) STRICT, WITHOUT ROWID;
+CREATE TABLE history_due (path TEXT NOT NULL, session TEXT NOT NULL,
+  PRIMARY KEY (path, session)) STRICT, WITHOUT ROWID;
+CREATE TABLE history_line (path TEXT NOT NULL, session TEXT NOT NULL, line TEXT NOT NULL,
+  PRIMARY KEY (path, session, line)) STRICT, WITHOUT ROWID;
+CREATE TABLE history_state (
+  path TEXT NOT NULL, session TEXT NOT NULL, gen TEXT NOT NULL, hash TEXT NOT NULL,
+  PRIMARY KEY (path, session, gen, hash)) STRICT, WITHOUT ROWID;
 `;
 
 /**

@@ -151,7 +151,8 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
 
 /** Whether everything that it holds belongs on a shelf. */
 function isShelf(byFile: ReadonlyMap<string, unknown>): boolean {
-  return [...byFile.keys()].every((file) => shelfArea(file) !== null);
+  for (const file of byFile.keys()) if (shelfArea(file) === null) return false;
+  return true;
 }
 
 function unsafe(sessionId: string, message: string): ClaudeSyncError {

@@ -20,8 +20,9 @@ const CROWD_MS = 60_000;
 /** See `main.ts`. */
 export async function benchStores(world: BenchWorld): Promise<void> {
   const rows: string[][] = [];
-  for (const name of ["folder", ...PLACES] as const) {
-    const why = name === "folder" ? null : SHARED_SERVERS[name].whyAbsent();
+  for (const name of ["folder", ...PLACES, "gcs"] as const) {
+    const isOwn = name === "folder" || name === "gcs";
+    const why = isOwn ? null : SHARED_SERVERS[name].whyAbsent();
     if (why !== null) world.print(`${name}: skipped, ${why}`);
     else rows.push(...await measureStore(world, name));
   }

@@ -151,6 +151,19 @@ Deno.test("a hook that fails is silent and leaves a bounded log", async () => {
   }, { processes });
 });
 
+Deno.test("session-start keeps the notice where nobody would see it", async () => {
+  await withHome(
+    async ({ home, said, hook }) => {
+      fs.writeFileSync(join(home, "notice.json"), `{"message":"Push failed"}`);
+      await hook("session-start", { session_id: ID, source: "startup" });
+      assert.deepEqual(said, []);
+      assert.ok(fs.existsSync(join(home, "notice.json")));
+    },
+    { env: { CLAUDE_CODE_ENTRYPOINT: "sdk-cli" } },
+    (argv, home) => fs.rmSync(join(home, "working", argv.at(-1) ?? "")),
+  );
+});
+
 Deno.test("session-start waits for its worker, then tells the user the notice once", async () => {
   await withHome(
     async ({ home, spawned, said, hook }) => {

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type PlaceName, type StorePlace, storePlace } from "../support/store_place.ts";
+import { type PLACES, type StorePlace, storePlace } from "../support/store_place.ts";
 import { whySkipped } from "../servers/servers.ts";
 import { type FakeApi, startFakeApi } from "./fake_api.ts";
 import { type Client, CURRENT, installClient } from "./install.ts";
@@ -35,7 +35,7 @@ export interface WorldOptions {
   /** Whether A keeps Claude Code's files outside `~/.claude`. */
   readonly configDirOnA?: "default" | "elsewhere";
   /** Where the vault is: in a shared folder unless a server is named. */
-  readonly store?: PlaceName;
+  readonly store?: (typeof PLACES)[number];
 }
 
 /** Two machines and what lies between them. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { concat, utf8 } from "../../src/base/bytes.ts";
+import { ClaudeSyncError } from "../../src/errors.ts";
 import { DISCOVERY_LIMITS } from "../../src/sessions/discover.ts";
 import { discoverPlans, PLANS_PER_SESSION_MAX, readPlanNames } from "../../src/sessions/plans.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
@@ -116,4 +117,19 @@ Deno.test("discoverPlans takes no folder that is a link, and no more plans than 
   put(many, "/c/plans/p999999.md", "");
   const { files, skipped } = discoverPlans(many, ROOT);
   assert.deepEqual([files.length, skipped.map(({ kind }) => kind)], [max, ["limit"]]);
+});
+
+Deno.test("discoverPlans lists the other plans when one cannot be looked at", () => {
+  const fs = new MemoryFs();
+  for (const name of ["a", "b", "c"]) put(fs, `/c/plans/${name}.md`, name);
+  const lstat = fs.lstat.bind(fs);
+  fs.lstat = (path) => {
+    if (path === "/c/plans/b.md") throw new ClaudeSyncError("local-io", "Broken", { path });
+    return lstat(path);
+  };
+  const { files, skipped } = discoverPlans(fs, ROOT);
+  assert.deepEqual(files.map(({ name }) => name), ["plans/a.md", "plans/c.md"]);
+  assert.deepEqual(skipped.map(({ path, kind }) => [path, kind]), [
+    ["/c/plans/b.md", "unreadable"],
+  ]);
 });

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type FaultProxy, startFaultProxy } from "../servers/fault_proxy.ts";
+import { startGcsFake } from "../servers/gcs_fake.ts";
 import { gitHttpUrl } from "../servers/git_http.ts";
 import { makeRepository } from "../servers/git_repository.ts";
 import type { S3Address } from "../servers/s3_address.ts";
@@ -18,8 +19,8 @@ export const PLACES = ["rgw", "swift", "git-http", "sshd"] as const satisfies re
   keyof SharedServers
 )[];
 
-/** One of `PLACES`. */
-export type PlaceName = (typeof PLACES)[number];
+/** One of `PLACES`, or our own imitation of Google Cloud Storage, which needs no server. */
+export type PlaceName = (typeof PLACES)[number] | "gcs";
 
 /** An empty place for a vault that several machines can reach. */
 export interface StorePlace extends AsyncDisposable {
@@ -43,6 +44,8 @@ export async function storePlace(
       return await httpRepository(await sharedServer(name), way);
     case "sshd":
       return await sshRepository(await sharedServer(name));
+    case "gcs":
+      return await gcsPlace();
   }
 }
 
@@ -69,6 +72,27 @@ async function bucketPlace(server: S3Address, way: string): Promise<StorePlace> 
     proxy,
     access: () => Promise.resolve({ location, env }),
     [Symbol.asyncDispose]: async () => await proxy?.stop(),
+  };
+}
+
+async function gcsPlace(): Promise<StorePlace> {
+  const gcs = await startGcsFake();
+  const bucket = freshBucketName();
+  gcs.makeBucket(bucket);
+  const location: StoreLocation = {
+    kind: "gcs",
+    bucket,
+    prefix: "team/vault",
+    auth: "hmac",
+    endpoint: gcs.origin,
+  };
+  const { accessKeyId, secretAccessKey } = gcs.identities.hmac;
+  const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  return {
+    location,
+    proxy: null,
+    access: () => Promise.resolve({ location, env }),
+    [Symbol.asyncDispose]: async () => await gcs[Symbol.asyncDispose](),
   };
 }
 

@@ -114,9 +114,13 @@ export interface HistoryState {
 
 /**
  * Every state of every file that was ever pushed, read from the vault alone. Throws when one of
- * them cannot be put together any more or is not what its hash says.
+ * them cannot be put together any more or is not what its hash says. `isWanted` restricts it to
+ * some files.
  */
-export async function historyOf(machine: SyncMachine): Promise<HistoryState[]> {
+export async function historyOf(
+  machine: SyncMachine,
+  isWanted: (file: string) => boolean = () => true,
+): Promise<HistoryState[]> {
   return await withVault(machine.context(), async (vault) => {
     await refresh(vault);
     const files = vault.database.prepare("SELECT DISTINCT session, file FROM segment").all() as {
@@ -124,7 +128,7 @@ export async function historyOf(machine: SyncMachine): Promise<HistoryState[]> {
       file: string;
     }[];
     const history: HistoryState[] = [];
-    for (const { session, file } of files) {
+    for (const { session, file } of files.filter((each) => isWanted(each.file))) {
       for (const state of vault.index.states(session, file)) {
         const chain = vault.index.chain(session, file, state);
         if (chain === null) throw new Error(`No chain to ${session}/${file} ${state.hash}`);

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
+import { slugOf } from "../../src/sessions/slug.ts";
 import { parseObjectName } from "../../src/storage/object_name.ts";
 import { MemoryStore } from "../../src/storage/memory/store.ts";
 import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
@@ -14,10 +15,12 @@ import { filesBelow, inTempDir, said, type SyncMachine } from "../support/sync_m
 import { contentsOf, emptyWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
 
 const IDS = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+const PLAN = "quiet-walking-hare";
 const START_MS = Date.now();
 const HOUR_MS = 3_600_000;
 /** Compressed, this is too much to travel inside an entry. */
 const PACKED_BYTES = 1_500_000;
+const HISTORY = "history.jsonl";
 const ANNA = 0;
 const BERT = 1;
 
@@ -47,8 +50,26 @@ function speak(machine: SyncMachine, id: string, text: string): void {
   machine.writeTranscript(id, old + turn(machine, id, text), START_MS - 60_000 + uuids);
 }
 
+function remember(machine: SyncMachine, name: string, text: string, atMs?: number): void {
+  machine.write(join("projects", slugOf(machine.project), "memory", name), text, atMs);
+}
+
+function type(machine: SyncMachine, display: string): void {
+  const line = { display, pastedContents: {}, timestamp: START_MS + ++uuids, sessionId: IDS[0] };
+  const path = join(machine.configDir, "history.jsonl");
+  fs.appendFileSync(path, JSON.stringify(line) + "\n");
+}
+
+/** A plan that the session names, a memory and a prompt. */
+function shelve(machine: SyncMachine, text: string, atMs = START_MS - HOUR_MS): void {
+  machine.write(`plans/${PLAN}.md`, `plan: ${text}`, atMs);
+  remember(machine, "MEMORY.md", `memory: ${text}`, atMs);
+  type(machine, text);
+}
+
 async function bothSetUp(anna: SyncMachine, bert: SyncMachine): Promise<void> {
   speak(anna, IDS[0]!, "base");
+  fs.appendFileSync(anna.transcriptPath(IDS[0]!), `{"type":"user","slug":"${PLAN}"}\n`);
   await anna.init();
   await bert.join(anna);
   await anna.push();
@@ -122,6 +143,42 @@ const SCENARIOS: readonly Scenario[] = [
       speak(anna, IDS[0]!, "from anna");
       speak(bert, IDS[0]!, "from bert");
       await anna.push();
+    },
+    run: (_anna, bert) => bert.sync(),
+  },
+  {
+    name: "the first push of a plan, a memory and prompts",
+    actor: ANNA,
+    prepare: async (anna, bert) => {
+      await bothSetUp(anna, bert);
+      shelve(anna, "anna's");
+    },
+    run: (anna) => anna.push(),
+  },
+  {
+    name: "pull of a plan, a memory and prompts",
+    actor: BERT,
+    prepare: async (anna, bert) => {
+      await bothSetUp(anna, bert);
+      shelve(anna, "anna's");
+      type(bert, "bert's own");
+      await anna.push();
+    },
+    run: (_anna, bert) => bert.pull(),
+  },
+  {
+    name: "sync of a plan and a memory that were changed apart, over an outdated copy",
+    actor: BERT,
+    prepare: async (anna, bert) => {
+      await bothSetUp(anna, bert);
+      shelve(anna, "anna's first", START_MS - 50_000);
+      shelve(bert, "bert's", START_MS - 30_000);
+      await anna.push();
+      await bert.sync();
+      shelve(anna, "anna's second", START_MS - 40_000);
+      await anna.push();
+      type(bert, "bert again");
+      remember(bert, "topic.md", "bert's topic", START_MS - 20_000);
     },
     run: (_anna, bert) => bert.sync(),
   },
@@ -227,8 +284,17 @@ async function settled(world: SyncWorld, actor: SyncMachine): Promise<Map<string
   // An hour later, our own leftovers are no longer somebody's work.
   world.clock.advance(2 * HOUR_MS);
   await syncedCleanly(actor);
-  assert.deepEqual(contentsOf(bert), contentsOf(anna), "both machines are equal");
-  return contentsOf(anna);
+  assert.deepEqual(settledOf(bert), settledOf(anna), "both machines are equal");
+  return settledOf(anna);
+}
+
+/** What the machine has, the prompts in no order: each machine has its own ones first. */
+function settledOf(machine: SyncMachine): Map<string, string> {
+  const contents = contentsOf(machine);
+  const lines = (contents.get(HISTORY) ?? "").split("\n");
+  // What a write that failed half-way has left is ended and stays.
+  const whole = lines.filter((line) => line.endsWith("}"));
+  return contents.set(HISTORY, whole.sort().join("\n"));
 }
 
 async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Promise<void> {
@@ -237,9 +303,13 @@ async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Pro
   for (const [path, bytes] of Object.entries(files)) {
     if (TEMPORARY.test(path)) continue;
     const isOld = bytes === before[path];
-    assert.ok(isOld || bytes === after[path], `${what}: ${path} is neither old nor new`);
+    const isGrown = path === HISTORY && bytes.startsWith(before[path] ?? "");
+    const isKnown = isOld || bytes === after[path] || isGrown;
+    assert.ok(isKnown, `${what}: ${path} is neither old nor new`);
   }
-  for (const path of Object.keys(before)) assert.ok(path in files, `${what}: ${path} is gone`);
+  for (const path of Object.keys(before)) {
+    assert.ok(path in files || !(path in after), `${what}: ${path} is gone`);
+  }
   const healed = stage.healed(world);
   const actor = stage.actor(healed);
   if (isSetUp(actor)) assert.deepEqual((await actor.verify()).problems, [], `${what}: verify`);

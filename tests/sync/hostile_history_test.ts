@@ -81,3 +81,17 @@ Deno.test("a history that is declared replaced takes no line away", () =>
       assert.equal(machine.files()["history.jsonl"], text + other, machine.name);
     }
   }));
+
+Deno.test("a version that ends in the middle of a line costs no other version a line", () =>
+  withVictims(async ({ bert, mallory }) => {
+    const transcript = turns(HOSTILE, bert.project, ["x"]);
+    const lines = [line(HOSTILE, "one"), line(HOSTILE, "two"), line(HOSTILE, "three")];
+    await mallory.add(addOf(HOSTILE, { transcript }));
+    for (const honest of lines) await mallory.add(addOf(HOSTILE, { history: honest }));
+    for (let torn = 1; torn <= 4; torn++) {
+      await mallory.add(addOf(HOSTILE, { history: line(HOSTILE, `torn ${torn}`).slice(0, -9) }));
+    }
+    assert.deepEqual((await bert.pull()).failures, []);
+    const arrived = (bert.files()["history.jsonl"] ?? "").split("\n").filter((each) => each !== "");
+    assert.deepEqual(arrived.sort(), lines.map((each) => each.trimEnd()).sort());
+  }));

@@ -9,8 +9,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { sha256Hex } from "../../src/crypto/hash.ts";
+import { slugOf } from "../../src/sessions/slug.ts";
 import { seededNumbers, SessionCorpus } from "../support/session_corpus.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
+import { historyOf } from "../support/sync_world.ts";
 
 const VAULTS = 20;
 const ROUNDS_PER_VAULT = 10;
@@ -24,6 +26,9 @@ const PROGRAM = process.platform === "win32" ? "claude-sync.exe" : "claude-sync"
 const BINARY = process.env["CLAUDE_SYNC_BINARY"] ??
   join(import.meta.dirname!, "..", "..", "dist", PROGRAM);
 
+const TEMPORARY = /(^|\/)\.claude-sync-[0-9a-f]{16}\.tmp$/;
+const PLAN = "quiet-walking-hare";
+const HISTORY = "history.jsonl";
 const IDS = [1, 2, 3].map((n) => `0000000${n}-0000-4000-8000-00000000000${n}`);
 
 type Command = "push" | "pull";
@@ -71,6 +76,8 @@ class Playground {
   readonly bert: SyncMachine;
   readonly #corpora: readonly SessionCorpus[];
   #rounds = 0;
+  /** Every text that a plan or memory had when the program was started. */
+  readonly #wasThere = new Set<string>();
 
   constructor(dir: string) {
     this.anna = machineOf(dir, "anna");
@@ -96,8 +103,13 @@ class Playground {
     if (command === "pull") assert.equal((await this.anna.push()).failed, 0);
     const target = command === "push" ? this.anna : this.bert;
     const [old, wanted] = [digestsOf(target), digestsOf(this.anna)];
+    const prompts = target.files()[HISTORY] ?? "";
+    const texts = Object.values(shelvesOf(target));
+    for (const text of texts) this.#wasThere.add(text);
     const ended = await runProgram(target, command, killAfterMs);
     checkOldOrNew(target, old, wanted);
+    assert.ok((target.files()[HISTORY] ?? "").startsWith(prompts), "prompts are only added");
+    await checkShelves(target, texts);
     assert.deepEqual((await target.verify()).problems, [], "the vault verifies");
     // The next pull but one is to bring everything that two pushes have sent.
     if (command === "push") await completes(this.anna);
@@ -117,7 +129,59 @@ class Playground {
     const session = `00000010-0000-4000-8000-${String(round).padStart(12, "0")}`;
     const options = { session, cwd: this.anna.project, seed: round, startMs: Date.now() };
     this.anna.writeTranscript(session, new SessionCorpus(options).next(growth));
+    const plan = JSON.stringify({ type: "user", sessionId: session, slug: PLAN }) + "\n";
+    if (round === 0) fs.appendFileSync(this.anna.transcriptPath(session), plan);
+    // Both write on the same shelves, and what one of them has read is soon outdated.
+    for (const machine of [this.anna, this.bert]) {
+      const text = `${machine.name}'s, round ${round}`;
+      const memory = join("projects", slugOf(machine.project), "memory");
+      machine.write(`plans/${PLAN}.md`, `plan: ${text}`, Date.now() - 1000 * (round % 3));
+      machine.write(join(memory, "MEMORY.md"), `memory: ${text}`, Date.now() - 1000 * (round % 5));
+      machine.write(join(memory, `${machine.name}.md`), text);
+      const line = { display: text, timestamp: Date.now(), sessionId: IDS[0] };
+      fs.appendFileSync(join(machine.configDir, HISTORY), JSON.stringify(line) + "\n");
+    }
   }
+
+  /** Brings everything everywhere: nothing that was ever written may be missing then. */
+  async finish(): Promise<void> {
+    for (const machine of [this.anna, this.bert, this.anna]) await completes(machine);
+    const shelves = [this.anna, this.bert].map((machine) =>
+      Object.entries(shelvesOf(machine)).map(([path, text]) => [nameOf(path), text])
+    );
+    assert.deepEqual(shelves[1], shelves[0], "both have the same plans and memories");
+    const vault = new Set((await historyOf(this.anna, isOnShelf)).map(({ bytes }) => bytes));
+    for (let round = 0; round < this.#rounds; round++) {
+      for (const machine of [this.anna, this.bert]) {
+        const text = `${machine.name}'s, round ${round}`;
+        const prompts = [this.anna, this.bert].map(promptsOf);
+        for (const some of prompts) {
+          assert.equal(some.filter((one) => one === text).length, 1, `prompt: ${text}`);
+        }
+      }
+    }
+    for (const text of this.#wasThere) assert.ok(vault.has(text), `${text} is lost`);
+  }
+}
+
+function promptsOf(machine: SyncMachine): string[] {
+  const lines = (machine.files()[HISTORY] ?? "").split("\n");
+  // A kill may leave a part of a line, which the next pull ends.
+  return lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line).display);
+}
+
+/** Plans and memories by path. */
+function shelvesOf(machine: SyncMachine): Record<string, string> {
+  const files = Object.entries(machine.files());
+  return Object.fromEntries(files.filter(([path]) => isOnShelf(path) && !TEMPORARY.test(path)));
+}
+
+function isOnShelf(path: string): boolean {
+  return /(^|\/)(plans|memory)\//.test(path);
+}
+
+function nameOf(path: string): string {
+  return path.replace(/^projects\/[^/]+\//, "");
 }
 
 async function completes(machine: SyncMachine): Promise<void> {
@@ -127,16 +191,25 @@ async function completes(machine: SyncMachine): Promise<void> {
   assert.deepEqual([again.pushed, again.requests, again.bytes.sent], [0, 1, 0], "and was all");
 }
 
+/** What is not here any more is in the vault: else it was lost. */
+async function checkShelves(machine: SyncMachine, texts: readonly string[]): Promise<void> {
+  const here = new Set(Object.values(shelvesOf(machine)));
+  const gone = texts.filter((text) => !here.has(text));
+  if (gone.length === 0) return;
+  const vault = new Set((await historyOf(machine, isOnShelf)).map(({ bytes }) => bytes));
+  for (const text of gone) assert.ok(vault.has(text), `"${text}" is nowhere any more`);
+}
+
 /**
- * Digests by path without the project's folder, which differs between machines. A kill leaves
- * temporary files, which are swept when they are an hour old.
+ * Digests of sessions' files by path without the project's folder, which differs between machines.
+ * A kill leaves temporary files, which are swept when they are an hour old.
  */
 function digestsOf(machine: SyncMachine): Map<string, string> {
   const digests = new Map<string, string>();
   for (const [path, latin1] of Object.entries(machine.files())) {
-    if (/(^|\/)\.claude-sync-[0-9a-f]{16}\.tmp$/.test(path)) continue;
+    if (TEMPORARY.test(path) || isOnShelf(path) || path === HISTORY) continue;
     const digest = sha256Hex(new Uint8Array(Buffer.from(latin1, "latin1")));
-    digests.set(path.replace(/^projects\/[^/]+\//, ""), digest);
+    digests.set(nameOf(path), digest);
   }
   return digests;
 }
@@ -161,6 +234,7 @@ Deno.test("killing push and pull at any moment loses nothing", () =>
       const playground = new Playground(join(dir, "world"));
       await playground.setUp();
       await work(playground);
+      await playground.finish();
       fs.rmSync(join(dir, "world"), { recursive: true });
     };
     const undisturbedMs: number[] = [];

@@ -65,4 +65,6 @@ Deno.test("Batches stops a batch only when nobody waits for it any more", async 
   c.abort(reason);
   await third;
   await assert.rejects(never.ask(4, AbortSignal.abort(reason)), isReason);
+  // Its batch, now of nobody, is looked at and left.
+  await clock.sleep(5);
 });

@@ -111,8 +111,12 @@ Deno.test("a full disk below the copy is said to be one", () =>
       // What Git 2.39 says there: recorded.
       const stderr = "fatal: sha1 file '/c/r-x/objects/pack/tmp_pack_De81v6' write error. " +
         "Out of diskspace\nfast-import: dumping crash report to /c/r-x/fast_import_crash_25191\n";
-      const result = { code: 128, signal: null, stdout: utf8(""), stderr: utf8(stderr) };
-      return Promise.resolve(result);
+      return Promise.resolve({
+        code: 128,
+        signal: null,
+        stdout: utf8(""),
+        stderr: utf8(stderr),
+      });
     };
     await world.open("admin", { create: true });
     const a = await world.open("a", { platform: { processes: { ...real.processes, run } } });

@@ -55,7 +55,8 @@ Deno.test("a copy that is deleted during a fetch is not taken for a missing repo
       const result = await real.processes.run(argv, options);
       if (!argv.includes("fetch") || fetches++ > 0) return result;
       fs.rmSync(cache, { recursive: true });
-      return { ...result, code: 128, stderr: utf8(lostInFetch(cache)) };
+      const stderr = utf8(lostInFetch(cache));
+      return { code: 128, signal: null, stdout: new Uint8Array(0), stderr };
     };
     const platform = { ...real, processes: { ...real.processes, run } };
     assert.deepEqual(await listNames(await world.open("b", { platform })), ["log/1"]);
