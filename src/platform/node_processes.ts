@@ -139,10 +139,12 @@ class ChildWatch {
     return true;
   }
 
-  /** Kills the child and rejects, unless it has ended. */
+  /** Kills the child and rejects when it has ended, so that it changes nothing behind our back. */
   fail(reason: unknown): void {
     if (!this.settle()) return;
     const child = this.#child;
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (child.pid === undefined || hasEnded) return this.#reject(reason);
     child.kill("SIGTERM");
     const force = setTimeout(() => child.kill("SIGKILL"), END_GRACE_MS);
     child.once("exit", () => {
@@ -150,8 +152,8 @@ class ChildWatch {
       // A grandchild may hold the pipes open; nobody reads them any more.
       child.stdout?.destroy();
       child.stderr?.destroy();
+      this.#reject(reason);
     });
-    this.#reject(reason);
   }
 }
 
