@@ -49,7 +49,7 @@ export class BranchWriter {
   async welcome(signal?: AbortSignal): Promise<"own" | "foreign"> {
     const repository = this.#repository;
     if (!await repository.refresh(signal)) {
-      return repository.tip(SHARED_BRANCH) === null ? "foreign" : "own";
+      return repository.index.list().length === 0 ? "foreign" : "own";
     }
     const page = { read: () => Promise.resolve(utf8(README_TEXT)), pathFor: () => "README.md" };
     const commit = await this.#commit(null, { files: [page], removedPaths: [] }, signal);

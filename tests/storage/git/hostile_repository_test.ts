@@ -227,3 +227,12 @@ Deno.test("a repository with code in it is left as it is, and the user is told",
     await world.open("b", { create: true });
     assert.equal(world.notes.length, 1);
   }));
+
+Deno.test("a repository that a vault was moved to counts as the vault's own", () =>
+  withGitWorld(async (world) => {
+    const a = await world.open("a", { create: true });
+    // As a move sends it: the header with the rest, not by itself.
+    await a.putAll(itemsOf(["log/1", one], ["claude-sync.json", one]));
+    await world.open("b", { create: true });
+    assert.deepEqual(world.notes, []);
+  }));
