@@ -6,7 +6,7 @@ import { storePlace } from "../support/store_place.ts";
 import { inTempDir } from "../support/sync_machine.ts";
 
 const MACHINES = 8;
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 for (const name of ["rgw", "git-http"] as const) {
   serverTest(
