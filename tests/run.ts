@@ -5,49 +5,52 @@
  *     deno task test tests/vault/    only these files or folders (flags of `deno test` work too)
  *     deno task test:client          the tests with the real client
  *
+ * Several processes of `deno test` share the files, as many at once as there are cores, or
+ * CLAUDE_SYNC_TEST_WORKERS. What one says is printed whole when it ends; which tests failed and
+ * which files took longest is said at the end. A single process is shown as it goes.
+ *
  * Real servers that tests ask for are started once and end with the run; what was tested on which
  * is said before the final line. With CLAUDE_SYNC_TEST_SERVERS=required nothing may be left out.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { KNOWN_FILES } from "./runner/known_files.ts";
+import { type Job, planJobs, runJobs, testFiles } from "./runner/schedule.ts";
+import { failedTests, finalTotals, type Outcome } from "./runner/test_output.ts";
+import { TestProcess } from "./runner/test_process.ts";
 import { type ServerHost, startServerHost } from "./servers/host.ts";
 import { areServersRequired, HOST_VARIABLE } from "./servers/servers.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The end of the runner's output is kept to read its summary from: more than any summary needs. */
-const TAIL_CHARACTERS = 4096;
+/** Files that took less are not worth a line at the end. */
+const SLOW_SECONDS = 10;
 
-/** How many tests a run had. */
-export interface Totals {
-  readonly passed: number;
-  readonly failed: number;
+/** Flags with which a run is shown as it goes, in one process and without a limit of time. */
+const WATCHED = /^--(?:watch|inspect|trace-leaks$)/;
+
+/** What the arguments ask for. */
+interface Selection {
+  readonly files: readonly string[];
+  /** For `deno test`. */
+  readonly flags: readonly string[];
+  readonly isWhole: boolean;
 }
 
-/**
- * Reads the summary at the end of what `deno test` prints, such as
- * `FAILED | 3 passed (2 steps) | 1 failed | 1 ignored (120ms)`. Null when there is none.
- */
-export function parseSummary(output: string): Totals | null {
-  // deno-lint-ignore no-control-regex
-  const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
-  const pattern = /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/gm;
-  const last = [...plain.matchAll(pattern)].at(-1);
-  if (last === undefined) return null;
-  return { passed: Number(last[1]), failed: Number(last[2]) };
-}
-
-/**
- * What the final line says. A run that ends badly without a failed test (nothing was found, the
- * runner died) and a failed build each count as one failure.
- */
-export function finalTotals(isBuilt: boolean, exitCode: number, summary: Totals | null): Totals {
-  const { passed, failed } = summary ?? { passed: 0, failed: 0 };
-  const hasUnnamedFailure = failed === 0 && (exitCode !== 0 || summary === null);
-  return { passed, failed: failed + (hasUnnamedFailure ? 1 : 0) + (isBuilt ? 0 : 1) };
+function select(args: readonly string[]): Selection {
+  // Not every argument without a dash is a path: `--filter pack` has a word after it.
+  const isPath = (arg: string, index: number) =>
+    !arg.startsWith("-") && args[index - 1] !== "--filter" && fs.existsSync(resolve(ROOT, arg));
+  const paths = args.filter(isPath).map((path) => resolve(ROOT, path));
+  const files = paths.length > 0
+    ? testFiles(ROOT, paths)
+    : testFiles(ROOT, [resolve(ROOT, "tests")], ["tests/client"]);
+  const flags = args.filter((arg, index) => !isPath(arg, index));
+  return { files, flags, isWhole: args.length === 0 };
 }
 
 function buildProgram(): boolean {
@@ -60,51 +63,106 @@ function buildProgram(): boolean {
   return false;
 }
 
-function runTests(
-  args: readonly string[],
-  serversAt: string,
-): Promise<{ exitCode: number; tail: string }> {
-  const flags = ["--allow-all", "--no-check", "--sanitize-ops", "--sanitize-resources"];
-  const child = spawn(process.execPath, ["test", ...flags, ...args], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, [HOST_VARIABLE]: serversAt },
-  });
-  let tail = "";
-  child.stdout.setEncoding("utf8");
-  child.stdout.on("data", (text: string) => {
-    process.stdout.write(text);
-    tail = (tail + text).slice(-TAIL_CHARACTERS);
-  });
-  return new Promise((done, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => done({ exitCode: code ?? 1, tail }));
-  });
+/** What has become of the jobs so far. */
+class Run {
+  readonly #jobs: readonly Job[];
+  readonly #selection: Selection;
+  readonly #serversAt: string;
+  readonly #running = new Set<TestProcess>();
+  readonly #outcomes: Outcome[] = [];
+  readonly #failures: string[] = [];
+  readonly #times: { file: string; seconds: number }[] = [];
+
+  constructor(selection: Selection, workers: number, serversAt: string) {
+    this.#selection = selection;
+    this.#serversAt = serversAt;
+    const isWatched = selection.flags.some((flag) => WATCHED.test(flag));
+    const all: Job = { files: selection.files, seconds: 0, isAlone: false };
+    this.#jobs = isWatched ? [all] : planJobs(selection.files, KNOWN_FILES, workers);
+  }
+
+  /** Runs them all. */
+  async toEnd(workers: number): Promise<void> {
+    await runJobs(this.#jobs, workers, (job) => this.#runJob(job));
+  }
+
+  async #runJob(job: Job): Promise<void> {
+    const isWatched = this.#jobs.length === 1;
+    const tests = new TestProcess({
+      root: ROOT,
+      files: job.files,
+      flags: this.#selection.flags,
+      env: { [HOST_VARIABLE]: this.#serversAt },
+      isWatched,
+    });
+    this.#running.add(tests);
+    const outcome = await tests.ended;
+    this.#running.delete(tests);
+    this.#outcomes.push(outcome);
+    if (!isWatched) process.stdout.write(tests.output);
+    this.#times.push(...tests.fileSeconds());
+    const named = failedTests(tests.output);
+    this.#failures.push(...named);
+    if (outcome.exitCode !== 0 && named.length === 0) {
+      this.#failures.push(`exit code ${outcome.exitCode} of ${job.files.join(" ")}`);
+    }
+  }
+
+  /** For a run that is cut short: what it has not come to counts as failed. */
+  giveUp(): void {
+    for (const tests of this.#running) {
+      process.stdout.write(tests.output);
+      this.#failures.push(`not over: ${tests.files.join(" ")}`);
+    }
+    const missing = this.#jobs.length - this.#outcomes.length;
+    for (let count = 0; count < missing; count++) {
+      this.#outcomes.push({ exitCode: 1, summary: null });
+    }
+  }
+
+  /** Says what took long and what failed; gives how all of it ended. */
+  report(): readonly Outcome[] {
+    const slow = this.#times.filter(({ seconds }) => seconds >= SLOW_SECONDS);
+    slow.sort((a, b) => b.seconds - a.seconds);
+    for (const { file, seconds } of slow) console.log(`${seconds.toFixed(0)} s in ${file}`);
+    for (const failure of this.#failures) console.log(`failed: ${failure}`);
+    return this.#outcomes;
+  }
 }
 
 /**
  * Says what was tested on which server and store; gives the number of stores that a whole run owes.
  */
-function reportStores(host: ServerHost, run: "whole" | "part"): number {
+function reportStores(host: ServerHost, isWhole: boolean): number {
   for (const line of host.report()) console.log(line);
-  const untested = areServersRequired() && run === "whole" ? host.untested() : [];
+  const untested = areServersRequired() && isWhole ? host.untested() : [];
   if (untested.length > 0) console.error(`Required and not tested: ${untested.join(", ")}`);
   return untested.length;
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  const workers = Number(process.env["CLAUDE_SYNC_TEST_WORKERS"]) || availableParallelism();
+  const selection = select(args);
   const isBuilt = buildProgram();
-  // Not every argument without a dash is a path: `--filter pack` has a word after it.
-  const hasPath = args.some((arg) => fs.existsSync(resolve(ROOT, arg)));
-  const selection = hasPath ? [] : ["--ignore=tests/client", "tests/"];
   const running = process.env[HOST_VARIABLE];
   const host = running === undefined ? await startServerHost() : null;
-  const { exitCode, tail } = await runTests([...args, ...selection], host?.origin ?? running ?? "");
-  const untested = host === null ? 0 : reportStores(host, args.length > 0 ? "part" : "whole");
+  const run = new Run(selection, workers, host?.origin ?? running ?? "");
+  const sayTotals = (): number => {
+    const outcomes = run.report();
+    const untested = host === null ? 0 : reportStores(host, selection.isWhole);
+    const { passed, failed } = finalTotals(isBuilt, outcomes);
+    console.log(`${passed} passed, ${failed + untested} failed`);
+    return failed + untested === 0 ? 0 : 1;
+  };
+  // Whoever ends a run that takes too long is to see how far it came. The servers end with us.
+  process.once("SIGTERM", () => {
+    run.giveUp();
+    process.exit(sayTotals());
+  });
+  await run.toEnd(workers);
+  const exitCode = sayTotals();
   await host?.close();
-  const { passed, failed } = finalTotals(isBuilt, exitCode, parseSummary(tail));
-  console.log(`${passed} passed, ${failed + untested} failed`);
-  return failed + untested === 0 ? 0 : 1;
+  return exitCode;
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
