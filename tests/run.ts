@@ -111,7 +111,7 @@ class Run {
   /** For a run that is cut short: what it has not come to counts as failed. */
   giveUp(): void {
     for (const tests of this.#running) {
-      process.stdout.write(tests.output);
+      process.stdout.write(`${tests.output}\n`);
       this.#failures.push(`not over: ${tests.files.join(" ")}`);
     }
     const missing = this.#jobs.length - this.#outcomes.length;

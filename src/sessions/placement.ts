@@ -1,7 +1,7 @@
 /** Where a project is on this machine. */
 import type { FileSystem, Host } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
-import type { LocalSession } from "./discover.ts";
+import type { LocalFile, LocalSession } from "./discover.ts";
 import { fileKind, TRANSCRIPT } from "./file_name.ts";
 import { ifReadable, readIfAny, realpathIfAny, statIfAny } from "./foreign_file.ts";
 import { isObject, parseJsonObject } from "./json_object.ts";
@@ -24,18 +24,26 @@ const CLAUDE_JSON_BYTES_MAX = 64 * 1024 * 1024;
 /** Most folders that are looked at. */
 const FOLDERS_MAX = 20_000;
 
+/** The working folders that a transcript names; none when it cannot be read. */
+export type WorkingFolders = (transcript: LocalFile) => Iterable<string>;
+
 /**
  * The existing folders that local transcripts and `.claude.json` speak of, most recently used
  * first. Transcripts that cannot be read and a `.claude.json` that does not parse are passed over.
+ * `named`: reads the transcripts unless given.
  */
 export function knownFolders(
   fs: FileSystem,
   host: Host,
   root: ClaudeRoot,
   sessions: readonly LocalSession[],
+  named: WorkingFolders = ({ path }) => workingFolders(fs, path),
 ): KnownFolder[] {
   const dirs = new Map<string, string>();
-  const candidates = [...transcriptFolders(fs, host, sessions), ...claudeJsonFolders(fs, root)];
+  const candidates = [
+    ...transcriptFolders(fs, host, sessions, named),
+    ...claudeJsonFolders(fs, root),
+  ];
   for (const candidate of candidates.slice(0, FOLDERS_MAX)) {
     const dir = existingDir(fs, host, candidate);
     if (dir !== null && !dirs.has(dir)) dirs.set(dir, projectKey(identifyProject(fs, host, dir)));
@@ -47,21 +55,23 @@ function transcriptFolders(
   fs: FileSystem,
   host: Host,
   sessions: readonly LocalSession[],
+  named: WorkingFolders,
 ): string[] {
-  const bySlug = new Map<string, { path: string; mtimeMs: number }[]>();
+  const bySlug = new Map<string, LocalFile[]>();
   for (const { slug, files } of sessions) {
     const transcript = files.find((file) => file.name === TRANSCRIPT);
     if (transcript === undefined) continue;
-    const list = bySlug.get(slug) ?? [];
-    list.push({ path: transcript.path, mtimeMs: transcript.stat.mtimeMs });
-    bySlug.set(slug, list);
+    const list = bySlug.get(slug);
+    if (list === undefined) bySlug.set(slug, [transcript]);
+    else list.push(transcript);
   }
   const slugs = [...bySlug].map(([slug, list]) => ({
     slug,
-    newest: list.sort((a, b) => b.mtimeMs - a.mtimeMs).slice(0, TRANSCRIPTS_PER_SLUG),
+    newest: list.sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs).slice(0, TRANSCRIPTS_PER_SLUG),
   }));
-  slugs.sort((a, b) => (b.newest[0]?.mtimeMs ?? 0) - (a.newest[0]?.mtimeMs ?? 0));
-  return slugs.flatMap(({ slug, newest }) => foldersOfSlug(fs, host, slug, newest));
+  const newestMs = ({ newest }: { newest: readonly LocalFile[] }) => newest[0]?.stat.mtimeMs ?? 0;
+  slugs.sort((a, b) => newestMs(b) - newestMs(a));
+  return slugs.flatMap(({ slug, newest }) => foldersOfSlug(fs, host, slug, newest, named));
 }
 
 /**
@@ -72,11 +82,12 @@ function foldersOfSlug(
   fs: FileSystem,
   host: Host,
   slug: string,
-  newest: readonly { path: string }[],
+  newest: readonly LocalFile[],
+  named: WorkingFolders,
 ): string[] {
   const folders: string[] = [];
-  for (const { path } of newest) {
-    for (const cwd of workingFolders(fs, path)) {
+  for (const transcript of newest) {
+    for (const cwd of named(transcript)) {
       const dir = existingDir(fs, host, cwd);
       if (dir === null) continue;
       if (slugOf(dir) === slug) return [dir];

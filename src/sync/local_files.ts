@@ -102,6 +102,23 @@ export class LocalFiles {
         isDerived ? 1 : 0,
       );
   }
+
+  /**
+   * The working folders that the transcript at `path` named when it had `stat`; null when nobody
+   * has looked.
+   */
+  workingFolders(path: string, stat: FileStat): readonly string[] | null {
+    const row = this.#statements.prepare(
+      "SELECT folders FROM working_folders WHERE path = ? AND size = ? AND mtime = ? AND ino = ?",
+    ).get(path, stat.sizeBytes, stat.mtimeMs, stat.ino) as { folders: string } | undefined;
+    return row === undefined ? null : JSON.parse(row.folders);
+  }
+
+  /** Remembers which working folders the transcript at `path` named when it had `stat`. */
+  rememberWorkingFolders(path: string, stat: FileStat, folders: readonly string[]): void {
+    this.#statements.prepare("INSERT OR REPLACE INTO working_folders VALUES (?, ?, ?, ?, ?)")
+      .run(path, stat.sizeBytes, stat.mtimeMs, stat.ino, JSON.stringify(folders));
+  }
 }
 
 /** The coarsest clock that a disk gives its files their times by. */

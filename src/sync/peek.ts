@@ -69,6 +69,7 @@ function withoutStore(local: LocalState, config: Config, epoch: Epoch): OpenVaul
 /** A look is no proof that is worth remembering: another process may be at work. */
 class UnchangedFiles extends LocalFiles {
   override remember(): void {}
+  override rememberWorkingFolders(): void {}
 }
 
 function unasked(): never {

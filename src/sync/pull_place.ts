@@ -6,10 +6,11 @@ import {
   type LocalSession,
 } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
-import { type KnownFolder, knownFolders, placeProject } from "../sessions/placement.ts";
+import { type KnownFolder, placeProject } from "../sessions/placement.ts";
 import { translatedDir } from "../sessions/placement.ts";
-import type { ProjectIdentity } from "../sessions/project.ts";
+import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { slugOf } from "../sessions/slug.ts";
+import { foldersKnownHere } from "./known_folders.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** One look at the local files. */
@@ -21,10 +22,14 @@ export class LocalView {
   readonly #slugLinks: Discovery["slugLinks"];
   readonly #vault: OpenVault;
   readonly #sessions = new Map<string, LocalSession[]>();
+  readonly #maps: ReadonlyMap<string, string>;
   #known: readonly KnownFolder[] | null = null;
+  /** What `slugFor` gave: hundreds of sessions may wait for one project's folder. */
+  readonly #slugs = new Map<string, string | null>();
 
   constructor(vault: OpenVault) {
     this.#vault = vault;
+    this.#maps = new Map(Object.entries(vault.config.maps));
     const discovery = discoverSessions(vault.context.platform.fs, vault.root);
     this.leftovers = discovery.temps;
     this.memories = discovery.memories;
@@ -64,9 +69,7 @@ export class LocalView {
 
   /** The folders here that Claude Code was used in. */
   known(): readonly KnownFolder[] {
-    const { fs, host } = this.#vault.context.platform;
-    this.#known ??= knownFolders(fs, host, this.#vault.root, this.all());
-    return this.#known;
+    return this.#known ??= foldersKnownHere(this.#vault, this.all());
   }
 
   /**
@@ -74,14 +77,18 @@ export class LocalView {
    * the project is. `mayTranslate`: take the other machine's path then, even if it is not here.
    */
   slugFor(project: ProjectIdentity, mayTranslate: boolean): string | null {
+    const key = `${mayTranslate}/${projectKey(project)}`;
+    const known = this.#slugs.get(key);
+    if (known !== undefined) return known;
+    const slug = this.#findSlug(project, mayTranslate);
+    this.#slugs.set(key, slug);
+    return slug;
+  }
+
+  #findSlug(project: ProjectIdentity, mayTranslate: boolean): string | null {
     const { fs, host } = this.#vault.context.platform;
-    const placed = placeProject(project, {
-      fs,
-      host,
-      maps: new Map(Object.entries(this.#vault.config.maps)),
-      known: this.known(),
-      cwd: host.cwd(),
-    });
+    const maps = this.#maps;
+    const placed = placeProject(project, { fs, host, maps, known: this.known(), cwd: host.cwd() });
     const dir = placed?.dir ?? (mayTranslate ? translatedDir(project, host) : null);
     return dir === null ? null : this.slugOfDir(dir);
   }

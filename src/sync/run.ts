@@ -1,9 +1,9 @@
 /** Push, pull and sync as a user or a hook runs them. */
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
-import { knownFolders } from "../sessions/placement.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
+import { foldersKnownHere } from "./known_folders.ts";
 import { memoryShelves, planShelves } from "./local_shelves.ts";
 import { openMachine } from "./machine.ts";
 import { MemoryFolders } from "./memory_folders.ts";
@@ -130,8 +130,7 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   const plans = discoverPlans(fs, vault.root);
   const isAll = request.sessions.length === 0;
   const folders = new MemoryFolders(vault, projects, () => {
-    return knownFolders(fs, vault.context.platform.host, vault.root, sessions)
-      .map(({ dir }) => dir);
+    return foldersKnownHere(vault, sessions).map(({ dir }) => dir);
   });
   const shelves = [
     ...planShelves(vault, plans.files, chosen, projects, all ? null : exclusion),

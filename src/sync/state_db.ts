@@ -10,7 +10,7 @@ import type { FileSystem } from "../platform/types.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 6;
+const SCHEMA_VERSION = 7;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -53,6 +53,10 @@ CREATE TABLE local (
   gen TEXT NOT NULL, hash TEXT NOT NULL, len INTEGER NOT NULL, derived INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX local_session ON local (session, file);
+CREATE TABLE working_folders (
+  path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
+  folders TEXT NOT NULL
+) STRICT;
 CREATE TABLE plan_names (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
   length INTEGER NOT NULL, names TEXT NOT NULL

@@ -62,7 +62,7 @@ Deno.test("planJobs gives each file to one job: long ones first, the ones to be 
   );
 });
 
-Deno.test("runJobs keeps the workers busy, and the machine free for those that need it", async () => {
+Deno.test("runJobs keeps workers busy, and the machine free for who needs it", async () => {
   const job = (name: string, isAlone = false): Job => ({ files: [name], seconds: 1, isAlone });
   const jobs = [job("a"), job("b"), job("c"), job("d"), job("x", true), job("y", true)];
   const begun: string[] = [];

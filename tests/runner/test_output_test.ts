@@ -20,7 +20,7 @@ Deno.test("parseSummary reads Deno's last summary line, plain or coloured", () =
   for (const [output, expected] of cases) assert.deepEqual(parseSummary(output), expected, output);
 });
 
-Deno.test("failedTests takes the list that Deno gives at the end, and no line of a test's own", () => {
+Deno.test("failedTests takes the list that Deno ends with, and no line of a test", () => {
   const output =
     "a => ./tests/own_test.ts:1:1\n\x1b[0m\x1b[1m\x1b[37m\x1b[41m FAILURES \x1b[0m\n\n" +
     "it works => \x1b[0m./tests/a_test.ts:5:6\n./tests/b_test.ts (uncaught error)\n" +
