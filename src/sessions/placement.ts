@@ -3,7 +3,7 @@ import type { FileSystem, Host } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
 import type { LocalFile, LocalSession } from "./discover.ts";
 import { fileKind, TRANSCRIPT } from "./file_name.ts";
-import { ifReadable, readIfAny, realpathIfAny, statIfAny } from "./foreign_file.ts";
+import { ifReadable, readIfAny, realpathIfAny } from "./foreign_file.ts";
 import { isObject, parseJsonObject } from "./json_object.ts";
 import { absolutePath, pathRules } from "./local_path.ts";
 import { identifyProject, projectKey } from "./project.ts";
@@ -40,22 +40,30 @@ export function knownFolders(
   named: WorkingFolders = ({ path }) => workingFolders(fs, path),
 ): KnownFolder[] {
   const dirs = new Map<string, string>();
+  // The same few folders are spoken of again and again.
+  const found = new Map<string, string | null>();
+  const existing = (dir: string): string | null => {
+    const known = found.get(dir);
+    if (known !== undefined) return known;
+    const real = existingDir(fs, host, dir);
+    found.set(dir, real);
+    return real;
+  };
   const candidates = [
-    ...transcriptFolders(fs, host, sessions, named),
+    ...transcriptFolders(sessions, named, existing),
     ...claudeJsonFolders(fs, root),
   ];
   for (const candidate of candidates.slice(0, FOLDERS_MAX)) {
-    const dir = existingDir(fs, host, candidate);
+    const dir = existing(candidate);
     if (dir !== null && !dirs.has(dir)) dirs.set(dir, projectKey(identifyProject(fs, host, dir)));
   }
   return [...dirs].map(([dir, key]) => ({ dir, key }));
 }
 
 function transcriptFolders(
-  fs: FileSystem,
-  host: Host,
   sessions: readonly LocalSession[],
   named: WorkingFolders,
+  existing: (dir: string) => string | null,
 ): string[] {
   const bySlug = new Map<string, LocalFile[]>();
   for (const { slug, files } of sessions) {
@@ -71,7 +79,7 @@ function transcriptFolders(
   }));
   const newestMs = ({ newest }: { newest: readonly LocalFile[] }) => newest[0]?.stat.mtimeMs ?? 0;
   slugs.sort((a, b) => newestMs(b) - newestMs(a));
-  return slugs.flatMap(({ slug, newest }) => foldersOfSlug(fs, host, slug, newest, named));
+  return slugs.flatMap(({ slug, newest }) => foldersOfSlug(slug, newest, named, existing));
 }
 
 /**
@@ -79,16 +87,15 @@ function transcriptFolders(
  * names that machine's folder first, which may be here too: the one with this very slug is it.
  */
 function foldersOfSlug(
-  fs: FileSystem,
-  host: Host,
   slug: string,
   newest: readonly LocalFile[],
   named: WorkingFolders,
+  existing: (dir: string) => string | null,
 ): string[] {
   const folders: string[] = [];
   for (const transcript of newest) {
     for (const cwd of named(transcript)) {
-      const dir = existingDir(fs, host, cwd);
+      const dir = existing(cwd);
       if (dir === null) continue;
       if (slugOf(dir) === slug) return [dir];
       folders.push(dir);
@@ -137,8 +144,9 @@ function claudeJsonFolders(fs: FileSystem, root: ClaudeRoot): string[] {
 /** The real path of an absolute path to a folder; null for everything else. */
 function existingDir(fs: FileSystem, host: Host, dir: string): string | null {
   if (!pathRules(host.os).isAbsolute(dir) || dir.includes("\0")) return null;
-  const absolute = absolutePath(host.os, host.home, dir);
-  return statIfAny(fs, absolute)?.kind === "directory" ? realpathIfAny(fs, absolute) : null;
+  const real = realpathIfAny(fs, absolutePath(host.os, host.home, dir));
+  if (real === null) return null;
+  return ifReadable(() => fs.lstat(real))?.kind === "directory" ? real : null;
 }
 
 /** How a place was found. */

@@ -27,18 +27,11 @@ export interface LocalFileRow extends FileState {
 /** No file's time. */
 const NEVER_MS = -1e15;
 
-interface Row {
-  path: string;
-  session: string;
-  file: string;
-  size: number;
-  mtime: number;
-  ino: number;
-  gen: string;
-  hash: string;
-  len: number;
-  derived: number;
-}
+/** A row as the database gives it: thousands of them are not made anew to change one field. */
+type Row = Omit<LocalFileRow, "isDerived"> & { isDerived: number | boolean };
+
+const COLUMNS = "path, session, file, size AS sizeBytes, mtime AS mtimeMs, ino, gen, hash, len, " +
+  "derived AS isDerived";
 
 /** Table of local files. */
 export class LocalFiles {
@@ -53,8 +46,11 @@ export class LocalFiles {
   /** Every row by path, as they are now: later changes do not show in it. */
   all(): ReadonlyMap<string, LocalFileRow> {
     if (this.#all === null) {
-      const rows = this.#statements.prepare("SELECT * FROM local").all() as unknown as Row[];
-      this.#all = new Map(rows.map((row) => [row.path, fromRow(row)]));
+      const rows = this.#statements.prepare(`SELECT ${COLUMNS} FROM local`)
+        .all() as unknown as Row[];
+      const all = new Map<string, LocalFileRow>();
+      for (const row of rows) all.set(row.path, fromRow(row));
+      this.#all = all;
     }
     return this.#all;
   }
@@ -62,7 +58,7 @@ export class LocalFiles {
   /** Rows of one file of a session; more than one when the session stands in two folders. */
   ofFile(session: string, file: string): LocalFileRow[] {
     const rows = this.#statements.prepare(
-      "SELECT * FROM local WHERE session = ? AND file = ? ORDER BY path",
+      `SELECT ${COLUMNS} FROM local WHERE session = ? AND file = ? ORDER BY path`,
     ).all(session, file) as unknown as Row[];
     return rows.map(fromRow);
   }
@@ -111,7 +107,7 @@ export class LocalFiles {
     const row = this.#statements.prepare(
       "SELECT folders FROM working_folders WHERE path = ? AND size = ? AND mtime = ? AND ino = ?",
     ).get(path, stat.sizeBytes, stat.mtimeMs, stat.ino) as { folders: string } | undefined;
-    return row === undefined ? null : JSON.parse(row.folders);
+    return row === undefined ? null : parseFolders(row.folders);
   }
 
   /** Remembers which working folders the transcript at `path` named when it had `stat`. */
@@ -143,17 +139,18 @@ export function isUnchanged(row: LocalFileRow, stat: FileStat): boolean {
 }
 
 function fromRow(row: Row): LocalFileRow {
-  const { path, session, file, gen, hash, len, ino } = row;
-  return {
-    path,
-    session,
-    file,
-    gen,
-    hash,
-    len,
-    ino,
-    sizeBytes: row.size,
-    mtimeMs: row.mtime,
-    isDerived: row.derived !== 0,
-  };
+  row.isDerived = row.isDerived !== 0;
+  return row as LocalFileRow;
+}
+
+/** Null for what we have not written: the transcript is then read again. */
+function parseFolders(text: string): readonly string[] | null {
+  try {
+    const folders: unknown = JSON.parse(text);
+    const isOurs = Array.isArray(folders) && folders.every((each) => typeof each === "string");
+    return isOurs ? folders : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }

@@ -65,6 +65,8 @@ export class PullPlanner {
   readonly #projects: ProjectFinder;
   readonly #scope: PullScope;
   readonly #rows: ReadonlyMap<string, LocalFileRow>;
+  /** Transcripts of `#rows` by session; made when the first session is not here. */
+  #transcripts: ReadonlyMap<string, readonly LocalFileRow[]> | null = null;
   readonly #live: ReadonlySet<string>;
   readonly #cleanupDays: number;
   readonly #unplaced: UnplacedSession[] = [];
@@ -202,24 +204,32 @@ export class PullPlanner {
     return this.#scope.all ? this.#local.slugOfDir(host.home) : null;
   }
 
+  /** Whether the session's transcript stood here at that very state. */
+  #wasHere(id: string, hash: string): boolean {
+    this.#transcripts ??= transcriptRows(this.#rows);
+    const { os, configDir } = this.#vault.root;
+    return (this.#transcripts.get(id) ?? []).some((row) =>
+      // Another configuration folder of this user is another place.
+      row.hash === hash && pathBelow(os, configDir, row.path) !== null
+    );
+  }
+
   #planAbsent(session: SessionTarget, draft: FamilyDraft): void {
     const transcript = session.files.find((file) => file.name === TRANSCRIPT);
     if (transcript === undefined) return;
-    const project = this.#projects.ofVaultSession(session.root);
-    if (this.#isExcluded(project)) return;
+    // A vault of many years has thousands that are not here: they are not asked for one by one.
+    const mayBeExcluded = this.#vault.config.excluded.length > 0;
+    if (mayBeExcluded && this.#isExcluded(this.#projects.ofVaultSession(session.root))) return;
     const isAsked = this.#scope.all || this.#scope.ids !== null;
     const nowMs = this.#vault.context.platform.clock.nowMs();
-    const { os, configDir } = this.#vault.root;
-    // Another configuration folder of this user is another place.
-    const wasHere = this.#vault.locals.ofFile(session.id, TRANSCRIPT).some(({ hash, path }) =>
-      hash === transcript.hash && pathBelow(os, configDir, path) !== null
-    );
+    const wasHere = this.#wasHere(session.id, transcript.hash);
     const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays, nowMs);
     // What another file of the family is about to lose must stand here, however old it is.
     if (!isAsked && !draft.isReplaced && (wasHere || isOld)) {
       this.#archived.push(session);
       return;
     }
+    const project = this.#projects.ofVaultSession(session.root);
     // A branch stands beside the session it came from.
     const beside = this.#local.copies(session.root)[0]?.slug ?? null;
     const slug = beside ??
@@ -236,6 +246,19 @@ export class PullPlanner {
       draft.writes.push({ session, target, path, expected, base: null });
     }
   }
+}
+
+function transcriptRows(
+  rows: ReadonlyMap<string, LocalFileRow>,
+): ReadonlyMap<string, readonly LocalFileRow[]> {
+  const bySession = new Map<string, LocalFileRow[]>();
+  for (const row of rows.values()) {
+    if (row.file !== TRANSCRIPT) continue;
+    const known = bySession.get(row.session);
+    if (known === undefined) bySession.set(row.session, [row]);
+    else known.push(row);
+  }
+  return bySession;
 }
 
 /**

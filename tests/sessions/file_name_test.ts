@@ -220,3 +220,15 @@ Deno.test("fileKind tells appended files from rewritten ones", () => {
     "history",
   ]);
 });
+
+Deno.test("a common name is judged as the rules would judge it one by one", () => {
+  const common = fc.stringMatching(/^[a-z0-9-]{7,64}\.md$/);
+  // Capital letters take the long way, where names are folded to small ones.
+  fc.assert(fc.property(common, (name) => {
+    const long = fileNameProblem(`memory/${name.toUpperCase()}`);
+    assert.deepEqual([fileNameProblem(`memory/${name}`), long], [null, null]);
+  }));
+  for (const name of ["settings.json.md", "con.md", "lpt1.md", ".env-common.md", "aaaaaaa~1.md"]) {
+    assert.notEqual(fileNameProblem(`memory/${name}`), null, name);
+  }
+});

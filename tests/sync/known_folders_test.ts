@@ -28,10 +28,12 @@ class WatchedFs extends MemoryFs {
 function world() {
   const disk = new WatchedFs();
   for (const dir of ["/home/bob/app", "/home/bob/one", "/home/bob/two"]) disk.makeDir(dir);
-  const locals = new LocalFiles(openStateDb(disk, ":memory:", "writer"));
+  const database = openStateDb(disk, ":memory:", "writer");
+  const locals = new LocalFiles(database);
   const context = { platform: { fs: disk, host: fakeHost() } };
   return {
     disk,
+    database,
     /** What is known, and how often a transcript was opened for it. */
     look(): [string[], number] {
       disk.opened = 0;
@@ -85,4 +87,14 @@ Deno.test("foldersKnownHere takes any text for a folder's name", () => {
   put(disk, PATH, record("/x\0/home/bob/one") + record("\ud800"), 5_000);
   assert.deepEqual(look()[0], []);
   assert.deepEqual(look(), [[], 0]);
+});
+
+Deno.test("foldersKnownHere reads a transcript again when what it remembered is damaged", () => {
+  const { database, disk, look } = world();
+  put(disk, PATH, record("/home/bob/one"), 5_000);
+  for (const damaged of ["/home/bob/two", "[7]", "{}", ""]) {
+    look();
+    database.prepare("UPDATE working_folders SET folders = ?").run(damaged);
+    assert.deepEqual(look(), [["/home/bob/one"], 2], damaged);
+  }
 });
