@@ -62,8 +62,8 @@ const NEVER_SYNCED_PARTS: readonly RegExp[] = [
 ];
 
 /**
- * Plans are named so, hundreds of them, and none of the rules for one segment speaks of such a name:
- * it is longer than a device's, and none that is never synced ends like it.
+ * Plans are named so, hundreds of them. None of the rules for a segment speaks of such a name: it
+ * is longer than a device's, and nothing that is never synced ends like it.
  */
 const COMMON = /^[a-z0-9-]{7,64}\.md$/;
 
