@@ -27,7 +27,7 @@ export interface Job {
 const USUAL_SECONDS = 1;
 
 /** A process of its own costs a file about 0.3 s, so short ones share one. */
-const FILES_PER_JOB_MAX = 12;
+const FILES_PER_JOB_MAX = 8;
 
 // What `deno test` takes for a test file.
 const TEST_FILE = /(?:^|[._/])test\.(?:[jt]sx?|m[jt]s)$/;

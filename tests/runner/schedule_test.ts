@@ -47,7 +47,7 @@ Deno.test("planJobs gives each file to one job: long ones first, the ones to be 
         assert.deepEqual(jobs.flatMap((job) => job.files).sort(), [...files].sort());
         const beside = jobs.filter((job) => !job.isAlone);
         for (const [index, job] of beside.entries()) {
-          assert.ok(job.files.length > 0 && job.files.length <= 12);
+          assert.ok(job.files.length > 0 && job.files.length <= 8);
           assert.ok(job.seconds >= (beside[index + 1]?.seconds ?? 0));
           assert.ok(job.files.length === 1 || !job.files.some((file) => file in known));
         }
