@@ -6,7 +6,7 @@ import type { FileStat } from "../platform/types.ts";
 import type { FileName } from "../sessions/file_name.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import type { FileState } from "./segment_index.ts";
-import { Statements } from "./state_db.ts";
+import { SharedTexts, Statements } from "./state_db.ts";
 
 /**
  * One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`.
@@ -53,8 +53,14 @@ export class LocalFiles {
   /** Every row by path, as they are now: later changes do not show in it. */
   all(): ReadonlyMap<string, LocalFileRow> {
     if (this.#all === null) {
-      const rows = this.#statements.prepare("SELECT * FROM local").all() as unknown as Row[];
-      this.#all = new Map(rows.map((row) => [row.path, fromRow(row)]));
+      const rows = this.#statements.prepare("SELECT * FROM local").iterate();
+      const texts = new SharedTexts();
+      const all = new Map<string, LocalFileRow>();
+      for (const each of rows) {
+        const row = fromRow(each as unknown as Row);
+        all.set(row.path, { ...row, file: texts.of(row.file), gen: texts.of(row.gen) });
+      }
+      this.#all = all;
     }
     return this.#all;
   }

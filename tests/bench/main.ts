@@ -1,7 +1,7 @@
 /**
  * Measures the compiled program. Prints numbers and the targets beside them; no number fails a run.
  *
- *     deno task bench                     everything but what takes minutes
+ *     deno task bench                     everything but what takes minutes, and but the limits
  *     deno task bench start-up            size, start-up time, syncs with nothing to do
  *     deno task bench delta               100 kB more in a session of 50 MB
  *     deno task bench first [--large]     first push and pull, beside other tools
@@ -11,8 +11,9 @@
  *     deno task bench git-growth          1,000 small pushes into one Git repository
  *     deno task bench limits [--large]    what is at the edge, and how much memory it takes
  *
- * `--rounds N` repeats small things N times, `--only TEXT` takes the limits with that text alone. `--program PATH` measures a program that is there
- * already. `CLAUDE_SYNC_BENCH_DIR` says where the throw-away homes are made.
+ * `--rounds N` repeats small things N times, `--only TEXT` takes the limits that have that text in
+ * their name. `--program PATH` measures a program that is there already. `CLAUDE_SYNC_BENCH_DIR`
+ * says where the throw-away homes are made.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -62,7 +63,8 @@ async function main(args: string[]): Promise<number> {
       only: { type: "string" },
     },
   });
-  const names = positionals.length === 0 ? [...BENCHES.keys()] : positionals;
+  const all = [...BENCHES.keys()].filter((name) => name !== "limits");
+  const names = positionals.length === 0 ? all : positionals;
   const unknown = names.find((name) => !BENCHES.has(name));
   const rounds = Number(values.rounds);
   if (unknown !== undefined || !(Number.isInteger(rounds) && rounds > 0)) {
