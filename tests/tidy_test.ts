@@ -131,7 +131,7 @@ const RULES: HouseRules = {
     ...["Deno", "Bun"].map((name) => ({
       name,
       // One call, found at run time, that spares the hooks a slow module: see there.
-      allowedIn: ["src/platform/bun_spawn.ts"],
+      allowedIn: ["src/platform/bun_spawn.ts", "src/platform/bun_memory.ts"],
       instead: "use web APIs and platform/types.ts: the program runs under both",
     })),
     ...["process", "Buffer", "__dirname", "require()"].map((name) => ({

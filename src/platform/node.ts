@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import { runtimeMemory } from "./bun_memory.ts";
 import { nodeFileSystem } from "./node_fs.ts";
 import { nodeHost } from "./node_host.ts";
 import { nodeHttp } from "./node_http.ts";
@@ -20,6 +21,7 @@ export function nodePlatform(): Platform {
     host: nodeHost(),
     processes: nodeProcesses(),
     http: nodeHttp(),
+    memory: runtimeMemory(),
   };
 }
 

@@ -227,6 +227,16 @@ export interface Http {
   request(request: HttpRequest): Promise<HttpResponse>;
 }
 
+/** The memory that this process takes. */
+export interface Memory {
+  /**
+   * Says that so many bytes went through buffers that nobody holds any more. Where the runtime can
+   * be told, their memory is used again before much more is taken; once in a while that takes
+   * milliseconds.
+   */
+  passed(sizeBytes: number): void;
+}
+
 /** Everything together, as `main.ts` builds it. */
 export interface Platform {
   readonly clock: Clock;
@@ -235,4 +245,5 @@ export interface Platform {
   readonly host: Host;
   readonly processes: Processes;
   readonly http: Http;
+  readonly memory: Memory;
 }

@@ -21,8 +21,8 @@ export interface FileScan {
   readonly matches: readonly FileState[];
   /** Offset after the last line feed; 0 when there is none. */
   readonly lineEnd: number;
-  /** Hash in progress at the longest match (at 0 without one), to go on from. */
-  readonly hasher: Sha256;
+  /** Hash in progress at the longest match, to go on from; null without one. */
+  readonly hasher: Sha256 | null;
 }
 
 /** Scans the file at `path`, or gives null when it is gone. Errors: `local-io`. */
@@ -48,7 +48,7 @@ export function scanHandle(handle: ReadHandle, states: readonly FileState[]): Fi
     .filter((len) => len > 0 && len <= sizeBytes).sort((a, b) => a - b);
   const hash = new Sha256();
   const matches: FileState[] = [];
-  let hasher = hash.copy();
+  let hasher: Sha256 | null = null;
   let lineEnd = 0;
   let nextOffset = 0;
   const settle = (at: number) => {
@@ -78,19 +78,20 @@ export function scanHandle(handle: ReadHandle, states: readonly FileState[]): Fi
 
 /**
  * The bytes `[from, to)` of an open file in windows of at most 4 MiB; ends early where the file
- * does.
+ * does. All stand in one buffer: each is gone with the next.
  */
 export function* windows(
   handle: ReadHandle,
   from: number,
   to: number,
 ): Iterable<{ bytes: Bytes; offset: number }> {
+  const window = new Uint8Array(Math.max(0, Math.min(WINDOW_BYTES, to - from)));
   let offset = from;
   while (offset < to) {
-    const window = new Uint8Array(Math.min(WINDOW_BYTES, to - offset));
-    const count = handle.readAt(window, offset);
+    const wanted = window.subarray(0, Math.min(window.length, to - offset));
+    const count = handle.readAt(wanted, offset);
     if (count === 0) return;
-    yield { bytes: window.subarray(0, count), offset };
+    yield { bytes: wanted.subarray(0, count), offset };
     offset += count;
   }
 }

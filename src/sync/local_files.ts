@@ -6,7 +6,7 @@ import type { FileStat } from "../platform/types.ts";
 import type { FileName } from "../sessions/file_name.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import type { FileState } from "./segment_index.ts";
-import { Statements } from "./state_db.ts";
+import { SharedTexts, Statements } from "./state_db.ts";
 
 /**
  * One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`.
@@ -28,7 +28,11 @@ export interface LocalFileRow extends FileState {
 const NEVER_MS = -1e15;
 
 /** A row as the database gives it: thousands of them are not made anew to change one field. */
-type Row = Omit<LocalFileRow, "isDerived"> & { isDerived: number | boolean };
+type Row = Omit<LocalFileRow, "isDerived" | "file" | "gen"> & {
+  file: string;
+  gen: string;
+  isDerived: number | boolean;
+};
 
 const COLUMNS = "path, session, file, size AS sizeBytes, mtime AS mtimeMs, ino, gen, hash, len, " +
   "derived AS isDerived";
@@ -46,10 +50,14 @@ export class LocalFiles {
   /** Every row by path, as they are now: later changes do not show in it. */
   all(): ReadonlyMap<string, LocalFileRow> {
     if (this.#all === null) {
-      const rows = this.#statements.prepare(`SELECT ${COLUMNS} FROM local`)
-        .all() as unknown as Row[];
+      const rows = this.#statements.prepare(`SELECT ${COLUMNS} FROM local`).iterate();
+      const texts = new SharedTexts();
       const all = new Map<string, LocalFileRow>();
-      for (const row of rows) all.set(row.path, fromRow(row));
+      for (const each of rows) {
+        const row = each as unknown as Row;
+        [row.file, row.gen] = [texts.of(row.file), texts.of(row.gen)];
+        all.set(row.path, fromRow(row));
+      }
       this.#all = all;
     }
     return this.#all;

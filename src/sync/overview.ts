@@ -139,10 +139,7 @@ function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
   const { fs, host } = local.context.platform;
   const live = liveSessions(fs, host, local.root);
   const known = local.locals.all();
-  const inVault = new Set<string>();
-  for (const { session, file } of local.index.allLeaves()) {
-    if (file === TRANSCRIPT) inVault.add(session);
-  }
+  const inVault = local.index.sessionsWith(TRANSCRIPT);
   const rows: Row[] = [];
   for (const session of longestPerId(sessions)) {
     if (exclusion?.excludes(session) === true) continue;
@@ -178,8 +175,7 @@ function vaultRows(view: View, here: ReadonlySet<string>): Row[] {
   const { config, projects, news } = view;
   const archived = new Set<string>((news?.archived ?? []).map(({ id }) => id));
   const rows: Row[] = [];
-  for (const { id, root, lastActivityMs, sizeBytes } of vaultSessions(view)) {
-    if (here.has(id)) continue;
+  for (const { id, root, lastActivityMs, sizeBytes } of vaultSessions(view, here)) {
     const project = projects.ofVaultSession(root);
     rows.push({
       id,
@@ -211,16 +207,19 @@ interface VaultSession {
   readonly sizeBytes: number;
 }
 
-/** As a pull would write them; what the vault would have to decide, as it is stored. */
-function vaultSessions({ local, news }: View): VaultSession[] {
+/**
+ * Those that are not `here`, as a pull would write them; what the vault would have to decide, as it
+ * is stored.
+ */
+function vaultSessions({ local, news }: View, here: ReadonlySet<string>): VaultSession[] {
   const sessions = new Map<string, VaultSession>();
-  for (const [id, leaves] of leavesBySession(local)) {
+  for (const [id, leaves] of leavesBySession(local, here)) {
     const lastActivityMs = Math.max(...leaves.map((leaf) => leaf.mtimeMs));
     const sizeBytes = Math.max(...leaves.map((leaf) => leaf.len));
     sessions.set(id, { id, root: id, lastActivityMs, sizeBytes });
   }
   for (const { id, root, files } of news?.sessions.values() ?? []) {
-    if (files[0]?.name !== TRANSCRIPT) continue;
+    if (files[0]?.name !== TRANSCRIPT || here.has(id)) continue;
     const lastActivityMs = Math.max(...files.map((file) => file.mtimeMs));
     const sizeBytes = files.reduce((sum, file) => sum + file.len, 0);
     sessions.set(id, { id, root, lastActivityMs, sizeBytes });
@@ -228,10 +227,13 @@ function vaultSessions({ local, news }: View): VaultSession[] {
   return [...sessions.values()];
 }
 
-function leavesBySession(local: LocalState): Map<string, Leaf[]> {
+function leavesBySession(
+  local: LocalState,
+  here: ReadonlySet<string>,
+): Map<string, Leaf[]> {
   const bySession = new Map<string, Leaf[]>();
   for (const leaf of local.index.allLeaves()) {
-    if (leaf.file !== TRANSCRIPT) continue;
+    if (leaf.file !== TRANSCRIPT || here.has(leaf.session)) continue;
     bySession.set(leaf.session, [...(bySession.get(leaf.session) ?? []), leaf]);
   }
   return bySession;

@@ -36,6 +36,9 @@ const TAIL_BYTES = 1024 * 1024;
  */
 const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
+/** The same for their number: each one is held in memory until then. */
+export const BATCH_FILES_MAX = 1_000;
+
 /** What was written. */
 export interface Written {
   /** Sessions of which at least one file was written. */
@@ -70,7 +73,7 @@ export async function writeAll(
   vault.reader.expect(segmentsOf(vault, families));
   let batch: Prepared[][] = [];
   try {
-    let batchBytes = 0;
+    let [batchBytes, batchFiles] = [0, 0];
     for (const family of families) {
       const prepared = await writer.prepare(family);
       if (prepared === "no-space") break;
@@ -78,9 +81,10 @@ export async function writeAll(
       batch.push(prepared);
       await beside(family);
       batchBytes += prepared.reduce((sum, { newBytes }) => sum + newBytes, 0);
-      if (batchBytes < BATCH_BYTES_MAX) continue;
+      batchFiles += prepared.length;
+      if (batchBytes < BATCH_BYTES_MAX && batchFiles < BATCH_FILES_MAX) continue;
       const full = batch;
-      [batch, batchBytes] = [[], 0];
+      [batch, batchBytes, batchFiles] = [[], 0, 0];
       writer.publish(full);
     }
   } catch (error) {
@@ -293,13 +297,13 @@ function changed({ path, session }: WriteOperation): ClaudeSyncError {
   });
 }
 
-/** Remembers the last bytes that go through. */
+/** Remembers the last bytes that go through, in copies: who gives them uses them again. */
 class Tail {
   #parts: Uint8Array[] = [];
   #sizeBytes = 0;
 
   add(bytes: Uint8Array): void {
-    this.#parts.push(bytes.subarray(Math.max(0, bytes.length - TAIL_BYTES)));
+    this.#parts.push(bytes.slice(Math.max(0, bytes.length - TAIL_BYTES)));
     this.#sizeBytes += this.#parts.at(-1)!.length;
     while (this.#sizeBytes - this.#parts[0]!.length >= TAIL_BYTES) {
       this.#sizeBytes -= this.#parts.shift()!.length;

@@ -4,7 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Bytes, concat, utf8 } from "../base/bytes.ts";
-import { type Sha256, sha256Hex } from "../crypto/hash.ts";
+import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { fileKind, parseFileName } from "../sessions/file_name.ts";
 import type { Generation } from "../vault/entry_body.ts";
@@ -106,6 +106,7 @@ export class BatchBuilder {
       await this.#place(group, stored);
       groups.push(group);
       this.#plainBytes += rawBytes;
+      this.#vault.context.platform.memory.passed(rawBytes);
       [segments, rawBytes] = [[], 0];
     };
     for (const [index, item] of session.items.entries()) {
@@ -239,7 +240,7 @@ function* segmentsOf(
 ): Iterable<{ bytes: Bytes; segment: Segment; hasher: Sha256 }> {
   const { file, from, end, stat } = item;
   const mtime = Math.max(0, Math.floor(stat.mtimeMs));
-  const hasher = item.hasher.copy();
+  const hasher = item.hasher?.copy() ?? new Sha256();
   let parent = from.hash;
   let off = from.len;
   const segmentOf = (bytes: Bytes): Segment => {

@@ -1,7 +1,6 @@
 /** Looks at one local file and says what of it is to be pushed. */
 import type { Bytes } from "../base/bytes.ts";
 import type { Sha256 } from "../crypto/hash.ts";
-import { Sha256 as FreshHash } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
@@ -26,8 +25,8 @@ export interface PushItem {
   readonly from: FileState;
   readonly end: number;
   readonly replaces: FileState | null;
-  /** Hash in progress at `from`. */
-  readonly hasher: Sha256;
+  /** Hash in progress at `from`; null at the start of a file. A first push has many of these. */
+  readonly hasher: Sha256 | null;
   /** The bytes themselves when they are no file's, as a session's prompt history. */
   readonly content?: Bytes;
 }
@@ -78,7 +77,7 @@ export async function lookAt(
     return { item: null, isTorn, state, scan };
   }
   const { from, end, replaces, isTorn } = decision;
-  const hasher = from.len === 0 ? new FreshHash() : scan.hasher;
+  const hasher = from.len === 0 ? null : scan.hasher;
   const { path, name } = file;
   const item = {
     session: session.id,

@@ -1,6 +1,5 @@
 /** What of the prompt history is to be pushed (FORMAT.md section 8, "History"). */
 import { type Bytes, concat } from "../base/bytes.ts";
-import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ReadHandle } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
@@ -77,7 +76,7 @@ export async function lookAtHistory(
     from,
     end: content.length,
     replaces: null,
-    hasher: from.len === 0 ? new Sha256() : scan.hasher,
+    hasher: from.len === 0 ? null : scan.hasher,
     content,
   };
   return { item, isTorn: false, state: from, scan };

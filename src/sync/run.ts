@@ -96,10 +96,19 @@ async function withFreshVault<Result>(
     }
     const sender = new Sender(vault, machine);
     context.onProgress({ kind: "phase", phase: "reading" });
-    const { logs } = await refresh(vault);
+    const { logs, readBytes } = await freshLogs(vault);
+    context.platform.memory.passed(readBytes);
     if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
     return await work({ vault, sender, meter });
   });
+}
+
+/** Lets go of what the entries say, which the index has now: of a large vault that is a lot. */
+async function freshLogs(
+  vault: OpenVault,
+): Promise<{ readonly logs: Refreshed["logs"]; readonly readBytes: number }> {
+  const { logs, entries } = await refresh(vault);
+  return { logs, readBytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
 }
 
 async function resumeStaged(

@@ -8,7 +8,7 @@ import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
 import type { LogMark } from "../vault/log_plan.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
-import { Statements, transaction } from "./state_db.ts";
+import { SharedTexts, Statements, transaction } from "./state_db.ts";
 
 /** H of nothing: the empty start of every generation. */
 export const EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -220,8 +220,32 @@ export class SegmentIndex {
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
        WHERE file <> ? ORDER BY session, file, gen, hash`,
-    ).all(without);
+    ).iterate(without);
+    const texts = new SharedTexts();
+    const leaves: StoredLeaf[] = [];
+    for (const row of rows) {
+      const leaf = row as unknown as StoredLeaf;
+      const [file, gen] = [texts.of(leaf.file), texts.of(leaf.gen)];
+      leaves.push({ ...leaf, file, gen, machine: texts.of(leaf.machine) });
+    }
+    return leaves;
+  }
+
+  /** Every leaf in the order in which their last bytes lie in packs and entries. */
+  leavesByPlace(): readonly StoredLeaf[] {
+    const rows = this.#statements.prepare(
+      `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf l
+       ORDER BY (SELECT min(s.grp) FROM segment s WHERE s.session = l.session AND s.file = l.file
+                 AND s.gen = l.gen AND s.hash = l.hash), session, file, gen, hash`,
+    ).all();
     return rows as unknown as StoredLeaf[];
+  }
+
+  /** Ids of all sessions with a leaf of the file `file`. */
+  sessionsWith(file: string): ReadonlySet<string> {
+    const rows = this.#statements.prepare("SELECT DISTINCT session FROM leaf WHERE file = ?")
+      .all(file) as { session: string }[];
+    return new Set(rows.map(({ session }) => session));
   }
 
   /** Every state of one file but the empty start, by length. */

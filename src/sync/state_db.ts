@@ -7,6 +7,9 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 
+/** Most texts that are shared: a table of them must not itself grow with the rows. */
+const SHARED_TEXTS_MAX = 1_000;
+
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
@@ -233,6 +236,19 @@ export class Statements {
     const statement = this.#database.prepare(sql);
     this.#prepared.set(sql, statement);
     return statement;
+  }
+}
+
+/** Makes equal texts of many rows one: SQLite gives every row its own. */
+export class SharedTexts {
+  readonly #texts = new Map<string, string>();
+
+  /** The text, the same one as at the first call with an equal one. For texts of few values. */
+  of(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size < SHARED_TEXTS_MAX) this.#texts.set(text, text);
+    return text;
   }
 }
 

@@ -51,6 +51,7 @@ export async function* chainBytes(
       });
     }
     yield wanted;
+    vault.context.platform.memory.passed(bytes.length);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Measures the compiled program. Prints numbers and the targets beside them; no number fails a run.
  *
- *     deno task bench                     everything but what takes minutes
+ *     deno task bench                     everything but what takes minutes, and but the limits
  *     deno task bench start-up            size, start-up time, syncs with nothing to do
  *     deno task bench delta               100 kB more in a session of 50 MB
  *     deno task bench first [--large]     first push and pull, beside other tools
@@ -9,9 +9,11 @@
  *     deno task bench stores              the same on every kind of store
  *     deno task bench crowd               eight machines at one place for a minute
  *     deno task bench git-growth          1,000 small pushes into one Git repository
+ *     deno task bench limits [--large]    what is at the edge, and how much memory it takes
  *
- * `--rounds N` repeats small things N times. `--program PATH` measures a program that is there
- * already. `CLAUDE_SYNC_BENCH_DIR` says where the throw-away homes are made.
+ * `--rounds N` repeats small things N times, `--only TEXT` takes the limits that have that text in
+ * their name. `--program PATH` measures a program that is there already. `CLAUDE_SYNC_BENCH_DIR`
+ * says where the throw-away homes are made.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -23,6 +25,7 @@ import { benchDelta } from "./delta.ts";
 import { compileEmptyProgram } from "./empty_program.ts";
 import { benchFirst } from "./first.ts";
 import { benchGitGrowth } from "./git_growth.ts";
+import { benchLimits } from "./limits.ts";
 import { benchRequests } from "./requests.ts";
 import { benchCrowd, benchStores } from "./stores.ts";
 import { benchStartUp } from "./start_up.ts";
@@ -39,6 +42,7 @@ const BENCHES: ReadonlyMap<string, (world: BenchWorld) => Promise<void>> = new M
   ["stores", benchStores],
   ["crowd", benchCrowd],
   ["git-growth", benchGitGrowth],
+  ["limits", benchLimits],
 ]);
 
 function build(outdir: string): string {
@@ -56,13 +60,17 @@ async function main(args: string[]): Promise<number> {
       large: { type: "boolean", default: false },
       rounds: { type: "string", default: String(ROUNDS) },
       program: { type: "string" },
+      only: { type: "string" },
     },
   });
-  const names = positionals.length === 0 ? [...BENCHES.keys()] : positionals;
+  const all = [...BENCHES.keys()].filter((name) => name !== "limits");
+  const names = positionals.length === 0 ? all : positionals;
   const unknown = names.find((name) => !BENCHES.has(name));
   const rounds = Number(values.rounds);
   if (unknown !== undefined || !(Number.isInteger(rounds) && rounds > 0)) {
-    console.error(`usage: bench [${[...BENCHES.keys()].join("|")}] [--large] [--rounds N]`);
+    console.error(
+      `usage: bench [${[...BENCHES.keys()].join("|")}] [--large] [--only TEXT] [--rounds N]`,
+    );
     return 2;
   }
   await inFreshFolder(async (dir) => {
@@ -72,8 +80,8 @@ async function main(args: string[]): Promise<number> {
       const own = join(dir, name);
       mkdirSync(own);
       console.log(`\n${name}`);
-      const { large } = values;
-      const world = { program, emptyProgram, dir: own, rounds, large, print: console.log };
+      const { large, only = "" } = values;
+      const world = { program, emptyProgram, dir: own, rounds, large, only, print: console.log };
       await BENCHES.get(name)!(world);
     }
   });

@@ -19,6 +19,8 @@ export interface BenchWorld {
   readonly rounds: number;
   /** Also what takes minutes. */
   readonly large: boolean;
+  /** Text that names the limits to measure; empty = all. */
+  readonly only: string;
   readonly print: (line: string) => void;
 }
 

@@ -37,7 +37,7 @@ function setUp({ s3: changes = {}, location = {}, open = {}, ...options }: Setup
   const random = { bytes: (length: number) => new Uint8Array(length) };
   const opened = () =>
     openStore({ ...LOCATION, ...location } as StoreLocation, {
-      platform: { ...world, http: s3, random },
+      platform: { ...world, http: s3, random, memory: { passed: () => {} } },
       cacheDir: "/cache",
       note: world.note,
       ...open,
