@@ -78,7 +78,7 @@ function parseRetryAfter(text: string | undefined, dateMs: number | null): numbe
 /** Null for a relative address, which stays on the host. */
 function hostOf(address: string): string | null {
   const host = URL.parse(address)?.host ?? "";
-  return host === "" ? null : host;
+  return host === "" || host.length > HOST_LENGTH_MAX ? null : host;
 }
 
 /** What a proxy says in plain text; a page of HTML says nothing in a line. */

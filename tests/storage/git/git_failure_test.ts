@@ -311,3 +311,17 @@ Deno.test("where nobody answers, the address is what to look at", () => {
     assert.match(error.hint ?? "", /Check the address and the network/);
   }
 });
+
+Deno.test("a server that talks without end is heard at its beginning and its end", () => {
+  const noise = "remote: over the over the ".repeat(400_000);
+  const startMs = performance.now();
+  for (const word of ["over the ", "No ", "exceeds ", "object file ", "Load key ", "remote: "]) {
+    gitFailure(url, word.repeat(2 ** 21 / word.length));
+    innerFailure(word.repeat(2 ** 21 / word.length));
+  }
+  assert(performance.now() - startMs < 5_000, "it takes too long");
+  const said = `remote: Repository not found.\n${noise}\n`;
+  assert.equal(gitFailure(url, said).code, "no-vault");
+  const atEnd = `${noise}\nfatal: Authentication failed for 'https://h/p'\n`;
+  assert.equal(gitFailure(url, atEnd).code, "store-refused");
+});
