@@ -56,6 +56,7 @@ Deno.test("machineSuffix is one line, of limited length and found again", () => 
 
 /** What `titleAt` does, said in one go and without a thought for how long a text is. */
 function plainTitle(content: string): string {
+  // deno-lint-ignore no-control-regex
   const unsafe = /[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
   const line = content.replace(/\s+/gu, " ").replace(unsafe, "").trim();
   return line === "" ? "Untitled" : line;

@@ -381,5 +381,6 @@ export function withoutSecrets(text: string): string {
     .replace(/[\w+=~-]{20,}/g, (word) => /\d/.test(word) ? "…" : word)
     .trim()
     .replace(/\.$/, "")
-    .slice(0, REPEATED_TEXT_LENGTH_MAX);
+    .slice(0, REPEATED_TEXT_LENGTH_MAX)
+    .replace(/\p{Cs}$/u, "");
 }

@@ -294,6 +294,7 @@ Deno.test("no message repeats a secret or a control character", () => {
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(`${message} ${hint}`, /hunter2|ghp_0|aHVud|[\0-\x1f\u202e]/, stderr);
   }
+  assert(withoutSecrets(`x${"\u{1f468}".repeat(200)}`).isWellFormed());
   const long = gitFailure(url, `remote: quota ${"very ".repeat(1000)}\n`);
   assert.ok(long.message.length < REPEATED_TEXT_LENGTH_MAX + 100);
   assert.equal(withoutSecrets("a plain sentence of 2 words"), "a plain sentence of 2 words");
