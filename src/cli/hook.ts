@@ -180,8 +180,8 @@ function tellNotice({ platform: { fs }, out }: HookWorld, home: string): void {
   if (typeof value !== "object" || value === null || !("message" in value)) return;
   if (typeof value.message !== "string" || value.message === "") return;
   const message = value.message
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\u{fffd}")
-    .slice(0, NOTICE_CHARS_MAX);
+    .slice(0, NOTICE_CHARS_MAX)
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
   out(JSON.stringify({ systemMessage: message }));
 }
 
@@ -296,7 +296,8 @@ export function recordHookError(
   const code = error instanceof ClaudeSyncError ? error.code : "bug";
   const message = error instanceof Error ? error.message : String(error);
   const when = new Date(clock.nowMs()).toISOString();
-  const line = `${when} ${event} [${code}] ${message.replace(/\s+/g, " ").slice(0, 1000)}\n`;
+  const text = message.slice(0, 1000).replace(/[\s\p{Cc}\p{Cf}\p{Cs}]+/gu, " ");
+  const line = `${when} ${event} [${code}] ${text}\n`;
   const path = join(home, "hook-errors.log");
   try {
     const before = readLogTail(fs, path);

@@ -6,9 +6,10 @@
 import { assert } from "../base/assert.ts";
 import { type Bytes, concat, utf8 } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import { gcmDecrypt, gcmEncrypt, importGcmKey } from "./aes_gcm.ts";
 import { damagedObject } from "./damaged.ts";
 import { decodeFrame, encodeFrame, IV_BYTES, SEALED_BYTES_MAX } from "./frame.ts";
-import { SEALED_BYTES_MIN, sealedSizeBytes, TAG_BYTES } from "./frame.ts";
+import { SEALED_BYTES_MIN, sealedSizeBytes } from "./frame.ts";
 import { hkdf } from "./hkdf.ts";
 import { label, lengthPrefixed } from "./label.ts";
 import type { Epoch } from "./root_key.ts";
@@ -52,11 +53,7 @@ export async function encryptObject(
   }
   const keys = await deriveObjectKeys(epoch, context);
   const frame = encodeFrame(keys.commit, payload);
-  const sealed = new Uint8Array(
-    await crypto.subtle.encrypt(gcm(iv, keys.aad), keys.cipherKey, frame),
-  );
-  const tagAt = sealed.length - TAG_BYTES;
-  return concat(iv, sealed.subarray(tagAt), sealed.subarray(0, tagAt));
+  return await gcmEncrypt(keys.cipherKey, iv, keys.aad, frame);
 }
 
 /**
@@ -68,7 +65,7 @@ export async function open(epoch: Epoch, context: ObjectContext, bytes: Bytes): 
     throw damagedObject(context.name);
   }
   const keys = await deriveObjectKeys(epoch, context);
-  const frame = await decrypt(keys, bytes);
+  const frame = await gcmDecrypt(keys.cipherKey, keys.aad, bytes);
   const payload = frame === null ? null : decodeFrame(keys.commit, frame);
   if (payload === null) throw damagedObject(context.name);
   return payload;
@@ -91,10 +88,7 @@ export function encodeContext(kid: Bytes, context: ObjectContext): Bytes {
 async function deriveObjectKeys(epoch: Epoch, context: ObjectContext): Promise<ObjectKeys> {
   const aad = encodeContext(epoch.kid, context);
   const okm = await hkdf(keyFor(epoch, context.type), concat(label("object-key"), aad), 64);
-  const cipherKey = await crypto.subtle.importKey("raw", okm.subarray(0, 32), "AES-GCM", false, [
-    "encrypt",
-    "decrypt",
-  ]);
+  const cipherKey = await importGcmKey(okm.subarray(0, 32));
   const commit = okm.slice(32);
   okm.fill(0);
   return { cipherKey, commit, aad };
@@ -103,24 +97,4 @@ async function deriveObjectKeys(epoch: Epoch, context: ObjectContext): Promise<O
 function keyFor(epoch: Epoch, type: ObjectType): CryptoKey {
   assert(type !== "wrap", "wraps are sealed with a wrap key, which this version does not make");
   return type === "keychain" ? epoch.keychainKey : epoch.objectKey;
-}
-
-/**
- * The frame, or null when the tag does not hold. WebCrypto gives one kind of failure for it and no
- * reason.
- */
-async function decrypt(keys: ObjectKeys, bytes: Bytes): Promise<Bytes | null> {
-  const iv = bytes.slice(0, IV_BYTES);
-  const tag = bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES);
-  const joined = concat(bytes.subarray(IV_BYTES + TAG_BYTES), tag);
-  try {
-    return new Uint8Array(await crypto.subtle.decrypt(gcm(iv, keys.aad), keys.cipherKey, joined));
-  } catch (failure) {
-    if (failure instanceof DOMException && failure.name === "OperationError") return null;
-    throw failure;
-  }
-}
-
-function gcm(iv: Bytes, additionalData: Bytes): AesGcmParams {
-  return { name: "AES-GCM", iv, additionalData, tagLength: TAG_BYTES * 8 };
 }

@@ -11,6 +11,12 @@ export const MACHINE_CHARS_MAX = 40;
 /** Longest title given by a user or the client that is kept whole. */
 export const GIVEN_TITLE_CHARS_MAX = 240;
 
+/**
+ * Most code points of one character of a title, on average: joined emoji have ten. What is put
+ * together of more is cut, or one "character" could be as long as a record.
+ */
+const POINTS_PER_CHAR_MAX = 16;
+
 // Fixed ranges instead of Unicode classes or Intl.Segmenter: runtimes carry different Unicode
 // versions, and a title that differs would make two files of one branch.
 
@@ -32,7 +38,8 @@ const REGIONAL = /^[\u{1f1e6}-\u{1f1ff}]$/u;
  * ` (from machine)`, in which nothing can reorder text, move a cursor or look like a second one.
  */
 export function machineSuffix(machine: string): string {
-  const name = cut(oneLine(machine.replace(/[()]/g, " ")), MACHINE_CHARS_MAX);
+  const plain = machine.replace(/[()]/g, " ");
+  const name = cut(oneLine(plain, MACHINE_CHARS_MAX), MACHINE_CHARS_MAX);
   return ` (from ${name === "" ? "another machine" : name})`;
 }
 
@@ -72,17 +79,31 @@ export function typeOf(line: Uint8Array): string {
 
 function promptIn(line: Uint8Array): string {
   const record = parseRecord(line);
-  return record === null ? "" : oneLine(promptOf(record) ?? "");
+  return record === null ? "" : oneLine(promptOf(record) ?? "", TITLE_CHARS_MAX);
 }
 
 function stringField(line: Uint8Array, name: string): string {
   const value = parseRecord(line)?.[name];
-  return typeof value === "string" ? oneLine(value) : "";
+  return typeof value === "string" ? oneLine(value, GIVEN_TITLE_CHARS_MAX) : "";
 }
 
-function oneLine(text: string): string {
-  const spaced = text.replace(/\s+/gu, " ");
-  return Array.from(spaced).filter((char) => !isUnsafe(char.codePointAt(0)!)).join("").trim();
+/**
+ * The text without what is unsafe, every run of white space as one space, none at its ends. Ends
+ * where `cut` to `charsMax` cuts in any case: a prompt may have many MiB.
+ */
+function oneLine(text: string, charsMax: number): string {
+  const kept: string[] = [];
+  let wasSpace = false;
+  for (const char of text) {
+    const isSpace = /^\s$/u.test(char);
+    const isRun = isSpace && wasSpace;
+    wasSpace = isSpace;
+    if (isRun || (isSpace && kept.length === 0)) continue;
+    if (isSpace) kept.push(" ");
+    else if (!isUnsafe(char.codePointAt(0)!)) kept.push(char);
+    if (kept.length > charsMax * POINTS_PER_CHAR_MAX) return kept.join("");
+  }
+  return kept.join("").trimEnd();
 }
 
 function isUnsafe(point: number): boolean {
@@ -93,7 +114,8 @@ function cut(text: string, charsMax: number): string {
   const points = Array.from(text);
   let chars = 0;
   for (let i = 0; i < points.length; i++) {
-    if (!continues(points, i) && ++chars > charsMax) {
+    if (!continues(points, i)) chars++;
+    if (chars > charsMax || i === charsMax * POINTS_PER_CHAR_MAX) {
       return points.slice(0, i).join("").trimEnd() + "…";
     }
   }

@@ -8,7 +8,8 @@ export interface GitConfigEntry {
   readonly value: string;
 }
 
-const HEADER = /^\s*\[\s*([A-Za-z0-9.-]+)\s*(?:"((?:[^"\\]|\\.)*)")?\s*\]/;
+/** A line is trimmed before: runs of spaces between two things that may both be absent are slow. */
+const HEADER = /^\[\s*([A-Za-z0-9.-]+)(?:\s*"([^"\\]*(?:\\.[^"\\]*)*)")?\s*\]/;
 const SETTING = /^\s*([A-Za-z][A-Za-z0-9-]*)\s*(?:=(.*))?$/s;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", b: "\b" };
 
@@ -20,7 +21,7 @@ export function parseGitConfig(text: string): GitConfigEntry[] {
   let section = "";
   let subsection: string | null = null;
   for (const whole of joinContinuedLines(text)) {
-    let line = whole;
+    let line = whole.trimStart();
     const header = HEADER.exec(line);
     if (header !== null) {
       const [first = "", ...more] = (header[1] ?? "").toLowerCase().split(".");
@@ -48,18 +49,29 @@ export function remoteUrl(entries: readonly GitConfigEntry[]): string | null {
 /** A backslash at a line's end continues it, unless it is escaped itself or in a comment. */
 function joinContinuedLines(text: string): string[] {
   const lines: string[] = [];
-  let held = "";
+  let held: string[] = [];
+  let isBlank = true;
   for (const line of text.replace(/^\uFEFF/, "").split(/\r?\n/)) {
-    const backslashes = /\\*$/.exec(line)?.[0].length ?? 0;
-    if (backslashes % 2 === 1 && !/^\s*[#;]/.test(held + line)) {
-      held += line.slice(0, -1);
+    // The first part that holds anything tells whether all of it is a comment.
+    const isComment = isBlank && /^\s*[#;]/.test(line);
+    if (backslashesAtEnd(line) % 2 === 1 && !isComment) {
+      const part = line.slice(0, -1);
+      held.push(part);
+      isBlank &&= part.trim() === "";
     } else {
-      lines.push(held + line);
-      held = "";
+      lines.push(held.join("") + line);
+      held = [];
+      isBlank = true;
     }
   }
-  if (held !== "") lines.push(held);
+  if (held.length > 0) lines.push(held.join(""));
   return lines;
+}
+
+function backslashesAtEnd(line: string): number {
+  let count = 0;
+  while (line[line.length - 1 - count] === "\\") count++;
+  return count;
 }
 
 /** Takes away quotes, escapes, comments and the space around a value. */

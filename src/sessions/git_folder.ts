@@ -49,8 +49,9 @@ function gitDirOf(fs: FileSystem, os: Host["os"], top: string): string | null {
   if (dotGit === null) return null;
   let dir: string | null = dotGit;
   if (statIfAny(fs, dotGit)?.kind === "file") {
-    const pointer = /^gitdir:[ \t]*(.+?)\s*$/m.exec(readText(fs, dotGit, POINTER_BYTES_MAX) ?? "");
-    dir = pointer?.[1] === undefined ? null : realpathIfAny(fs, absolutePath(os, top, pointer[1]));
+    const text = readText(fs, dotGit, POINTER_BYTES_MAX) ?? "";
+    const pointer = /^gitdir:(.*)$/m.exec(text)?.[1]?.trim() ?? "";
+    dir = pointer === "" ? null : realpathIfAny(fs, absolutePath(os, top, pointer));
   }
   // An empty folder named .git is no repository, and Git looks further up.
   return dir !== null && statIfAny(fs, join(dir, "HEAD")) !== null ? dir : null;

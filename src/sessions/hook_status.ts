@@ -30,7 +30,8 @@ function commandsIn(settings: unknown): string[] {
     if (typeof value !== "object" || value === null) continue;
     const command = member(value, "command");
     if (typeof command === "string") commands.push(command);
-    pending.push(...Object.values(value));
+    // One by one: a call takes no more arguments than its stack holds.
+    for (const child of Object.values(value)) pending.push(child);
   }
   return commands;
 }

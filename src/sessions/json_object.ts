@@ -16,6 +16,8 @@ export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> | nu
 
 /** As `parseJsonObject`, for text. */
 export function parseObjectText(text: string): Record<string, unknown> | null {
+  // To be told by an error costs more than to look, and files damaged by a crash have many lines.
+  if (!/^[ \t\r\n]*\{/.test(text)) return null;
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -7,6 +7,12 @@ import { concat } from "../base/bytes.ts";
 import { JSON_DEPTH_MAX } from "./json_object.ts";
 import { RECORD_BYTES_MAX } from "./transcript.ts";
 
+/** Most members of a record that are told apart; the client's records have some twenty. */
+export const RECORD_MEMBERS_MAX = 10_000;
+
+/** Longest key that is told, in bytes: that of a longer one, which nobody looks for, is cut. */
+const KEY_BYTES_MAX = 64;
+
 /** Offsets in a line: the key without its quotes, and the value. */
 export interface Member {
   readonly key: string;
@@ -54,8 +60,9 @@ export function lineAt(bytes: Uint8Array, start: number): Line {
 
 /**
  * The members of the object that `line` holds, in order, repeated keys too. Null when the line is
- * no object by its brackets and strings, is too long or too deep. Does not prove that the line
- * parses. Keys are compared as they are written: one that is spelt with escapes is not recognised.
+ * no object by its brackets and strings, is too long or too deep, or has too many members. Does not
+ * prove that the line parses. Keys are compared as they are written: one that is spelt with escapes
+ * is not recognised.
  */
 export function membersOf(line: Uint8Array): Member[] | null {
   if (line.length > RECORD_BYTES_MAX) return null;
@@ -68,7 +75,8 @@ export function membersOf(line: Uint8Array): Member[] | null {
   while (true) {
     const keyEnd = stringEnd(line, at);
     if (keyEnd < 0) return null;
-    const key = latin1(line, at + 1, keyEnd - 1);
+    if (members.length === RECORD_MEMBERS_MAX) return null;
+    const key = latin1(line, at + 1, Math.min(keyEnd - 1, at + 1 + KEY_BYTES_MAX));
     at = skipSpace(line, keyEnd);
     if (line[at] !== COLON) return null;
     const valueStart = skipSpace(line, at + 1);

@@ -23,6 +23,9 @@ import {
 /** Largest settings file that is read. */
 export const SETTINGS_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Most hooks of ours, of all profiles, that are looked after in one file. */
+export const OWN_HOOKS_MAX = 256;
+
 const BACKUPS_A_DAY_MAX = 99;
 const BOM = "\u{feff}";
 
@@ -162,8 +165,10 @@ function checkForm(json: string, event: string): void {
 function ownHooks(json: string, root: JsonNode): FoundHook[] {
   const hooks = memberOf(root, "hooks");
   if (hooks === null || hooks.kind !== "object") return [];
+  // Of two members of one name the later counts.
+  const counting = new Map(hooks.members.map(({ key, value }) => [key, value]));
   return hooks.members.flatMap(({ key, value }): FoundHook[] => {
-    if (value.kind !== "array" || memberOf(hooks, key) !== value) return [];
+    if (value.kind !== "array" || counting.get(key) !== value) return [];
     return value.elements.flatMap((group, groupIndex) => {
       const list = memberOf(group, "hooks");
       if (list === null || list.kind !== "array") return [];
@@ -227,6 +232,10 @@ function removeWhere(text: string, isUnwanted: (found: FoundHook) => boolean): s
   let json = text;
   // Backwards, so that the places of those before stay right.
   const unwanted = ownHooks(json, parseJsonText(json)).filter(isUnwanted).reverse();
+  if (unwanted.length > OWN_HOOKS_MAX) {
+    const message = `The settings hold more than ${OWN_HOOKS_MAX} hooks of claude-sync`;
+    throw new ClaudeSyncError("malformed-file", message);
+  }
   for (const found of unwanted) json = removeHook(json, found);
   return json;
 }

@@ -29,7 +29,7 @@ export interface JsonMember {
 }
 
 const SPACE = /[ \t\r\n]*/y;
-const SCALAR = /"(?:[^"\\]|\\.)*"|[^\s,\]}]+/y;
+const BARE = /[^\s,\]}]+/y;
 
 /**
  * Finds the places of all values. Errors: `malformed-file` when `text` is no JSON or nested too
@@ -66,6 +66,16 @@ class Scanner {
     return found;
   }
 
+  /** A string or another value that holds no others. No pattern: engines give up on long texts. */
+  #scalar(): string {
+    if (this.#text[this.#at] !== '"') return this.#skip(BARE);
+    const start = this.#at;
+    for (this.#at++; this.#text[this.#at] !== '"'; this.#at++) {
+      if (this.#text[this.#at] === "\\") this.#at++;
+    }
+    return this.#text.slice(start, ++this.#at);
+  }
+
   #value(depth: number): JsonNode {
     if (depth > JSON_DEPTH_MAX) {
       throw new ClaudeSyncError("malformed-file", "The JSON is nested too deeply");
@@ -80,7 +90,7 @@ class Scanner {
       const elements = this.#items(() => this.#value(depth + 1));
       return { kind: "array", start, end: this.#at, elements };
     }
-    this.#skip(SCALAR);
+    this.#scalar();
     return { kind: "scalar", start, end: this.#at };
   }
 
@@ -100,7 +110,7 @@ class Scanner {
 
   #member(depth: number): JsonMember {
     const start = this.#at;
-    const key: unknown = JSON.parse(this.#skip(SCALAR));
+    const key: unknown = JSON.parse(this.#scalar());
     this.#skip(SPACE);
     this.#at++;
     this.#skip(SPACE);

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { type Bytes, fromUtf8, utf8 } from "../base/bytes.ts";
+import { listOf, recordOf } from "../base/checked_lists.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic, writeFileUnflushed } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
@@ -34,9 +35,9 @@ const Config = z.object({
   store: storeLocationSchema,
   machineName: z.string(),
   /** Project key -> absolute folder here. */
-  maps: z._default(z.record(z.string(), z.string()), {}),
+  maps: z._default(recordOf(z.string()), {}),
   /** Keys of projects that this machine neither pushes nor pulls. */
-  excluded: z._default(z.array(z.string()), []),
+  excluded: z._default(listOf(z.string()), []),
   limits: z.optional(Limits),
 });
 
@@ -62,15 +63,12 @@ const MARK = { seq: z.int().check(z.minimum(1)), hash: HEX_64 };
 const Trust = z.object({
   version: z.literal(1),
   vaultId: HEX_32,
-  logs: z.record(
-    z.string(),
-    z.object({
-      machine: HEX_32,
-      ...MARK,
-      /** Accepted entries that share their number with another: clones wrote them. */
-      twins: z.optional(z.array(z.object(MARK))),
-    }),
-  ),
+  logs: recordOf(z.object({
+    machine: HEX_32,
+    ...MARK,
+    /** Accepted entries that share their number with another: clones wrote them. */
+    twins: z.optional(listOf(z.object(MARK))),
+  })),
 });
 
 /** `trust.json`: the high-water marks (FORMAT.md section 11), by log tag. */

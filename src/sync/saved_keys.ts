@@ -5,6 +5,7 @@
  */
 import * as z from "zod/mini";
 import { fromUtf8, utf8 } from "../base/bytes.ts";
+import { listOf } from "../base/checked_lists.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { writeFileAtomic } from "../platform/atomic_file.ts";
 import type { Platform } from "../platform/types.ts";
@@ -31,7 +32,7 @@ const pair = {
 const KeyPairSchema = z.object(pair);
 const SavedKeys = z.object({
   version: z.literal(1),
-  places: z.array(z.object({ store: z.string(), ...pair })).check(z.maxLength(PLACES_MAX)),
+  places: listOf(z.object({ store: z.string(), ...pair })).check(z.maxLength(PLACES_MAX)),
 });
 
 /** Checks what was typed; null when it cannot be a key pair. */

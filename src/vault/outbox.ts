@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { fromUtf8, utf8 } from "../base/bytes.ts";
+import { listOf } from "../base/checked_lists.ts";
 import { adopt, type Sealed } from "../crypto/sealed.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
@@ -22,7 +23,7 @@ const BATCH_FILE = "batch.json";
 const Batch = z.object({
   version: z.literal(1),
   entry: z.string(),
-  packs: z.array(z.string()),
+  packs: listOf(z.string()),
   basis: z.string(),
 });
 

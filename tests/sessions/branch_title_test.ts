@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as fc from "fast-check";
 import { utf8 } from "../../src/base/bytes.ts";
 import {
   GIVEN_TITLE_CHARS_MAX,
@@ -51,4 +52,34 @@ Deno.test("machineSuffix is one line, of limited length and found again", () => 
     assert.equal(suffixOf(`T (from z)${suffix}`), suffix);
   }
   assert.equal(suffixOf("T"), null);
+});
+
+/** What `titleAt` does, said in one go and without a thought for how long a text is. */
+function plainTitle(content: string): string {
+  // deno-lint-ignore no-control-regex
+  const unsafe = /[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+  const line = content.replace(/\s+/gu, " ").replace(unsafe, "").trim();
+  return line === "" ? "Untitled" : line;
+}
+
+Deno.test("titleAt makes one line of a prompt", () => {
+  const unit = fc.constantFrom(
+    ..." \t\n\u00a0\ufeff\u200b\u202e\u2028x\u00e9\u{1f468}\ud800\0\u0085",
+  );
+  fc.assert(fc.property(fc.array(unit, { maxLength: 50 }), (units) => {
+    assert.equal(titleOfPrompt(units.join("")), plainTitle(units.join("")));
+  }));
+});
+
+Deno.test("titleAt looks no further into a prompt than a title goes", () => {
+  const startMs = performance.now();
+  assert.equal(titleOfPrompt("x".repeat(2 ** 24)), `${"x".repeat(TITLE_CHARS_MAX)}…`);
+  assert(performance.now() - startMs < 3_000, "it takes too long");
+});
+
+Deno.test("titleAt cuts what is piled up on one character", () => {
+  const emoji = "👩🏽‍❤️‍💋‍👨🏽";
+  assert.equal(titleOfPrompt(emoji.repeat(TITLE_CHARS_MAX)), emoji.repeat(TITLE_CHARS_MAX));
+  const piled = titleOfPrompt("e" + "\u0301".repeat(100_000));
+  assert(piled.length < 2_000 && piled.endsWith("…"));
 });

@@ -27,6 +27,9 @@ Deno.test("remoteUrl reads origin, else the first remote", () => {
     ["[remote]\nurl = none", null],
     ['; [remote "origin"]\n# url = x', null],
     ["url = outside", null],
+    ['[remote "origin"]\n\t# no \\\n\turl = after', "after"],
+    ['[remote "origin"]\n\turl = a\\\n# b', "a"],
+    ['[remote "origin"]\n\\\n  # no \\\n\turl = after', "after"],
     ["", null],
     ["\0\0garbage ][\n[[[", null],
   ];
@@ -39,4 +42,13 @@ Deno.test("parseGitConfig never throws", () => {
     fc.string(),
   );
   fc.assert(fc.property(fc.array(part), (parts) => void parseGitConfig(parts.join(""))));
+});
+
+Deno.test("parseGitConfig is done with a megabyte of the worst in no time", () => {
+  for (const text of ["[a ", " ", "a\\\n", "\\\n", "[a]\n\\", '[a "', '"\\"', "a = ;", "[a]["]) {
+    const startMs = performance.now();
+    parseGitConfig(`[a${text.repeat(2 ** 20 / text.length)}x`);
+    parseGitConfig(`[a]\n${text.repeat(2 ** 20 / text.length)}`);
+    assert(performance.now() - startMs < 3_000, `${JSON.stringify(text)} takes too long`);
+  }
 });

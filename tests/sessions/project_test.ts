@@ -259,3 +259,16 @@ Deno.test("parseProjectIdentity refuses what identifyProject cannot have made", 
   const remote = { kind: "git", remote: `h/${"a".repeat(REMOTE_LENGTH_MAX - 2)}`, sub: "" };
   assert.deepEqual(parseProjectIdentity(remote), remote);
 });
+
+Deno.test("identifyProject reads a pointer to a repository that has no end in no time", () => {
+  const fs = new MemoryFs();
+  repository(fs, "/home/bob/src/app", origin("git@github.com:acme/app.git"));
+  for (const spaces of [" ".repeat(60_000), "\t \t".repeat(20_000)]) {
+    put(fs, "/home/bob/tree/.git", `gitdir: a${spaces}b\n`);
+    const startMs = performance.now();
+    assert.equal(identifyProject(fs, fakeHost(), "/home/bob/tree").kind, "home");
+    assert(performance.now() - startMs < 500, "it takes too long");
+  }
+  put(fs, "/home/bob/tree/.git", "gitdir:  ../src/app/.git\t \r\n");
+  assert.equal(identifyProject(fs, fakeHost(), "/home/bob/tree").kind, "git");
+});

@@ -9,6 +9,7 @@ import {
   applySettingsChange,
   hookEntries,
   isOwnCommand,
+  OWN_HOOKS_MAX,
   planSettingsChange,
   removeHooks,
 } from "../../src/sessions/settings.ts";
@@ -266,4 +267,30 @@ Deno.test("hooks of two profiles stand side by side and go one by one", () => {
   const left = removeHooks(both, "work");
   assert.deepEqual(JSON.parse(left), JSON.parse(addHooks(null, plain)));
   assert.deepEqual(JSON.parse(removeHooks(removeHooks(both), "work")), {});
+});
+
+Deno.test("parseJsonText finds its way through a text of some MiB", () => {
+  // One engine's patterns find no end of a string of this length.
+  for (const long of ["x y, z]".repeat(300_000), '\\"\\\\'.repeat(500_000)]) {
+    const text = `{"a":"${long}","b":[1]}`;
+    const root = parseJsonText(text);
+    assert(root.kind === "object");
+    assert.deepEqual(root.members.map(({ key }) => key), ["a", "b"]);
+    assert.equal(root.members[0]!.value.end, long.length + 7);
+  }
+});
+
+Deno.test("removeHooks takes out as many as are looked after, and refuses more", () => {
+  const withHooks = (count: number) => {
+    const hook = { type: "command", command: "claude-sync hook stop" };
+    return JSON.stringify({ hooks: { Stop: new Array(count).fill({ hooks: [hook] }) } });
+  };
+  assert.equal(removeHooks(withHooks(OWN_HOOKS_MAX)), "{}");
+  assert.throws(
+    () => removeHooks(withHooks(OWN_HOOKS_MAX + 1)),
+    (error) => isClaudeSyncError(error, "malformed-file"),
+  );
+  const startMs = performance.now();
+  removeHooks(`{"hooks":{${'"a":[],'.repeat(200_000)}"b":[]}}`);
+  assert(performance.now() - startMs < 3_000, "many events take too long");
 });

@@ -75,10 +75,11 @@ function parseRetryAfter(text: string | undefined, dateMs: number | null): numbe
   return ms === null ? null : Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);
 }
 
-/** Null for a relative address, which stays on the host. */
+/** Null for a relative address, which stays on the host, and for what is none of the web's. */
 function hostOf(address: string): string | null {
-  const host = URL.parse(address)?.host ?? "";
-  return host === "" ? null : host;
+  const url = URL.parse(address);
+  const host = url !== null && /^https?:$/.test(url.protocol) ? url.host : "";
+  return host === "" || host.length > HOST_LENGTH_MAX ? null : host;
 }
 
 /** What a proxy says in plain text; a page of HTML says nothing in a line. */

@@ -5,6 +5,7 @@
  * @see https://google.aip.dev/auth/4110
  */
 import * as z from "zod/mini";
+import { listOf } from "../../base/checked_lists.ts";
 import { SecretText } from "../../base/secret.ts";
 import {
   type OutsideFiles,
@@ -99,7 +100,7 @@ const ExternalAccount = z.object({
 const Impersonated = z.object({
   type: z.literal("impersonated_service_account"),
   service_account_impersonation_url: url,
-  delegates: z._default(z.array(text).check(z.maxLength(16)), []),
+  delegates: z._default(listOf(text).check(z.maxLength(16)), []),
   source_credentials: z.discriminatedUnion("type", [
     ServiceAccount,
     AuthorizedUser,

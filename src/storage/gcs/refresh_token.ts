@@ -34,7 +34,9 @@ export function externalUserToken(
 
 /** The header that names a client of OAuth. */
 export function basicAuthorization(clientId: string, clientSecret: string): string {
-  const encoded = [clientId, clientSecret].map(encodeURIComponent).join(":");
+  // Halves of characters, which JSON can hold, cannot be encoded.
+  const encoded = [clientId, clientSecret]
+    .map((text) => encodeURIComponent(text.toWellFormed())).join(":");
   return `Basic ${btoa(encoded)}`;
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { type Bytes, equalBytes, fromUtf8, utf8 } from "../../base/bytes.ts";
+import { type Bytes, equalBytes, utf8 } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
 import type { ObjectName } from "../object_name.ts";
 import type { PutItem, PutOutcome } from "../object_store.ts";
 import { type CommitFile, type CommitPlan, commitStream } from "./commit_stream.ts";
+import { parseOid } from "./git_answers.ts";
 import type { GitRepository } from "./git_repository.ts";
-import { TRANSFER_TIMEOUT_MS } from "./git_runner.ts";
+import { BrokenCache, TRANSFER_TIMEOUT_MS } from "./git_runner.ts";
 import { OID_BYTES } from "./git_tree.ts";
 import type { IndexedObject } from "./object_index.ts";
 import {
@@ -164,7 +165,9 @@ export class BranchWriter {
     };
     const args = ["fast-import", "--quiet", "--done", "--date-format=raw"];
     const options = { stdin: commitStream(plan), signal, timeoutMs: TRANSFER_TIMEOUT_MS };
-    return fromUtf8(await repository.local(args, options)).trim();
+    const commit = parseOid(await repository.local(args, options));
+    if (commit === null) throw new BrokenCache("broken", "fast-import gave no commit");
+    return commit;
   }
 
   #file(name: ObjectName, read: () => Promise<Bytes>): CommitFile {

@@ -13,6 +13,12 @@ export const THROTTLED_PAUSE_MS = 15_000;
 /** Longest part of what the server said that is repeated, in characters. */
 export const REPEATED_TEXT_LENGTH_MAX = 200;
 
+/** Most of what Git says that is looked at, from its beginning and from its end, in characters. */
+export const SAID_LENGTH_MAX = 64 * 1024;
+
+/** Longest part of a line that is looked at: a server writes as much in one as it likes. */
+export const SAID_LINE_LENGTH_MAX = 1000;
+
 /**
  * What only the driver needs to know. `by-id`: the server gives no single objects. `format`: it
  * names objects by another hash. `cache`: our own copy is broken. `locked`: another process has it.
@@ -306,15 +312,24 @@ const MEANINGS: readonly Meaning[] = [
   },
 ];
 
+/** The patterns are slow on long lines, so none is given to them. */
+function lookedAt(stderr: string): string {
+  const ends = stderr.length <= 2 * SAID_LENGTH_MAX
+    ? stderr
+    : `${stderr.slice(0, SAID_LENGTH_MAX)}\n${stderr.slice(-SAID_LENGTH_MAX)}`;
+  return ends.split("\n").map((line) => line.slice(0, SAID_LINE_LENGTH_MAX)).join("\n");
+}
+
 function quote(path: string): string {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** What only the driver needs to know about a failure, or null. */
 export function innerFailure(stderr: string): InnerFailure | null {
+  const said = lookedAt(stderr);
   for (const [pattern, meaning] of INNER) {
     // What the server says of itself is not about our copy.
-    const text = meaning === "by-id" ? stderr : stderr.replace(/^remote: .*$/gm, "");
+    const text = meaning === "by-id" ? said : said.replace(/^remote: .*$/gm, "");
     if (pattern.test(text)) return meaning;
   }
   return null;
@@ -322,8 +337,9 @@ export function innerFailure(stderr: string): InnerFailure | null {
 
 /** The error for a `git` that failed with this on its standard error. */
 export function gitFailure(url: GitUrl, stderr: string): ClaudeSyncError {
-  const meaning = MEANINGS.find(({ pattern }) => pattern.test(stderr));
-  const { theirs, ours } = whatWasSaid(stderr);
+  const said = lookedAt(stderr);
+  const meaning = MEANINGS.find(({ pattern }) => pattern.test(said));
+  const { theirs, ours } = whatWasSaid(said);
   if (meaning === undefined) {
     const words = colon(theirs === "" ? ours : theirs);
     const message = `Git failed for "${url.url}"${words}`;
@@ -365,5 +381,6 @@ export function withoutSecrets(text: string): string {
     .replace(/[\w+=~-]{20,}/g, (word) => /\d/.test(word) ? "…" : word)
     .trim()
     .replace(/\.$/, "")
-    .slice(0, REPEATED_TEXT_LENGTH_MAX);
+    .slice(0, REPEATED_TEXT_LENGTH_MAX)
+    .replace(/\p{Cs}$/u, "");
 }

@@ -2,8 +2,8 @@
 import { utf8 } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
+import { isRaced, parseRemoteRefs } from "./git_answers.ts";
 import type { GitCache } from "./git_cache.ts";
-import type { ObjectFormat } from "./git_tree.ts";
 import {
   BrokenCache,
   type GitRunner,
@@ -13,7 +13,7 @@ import {
   TRANSFER_TIMEOUT_MS,
 } from "./git_runner.ts";
 import type { GitUrl } from "./git_url.ts";
-import { BRANCH_PREFIX, isBranchId } from "./object_path.ts";
+import { BRANCH_PREFIX } from "./object_path.ts";
 import type { PushLimit } from "./push_limit.ts";
 
 /** Objects below this come with a fetch; log entries do, packs are fetched when asked for. */
@@ -84,19 +84,14 @@ export class GitRemote {
       signal,
       outputBytesMax: REFS_OUTPUT_BYTES_MAX,
     });
-    const lines = this.#succeed(result).split("\n").filter((line) => line !== "");
-    const tips = new Map<string, string>();
-    for (const line of lines) {
-      const match = /^([0-9a-f]{40}|[0-9a-f]{64})\t(.+)$/.exec(line);
-      if (match === null || !match[2]!.startsWith(BRANCH_PREFIX)) continue;
-      const id = match[2]!.slice(BRANCH_PREFIX.length);
-      if (isBranchId(id)) tips.set(id, match[1]!);
-    }
+    const { tips, format, isEmpty } = parseRemoteRefs(this.#succeed(result));
     if (tips.size > BRANCHES_MAX) {
       throw new ClaudeSyncError("store-invalid", `"${this.#url.url}" has too many branches`);
     }
-    this.#requireFormat(lines[0]);
-    return { tips, isEmpty: lines.length === 0 };
+    if (format !== null && format !== this.#cache.state.format) {
+      throw new BrokenCache("format", format);
+    }
+    return { tips, isEmpty };
   }
 
   /** Fetches branches as far as lists and small objects need, without their history. */
@@ -190,12 +185,6 @@ export class GitRemote {
     throw failure;
   }
 
-  #requireFormat(line: string | undefined): void {
-    if (line === undefined) return;
-    const format: ObjectFormat = line.indexOf("\t") === 64 ? "sha256" : "sha1";
-    if (format !== this.#cache.state.format) throw new BrokenCache("format", format);
-  }
-
   /** A disk that is not connected must not look like a repository that was never there. */
   #requireLocalFolder(): void {
     const { kind, path } = this.#url;
@@ -217,15 +206,4 @@ function partial(filter: string): string[] {
 
 function refspec(id: string): string {
   return `+${BRANCH_PREFIX}${id}:${TIPS_PREFIX}${id}`;
-}
-
-/** Why a server does not move a branch that was not where we thought, whoever noticed it. */
-const RACED = new RegExp(
-  String.raw`\((fetch first|non-fast-forward|stale info|already exists|needs force|` +
-    "reference already exists|(failed to|cannot) (lock|update)( ref)?.*|incorrect old value.*)" +
-    String.raw`\)\s*$`,
-);
-
-function isRaced(porcelain: string): boolean {
-  return porcelain.split("\n").some((line) => line.startsWith("!\t") && RACED.test(line));
 }

@@ -1,16 +1,16 @@
-import { type Bytes, fromUtf8, utf8 } from "../../base/bytes.ts";
+import { type Bytes, utf8 } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
 import type { ObjectName } from "../object_name.ts";
 import { OBJECT_BYTES_MAX } from "../object_store.ts";
 import { compact, isCompactionDue } from "./compaction.ts";
+import { parseLocalTips } from "./git_answers.ts";
 import { GitCache } from "./git_cache.ts";
 import { GitRemote } from "./git_remote.ts";
 import { BrokenCache, GitRunner, type GitRunOptions, TIPS_PREFIX } from "./git_runner.ts";
 import { type BatchAnswer, parseBatch } from "./git_tree.ts";
 import type { GitUrl } from "./git_url.ts";
 import { type IndexedObject, ObjectIndex } from "./object_index.ts";
-import { isBranchId } from "./object_path.ts";
 import { PushLimit } from "./push_limit.ts";
 
 /** All trees of one branch; a branch that is full has 35 MiB of them. */
@@ -149,13 +149,7 @@ export class GitRepository {
   async #readTips(signal?: AbortSignal): Promise<Map<string, string>> {
     const format = "--format=%(objectname) %(refname)";
     const output = await this.local(["for-each-ref", format, TIPS_PREFIX], { signal });
-    const tips = new Map<string, string>();
-    for (const line of fromUtf8(output).split("\n")) {
-      const [oid, ref] = line.split(" ");
-      const id = ref?.slice(TIPS_PREFIX.length) ?? "";
-      if (oid !== undefined && isBranchId(id)) tips.set(id, oid);
-    }
-    return tips;
+    return parseLocalTips(output, TIPS_PREFIX);
   }
 
   async #readTrees(ids: readonly string[]): Promise<BatchAnswer[]> {

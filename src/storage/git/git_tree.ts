@@ -4,7 +4,7 @@ import { type Bytes, toHex } from "../../base/bytes.ts";
 /** One line of a tree. */
 export interface TreeEntry {
   readonly mode: string;
-  /** As bytes of Latin-1: names of ours are ASCII, and no other is looked at. */
+  /** One character a byte: names of ours are ASCII, and no other is looked at. */
   readonly name: string;
   readonly oid: string;
 }
@@ -17,6 +17,9 @@ export type ObjectFormat = keyof typeof OID_BYTES;
 
 const latin1 = new TextDecoder("latin1");
 
+/** In octal digits; Git writes no zero before those of a folder. */
+const MODE = /^[0-7]{5,6}$/;
+
 /** Takes a raw tree apart; null when it is none. */
 export function parseTree(tree: Bytes, format: ObjectFormat): TreeEntry[] | null {
   const oidBytes = OID_BYTES[format];
@@ -25,8 +28,10 @@ export function parseTree(tree: Bytes, format: ObjectFormat): TreeEntry[] | null
     const space = tree.indexOf(0x20, at);
     const end = space < 0 ? -1 : tree.indexOf(0, space);
     if (end < 0 || end + 1 + oidBytes > tree.length) return null;
+    const mode = latin1.decode(tree.subarray(at, space));
+    if (!MODE.test(mode)) return null;
     entries.push({
-      mode: latin1.decode(tree.subarray(at, space)),
+      mode,
       name: latin1.decode(tree.subarray(space + 1, end)),
       oid: toHex(tree.subarray(end + 1, end + 1 + oidBytes)),
     });

@@ -49,7 +49,7 @@ export function parseGitUrl(text: string, os: Host["os"]): GitUrl {
   if (text.length > LOCATION_URL_LENGTH_MAX || /[\0-\x1f\x7f]/.test(text)) {
     throw refused("The address of the repository is too long or holds control characters", FORMS);
   }
-  const url = parseUrl(text) ?? parsePath(text, os) ?? parseScpLike(text);
+  const url = parseUrl(text, os) ?? parsePath(text, os) ?? parseScpLike(text);
   if (url === null) throw explain(text, os);
   if (/^169\.254\.|^\[fe80:|^0\.0\.0\.0$/i.test(url.host)) {
     throw refused(`"${url.host}" is no host for a repository`, FORMS);
@@ -57,7 +57,7 @@ export function parseGitUrl(text: string, os: Host["os"]): GitUrl {
   return url;
 }
 
-function parseUrl(text: string): GitUrl | null {
+function parseUrl(text: string, os: Host["os"]): GitUrl | null {
   const http = HTTP.exec(text);
   if (http !== null && isSafePath(http[3]!)) {
     const kind = http[1]!.toLowerCase() === "https" ? "https" : "http";
@@ -72,7 +72,8 @@ function parseUrl(text: string): GitUrl | null {
   }
   const file = FILE.exec(text);
   if (file === null) return null;
-  const path = /^\/[A-Za-z]:\//.test(file[1]!) ? file[1]!.slice(1) : file[1]!;
+  const isDrive = os === "windows" && /^\/[A-Za-z]:\//.test(file[1]!);
+  const path = isDrive ? file[1]!.slice(1) : file[1]!;
   return { kind: "local", url: text, host: "", path, isHere: true };
 }
 
@@ -84,8 +85,10 @@ function parsePath(text: string, os: Host["os"]): GitUrl | null {
 function parseScpLike(text: string): GitUrl | null {
   if (text.includes("://")) return null;
   const match = SCP_LIKE.exec(text);
+  // Of `user:password@host` the password would be taken for a path, shown and kept.
+  if (match === null || /^[^/]*@/.test(match[2]!)) return null;
   // A slip of the pen in a scheme is no host's name.
-  if (match === null || /^(file|https?|ssh|git|ftps?|data|ext|fd)$/i.test(match[1]!)) return null;
+  if (/^(file|https?|ssh|git|ftps?|data|ext|fd)$/i.test(match[1]!)) return null;
   return { kind: "ssh", url: text, host: match[1]!, path: "", isHere: isLoopback(match[1]!) };
 }
 
@@ -102,7 +105,7 @@ function explain(text: string, os: Host["os"]): ClaudeSyncError {
   if (/^(https:\/\/|ssh:\/\/([^-/@:]+@)?)[^-/@][^/@]*\/*$/i.test(text)) {
     return refused("The address names no repository, only a host", FORMS);
   }
-  if (/^[a-z]+:\/\/[^/]*@/i.test(text)) {
+  if (/^([a-z]+:\/\/[^/]*|[^/@]*:[^/]*)@/i.test(text)) {
     return refused(
       "The address of the repository holds a user name or a password",
       "Leave it out: Git asks your credential helper for it",

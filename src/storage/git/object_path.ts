@@ -53,7 +53,7 @@ export function hidingPath(name: ObjectName, branch: string): string {
 
 /** What the file `file` in folder `shard` means; null for what we did not write. */
 export function readPath(shard: string, file: string): PathMeaning | null {
-  const match = /^([^=]+)=(?:(0|[1-9][0-9]{0,8})|-([0-9a-z]+))$/.exec(file);
+  const match = /^([^=/]+)=(?:(0|[1-9][0-9]{0,8})|-([0-9a-z]+))$/.exec(file);
   if (match === null) return null;
   const name = parseObjectName(match[1]!.replaceAll("+", "/"));
   if (name === null || shardOf(name) !== shard) return null;

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { utf8 } from "../../../src/base/bytes.ts";
-import { parseAnswerXml, XML_BYTES_MAX } from "../../../src/storage/bucket/answer_xml.ts";
+import {
+  parseAnswerXml,
+  XML_BYTES_MAX,
+  XML_DEPTH_MAX,
+} from "../../../src/storage/bucket/answer_xml.ts";
 
 const parse = (text: string) => parseAnswerXml(utf8(text));
 
@@ -45,6 +49,14 @@ Deno.test("parseAnswerXml takes an answer at its limit and none past it", () => 
   const filled = (length: number) => `<a>${"x".repeat(length - "<a></a>".length)}</a>`;
   assert.notEqual(parse(filled(XML_BYTES_MAX)), null);
   assert.equal(parse(filled(XML_BYTES_MAX + 1)), null);
+});
+
+Deno.test("parseAnswerXml takes 32 levels and refuses 33, whose text could be too deep", () => {
+  const nested = (depth: number) => "<a>".repeat(depth) + "x" + "</a>".repeat(depth);
+  assert.equal(parse(nested(XML_DEPTH_MAX))?.text("a"), "x");
+  assert.equal(parse(nested(XML_DEPTH_MAX + 1)), null);
+  // The parser takes these; asking for their text would be too much for the stack.
+  assert.equal(parse(`<R><Key>${nested(3000)}</Key></R>`), null);
 });
 
 Deno.test("parseAnswerXml survives nesting without end and attributes without number", () => {

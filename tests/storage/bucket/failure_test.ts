@@ -124,6 +124,10 @@ Deno.test("bucketError tells an S3 service from what is none", () => {
     /login\.example/,
   );
   assert.match(errorOf(307, "", { location: "/x" }).message, /redirects elsewhere/);
+  const opaque = "javascript://other.example/";
+  assert.match(errorOf(307, "", { location: opaque }).message, /redirects elsewhere/);
+  const endless = `https://${"a.".repeat(100_000)}b/`;
+  assert.match(errorOf(307, "", { location: endless }).message, /redirects elsewhere/);
   assert.equal(errorOf(400, coded("A", "\u001b[31m")).code, "store-invalid", "no XML at all");
 });
 

@@ -91,3 +91,17 @@ Deno.test("googleCredentialSource refreshes a workforce login with its client's 
     refresh_token: "refresh-secret",
   });
 });
+
+Deno.test("googleCredentialSource stands halves of characters in a login", async () => {
+  const adc = {
+    type: "external_account_authorized_user",
+    client_id: "client\ud800",
+    client_secret: "client-secret",
+    refresh_token: "refresh-secret",
+    token_url: "https://sts.googleapis.com/v1/oauthtoken",
+  };
+  const { world, get } = googleMachine({ adc });
+  await get();
+  const sent = world.requests[0]?.headers?.["authorization"];
+  assert.equal(sent, `Basic ${btoa("client%EF%BF%BD:client-secret")}`);
+});

@@ -294,6 +294,7 @@ Deno.test("no message repeats a secret or a control character", () => {
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(`${message} ${hint}`, /hunter2|ghp_0|aHVud|[\0-\x1f\u202e]/, stderr);
   }
+  assert(withoutSecrets(`x${"\u{1f468}".repeat(200)}`).isWellFormed());
   const long = gitFailure(url, `remote: quota ${"very ".repeat(1000)}\n`);
   assert.ok(long.message.length < REPEATED_TEXT_LENGTH_MAX + 100);
   assert.equal(withoutSecrets("a plain sentence of 2 words"), "a plain sentence of 2 words");
@@ -310,4 +311,18 @@ Deno.test("where nobody answers, the address is what to look at", () => {
     assert.equal(error.code, "store-unreachable");
     assert.match(error.hint ?? "", /Check the address and the network/);
   }
+});
+
+Deno.test("a server that talks without end is heard at its beginning and its end", () => {
+  const noise = "remote: over the over the ".repeat(400_000);
+  const startMs = performance.now();
+  for (const word of ["over the ", "No ", "exceeds ", "object file ", "Load key ", "remote: "]) {
+    gitFailure(url, word.repeat(2 ** 21 / word.length));
+    innerFailure(word.repeat(2 ** 21 / word.length));
+  }
+  assert(performance.now() - startMs < 5_000, "it takes too long");
+  const said = `remote: Repository not found.\n${noise}\n`;
+  assert.equal(gitFailure(url, said).code, "no-vault");
+  const atEnd = `${noise}\nfatal: Authentication failed for 'https://h/p'\n`;
+  assert.equal(gitFailure(url, atEnd).code, "store-refused");
 });

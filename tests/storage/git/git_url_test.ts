@@ -123,6 +123,7 @@ const HOSTILE: readonly string[] = [
   "ssh://169.254.1.1/x",
   "https://[fe80::1]/x",
   "https://0.0.0.0/x",
+  "alice:pa55word@github.com/acme/app",
   "file://host/share/x",
   "file://",
   "file:///",
@@ -168,6 +169,8 @@ Deno.test("parseGitUrl takes Windows paths on Windows only, and POSIX ones elsew
     assert.throws(() => parseGitUrl(text, "darwin"), (error) => isClaudeSyncError(error, "usage"));
   }
   assert.equal(parseGitUrl("file:///C:/git/vault", "windows").path, "C:/git/vault");
+  // Elsewhere it is a folder of that name, and no path that hangs on where we stand.
+  assert.equal(parseGitUrl("file:///C:/git/vault", "linux").path, "/C:/git/vault");
   for (const text of ["c:vault", "\\vault", "/git/vault", "\\\\?\\C:\\x", "\\\\.\\pipe\\x"]) {
     assert.throws(() => parseGitUrl(text, "windows"), (error) => isClaudeSyncError(error, "usage"));
   }

@@ -10,7 +10,7 @@ export type IniSection = ReadonlyMap<string, string>;
 /** Sections by the text between the brackets, its spaces made one each. */
 export type IniFile = ReadonlyMap<string, IniSection>;
 
-const SECTION = /^\[([^\]]*)\]\s*(?:[#;].*)?$/;
+const SECTION = /^\[([^\]]*)\]\s*(?:[#;].*)?$/s;
 
 /**
  * Reads such a file. Total: what is no section, setting or comment is passed over, as AWS's own
@@ -23,7 +23,8 @@ export function parseIni(text: string): IniFile {
   let section: Map<string, string> | null = null;
   let group: string | null = null;
   for (const line of text.split(/\r\n|\n|\r/)) {
-    const content = line.replace(/(^|\s)[#;].*$/, "").trim();
+    const commentAt = line.search(/(?:^|\s)[#;]/);
+    const content = (commentAt === -1 ? line : line.slice(0, commentAt)).trim();
     if (content === "") continue;
     const header = SECTION.exec(content);
     if (header !== null) {

@@ -35,6 +35,7 @@ const CASES: readonly (readonly [name: string, text: string, expected: object])[
     ["__proto__"]: { constructor: "1" },
     a: { ["__proto__"]: "2" },
   }],
+  ["a comment with a line end of Unicode's", "[a]\nx = 1 # y\u2028z", { a: { x: "1" } }],
   ["nothing", "", {}],
 ];
 
@@ -59,6 +60,8 @@ Deno.test("parseIni is done with four MiB of the worst in no time", () => {
   for (const text of [" ", "a ", "[", "=", "[a]\nx = ", "\t#", "a".padEnd(99) + "\n"]) {
     const startMs = performance.now();
     parseIni("[a]\n" + text.repeat(size / text.length));
+    // A line of Unicode's ends no line of such a file.
+    parseIni("[a]\n" + text.repeat(size / text.length) + "\u2028");
     assert(performance.now() - startMs < 3_000, `${JSON.stringify(text)} takes too long`);
   }
 });
