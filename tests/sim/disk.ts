@@ -169,6 +169,8 @@ export class SimDisk implements FileSystem {
       const { size, mtimeMs, ino, mode } = stat;
       return { kind: "file", sizeBytes: size, mtimeMs, ino, dev: 2, nlink: 1, mode, uid: 1000 };
     }
+    // SQLite's name for a database that is no file.
+    if (path === ":memory:") return null;
     const node = this.#find(path);
     return node === null ? null : statOf(node);
   }
@@ -249,6 +251,20 @@ export class SimDisk implements FileSystem {
   openAppend(path: string): WriteHandle | null {
     const file = this.#file(path);
     return file === null ? null : this.#writer(path, file);
+  }
+
+  /** Writes a file anew in its place, as clients do. */
+  overwrite(path: string, bytes: Bytes): void {
+    const file = this.#file(path);
+    if (file === null) {
+      const handle = this.createFile(path);
+      handle.write(bytes);
+      return handle.close();
+    }
+    this.#mayChange("write", path, "longer");
+    file.bytes = bytes;
+    file.mtimeMs = this.#options.nowMs();
+    file.changedAtMs = this.#options.trueMs();
   }
 
   rename(from: string, to: string): void {
