@@ -14,6 +14,7 @@ import { SESSION_CANARY } from "./store.ts";
 /** Bytes of a record that a crash leaves: enough for the words in it. */
 const TORN_BYTES = 130;
 const DAY_MS = 86_400_000;
+const WORKTREE = /--claude-worktrees-wt$/;
 const TRANSCRIPT = /^projects\/([^/]+)\/([0-9a-f-]{36})\.jsonl$/;
 
 /** Where a client runs. */
@@ -72,10 +73,8 @@ export class Client {
   /** A turn in a session that is here, or in a new one. */
   speak(isNew = false): void {
     const { dice } = this.#world;
-    const present = isNew || dice.isLucky(0.2) ? null : this.#some();
-    const session = present?.session ?? this.#newId();
-    const path = present?.path ?? this.#newPath(session);
-    this.#append(path, this.#turn(session, dice.pick(this.#world.projects)!), "spoken");
+    const at = isNew || dice.isLucky(0.2) ? this.#new() : this.#some() ?? this.#new();
+    this.#append(at.path, this.#turn(at), "spoken");
   }
 
   /** What resuming and leaving a session writes. */
@@ -92,7 +91,7 @@ export class Client {
   tear(): void {
     const at = this.#some();
     if (at === null) return;
-    const record = this.#record(at.session, "user", this.#world.book.mark());
+    const record = this.#record(at, "user", this.#world.book.mark());
     const written = record.slice(0, TORN_BYTES);
     if (!this.#append(at.path, written, null)) return;
     this.#torn.set(at.path, { written, rest: record.slice(TORN_BYTES) });
@@ -118,13 +117,13 @@ export class Client {
     const at = this.#some();
     const text = at === null ? null : this.read(at.path);
     if (at === null || text === null || text === "") return;
-    const session = this.#newId();
+    // Beside the transcript that it continues.
+    const branch = this.#new(at.slug);
     const forkedFrom = JSON.stringify({ sessionId: at.session, messageUuid: this.#uuid() });
-    const copied = text.replaceAll(at.session, session)
+    const copied = text.replaceAll(at.session, branch.session)
       .replaceAll(/,"userType"/g, `,"forkedFrom":${forkedFrom},"userType"`);
-    const path = this.#newPath(session);
     const whole = copied.slice(0, copied.lastIndexOf("\n") + 1);
-    this.#append(path, whole + this.#turn(session, this.#world.projects[0]!), "spoken");
+    this.#append(branch.path, whole + this.#turn(branch), "spoken");
   }
 
   /** Takes one record out of the middle, in place. */
@@ -153,7 +152,7 @@ export class Client {
   move(): void {
     const at = this.#some();
     if (at === null) return;
-    const main = at.slug.replace(/--claude-worktrees-wt$/, "");
+    const main = at.slug.replace(WORKTREE, "");
     const slug = main === at.slug ? `${main}--claude-worktrees-wt` : main;
     const { disk, configDir } = this.#world;
     const to = `${configDir}/projects/${slug}/${at.session}.jsonl`;
@@ -173,7 +172,7 @@ export class Client {
     const dir = `${at.path.replace(/\.jsonl$/, "")}/subagents`;
     const mark = this.#world.book.mark();
     const agent = `agent-${this.#world.dice.hex(8)}`;
-    const record = this.#record(at.session, "user", mark);
+    const record = this.#record(at, "user", mark);
     this.#append(`${dir}/${agent}.jsonl`, record, "other");
     this.#writeWhole(`${dir}/${agent}.meta.json`, JSON.stringify({ note: this.#world.book.mark() }));
   }
@@ -199,7 +198,7 @@ export class Client {
     if (at === null) return;
     const { dice, configDir, book } = this.#world;
     const name = dice.pick(["calm-river", "quick-fox"])!;
-    const record = JSON.parse(this.#record(at.session, "assistant", book.mark()));
+    const record = JSON.parse(this.#record(at, "assistant", book.mark()));
     this.#append(at.path, JSON.stringify({ ...record, slug: name }) + "\n", "spoken");
     this.#writeWhole(`${configDir}/plans/${name}.md`, `# ${book.mark()}\n`, "loose");
   }
@@ -219,7 +218,7 @@ export class Client {
     const line = {
       display: book.mark(),
       pastedContents: {},
-      timestamp: Math.round(this.#world.nowMs()),
+      timestamp: this.#world.nowMs(),
       project: projects[0],
       sessionId: at.session,
     };
@@ -281,9 +280,12 @@ export class Client {
     return this.#world.dice.pick(this.transcripts());
   }
 
-  #newId(): string {
-    const { dice } = this.#world;
-    return `${dice.hex(8)}-${dice.hex(4)}-4${dice.hex(3)}-8${dice.hex(3)}-${SESSION_CANARY}`;
+  #new(slug?: string): Transcript {
+    const { dice, configDir, projects } = this.#world;
+    const session =
+      `${dice.hex(8)}-${dice.hex(4)}-4${dice.hex(3)}-8${dice.hex(3)}-${SESSION_CANARY}`;
+    const own = slug ?? slugOf(dice.pick(projects)!);
+    return { session, slug: own, path: `${configDir}/projects/${own}/${session}.jsonl` };
   }
 
   #uuid(): string {
@@ -291,25 +293,22 @@ export class Client {
     return `${dice.hex(8)}-${dice.hex(4)}-4${dice.hex(3)}-9${dice.hex(3)}-${dice.hex(12)}`;
   }
 
-  #newPath(session: string): string {
-    const { configDir, projects, dice } = this.#world;
-    return `${configDir}/projects/${slugOf(dice.pick(projects)!)}/${session}.jsonl`;
-  }
-
-  #record(session: string, who: "user" | "assistant", text: string, cwd?: string): string {
+  #record(at: Transcript, who: "user" | "assistant", text: string): string {
+    const main = at.slug.replace(WORKTREE, "");
+    const project = this.#world.projects.find((dir) => slugOf(dir) === main);
     const facts = {
-      session,
-      cwd: cwd ?? this.#world.projects[0]!,
-      atMs: Math.round(this.#world.nowMs()),
+      session: at.session,
+      // What came from elsewhere and was put nowhere known is gone on with in the first project.
+      cwd: project ?? this.#world.projects[0]!,
+      atMs: this.#world.nowMs(),
       uuid: this.#uuid(),
     };
     return said(who, text, facts).replace("2.1.330", this.#world.version);
   }
 
-  #turn(session: string, cwd: string): string {
+  #turn(at: Transcript): string {
     const { book } = this.#world;
-    return this.#record(session, "user", book.mark(), cwd) +
-      this.#record(session, "assistant", book.mark(), cwd);
+    return this.#record(at, "user", book.mark()) + this.#record(at, "assistant", book.mark());
   }
 
   /** As the client does, after a line that is torn: 2.1 ends it first, 2.0 writes on. */

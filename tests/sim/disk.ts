@@ -141,6 +141,11 @@ export class SimDisk implements FileSystem {
     for (const [name, bytes] of databases) realFs.writeFileSync(`${databaseDir}/${name}`, bytes);
   }
 
+  /** Everything is flushed. */
+  flush(): void {
+    this.#root = copyDir(this.#root, new Map());
+  }
+
   /** The power goes and comes back. Databases are the machine's business. */
   cutPower(dice: Dice): void {
     const beforeMs = this.#options.trueMs() - WRITE_BACK_MS;

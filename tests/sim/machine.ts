@@ -84,7 +84,7 @@ export class SimMachine {
     const { scheduler, book, options } = world;
     this.disk = new SimDisk({
       databaseDir: this.programDir,
-      nowMs: () => Math.floor(this.nowMs()),
+      nowMs: () => this.nowMs(),
       trueMs: () => scheduler.nowMs,
     });
     this.disk.onFailure = (what) => {
@@ -106,6 +106,7 @@ export class SimMachine {
     });
     if (original === null) this.#furnish();
     else this.#becomeCopyOf(original, isTwin);
+    this.disk.flush();
   }
 
   #becomeCopyOf(original: SimMachine, isTwin: boolean): void {
@@ -121,7 +122,7 @@ export class SimMachine {
   }
 
   nowMs(): number {
-    return this.#world.scheduler.nowMs + this.skewMs;
+    return Math.floor(this.#world.scheduler.nowMs + this.skewMs);
   }
 
   /** Files of the client by path. */
