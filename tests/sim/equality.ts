@@ -16,6 +16,7 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
     [path.slice(machine.configDir.length + 1), bytes] as const
   );
   const names = new Set(files.map(([path]) => path));
+  const sessions = new Set(machine.client.transcripts().map(({ session }) => session));
   for (const [path, bytes] of files) {
     if (path.startsWith("sessions/")) continue;
     if (TEMPORARY.test(path)) {
@@ -24,9 +25,11 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
       continue;
     }
     if (path === "history.jsonl") {
-      for (const line of text(bytes).split("\n")) if (line !== "") content.set(`prompt ${line}`, "");
+      for (const line of promptsOf(text(bytes), sessions)) content.set(`prompt ${line}`, "");
       continue;
     }
+    // A transcript of which a power cut has left nothing is none.
+    if (path.endsWith(".jsonl") && bytes.length === 0) continue;
     const [, slug, rest] = /^projects\/([^/]+)\/(.+)$/.exec(path) ?? [];
     if (slug === undefined || rest === undefined) {
       content.set(path, text(bytes));
@@ -44,6 +47,12 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
     if (!content.has(rest) || isBeside) content.set(rest, text(bytes));
   }
   return content;
+}
+
+/** Whole lines of sessions that are here: those of a session that nobody has go nowhere. */
+function promptsOf(history: string, sessions: ReadonlySet<string>): string[] {
+  const lines = history.slice(0, history.lastIndexOf("\n") + 1).split("\n");
+  return lines.filter((line) => sessions.has(/"sessionId":"([^"]*)"/.exec(line)?.[1] ?? ""));
 }
 
 /** Checks that all machines have the same. */

@@ -20,6 +20,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** Runs on one machine at the same time: a person's and a hook's. */
 const RUNS_MAX = 2;
+/** Most runs are over after this. */
+const END_WITHIN_MS = 250;
 
 function client(name: string, weight: number, run: (machine: SimMachine) => void): Action {
   return { name, weight, run: (_, machine) => run(machine) };
@@ -69,14 +71,8 @@ export const ACTIONS: readonly Action[] = [
   command("hook-push", 2),
   command("hook-sync", 2),
 
-  fate("kill", 1.5, (world, machine) => {
-    if (machine.runs.size > 0) world.report.fault("kill");
-    machine.kill();
-  }),
-  fate("power cut", 1, (world, machine) => {
-    world.report.fault("power cut");
-    machine.cutPower(world.dice);
-  }),
+  fate("kill", 2, (world, machine) => inTheMiddle(world, machine, "kill")),
+  fate("power cut", 2, (world, machine) => inTheMiddle(world, machine, "power cut")),
   fate("interrupt", 0.5, ({ report, dice }, machine) => {
     const run = dice.pick([...machine.runs]);
     if (run === null) return;
@@ -131,6 +127,20 @@ export const ACTIONS: readonly Action[] = [
   fate("hours pass", 0.5, (world) => world.pass(world.dice.between(1, 20) * HOUR_MS)),
   fate("weeks pass", 0.1, (world) => world.pass(world.dice.between(5, 40) * DAY_MS)),
 ];
+
+/** Ends whatever runs, some time after it began; mostly nothing would be running by chance. */
+function inTheMiddle(world: World, machine: SimMachine, how: "kill" | "power cut"): void {
+  if (machine.runs.size === 0 && machine.isSetUp) {
+    machine.begin(world.dice.pick(["push", "pull", "sync", "sync"] as const)!);
+  }
+  world.scheduler.briefly(world.dice.below(END_WITHIN_MS), null, () => {
+    if (world.isQuiet) return;
+    if (machine.runs.size > 0) world.report.fault(`${how} of a run`);
+    else world.report.fault(how);
+    if (how === "kill") machine.kill();
+    else machine.cutPower(world.dice);
+  });
+}
 
 function breakDisk(machine: SimMachine, isNow: boolean, state: "full" | "read-only"): void {
   if (!isNow) return;

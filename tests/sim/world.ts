@@ -40,7 +40,8 @@ export class World implements Surroundings {
   readonly machines: SimMachine[] = [];
   readonly #claims: Claims;
   #steps = 0;
-  #isQuiet = false;
+  /** Nothing goes wrong any more. */
+  isQuiet = false;
   #lastOutcome: Outcome | null = null;
 
   constructor(seed: number, report: Report, databaseDir: string) {
@@ -76,7 +77,7 @@ export class World implements Surroundings {
 
   onEnd(run: RunOfProgram, outcome: Outcome): void {
     this.#lastOutcome = outcome;
-    judge(run, outcome, this.#isQuiet, this.report);
+    judge(run, outcome, this.isQuiet, this.report);
     this.#claims.note(run, outcome);
     const isBelieved = outcome.code === null && run.exposure.lies.size === 0 &&
       run.command !== "join" && run.command !== "verify" && !run.command.startsWith("hook-");
@@ -155,7 +156,7 @@ export class World implements Surroundings {
   /** No faults, no lies, nobody at work: all come to rest in a bounded number of syncs. */
   async #quiet(): Promise<void> {
     this.report.trace("quiet");
-    this.#isQuiet = true;
+    this.isQuiet = true;
     this.store.calm();
     for (const machine of this.machines) {
       machine.disk.state = "sound";
@@ -181,8 +182,11 @@ export class World implements Surroundings {
   }
 
   async #verdict(): Promise<void> {
-    for (const machine of this.machines) {
-      if (!this.isBroken) await this.#run(machine, "pull-all");
+    // What was deleted here comes back, and with it what was typed in it here and not sent yet.
+    for (const command of ["pull-all", "sync", "sync"] as const) {
+      for (const machine of this.machines) {
+        if (!this.isBroken) await this.#run(machine, command);
+      }
     }
     if (this.isBroken) return;
     checkEqual(this.machines, this.report);
