@@ -82,7 +82,12 @@ export class Client {
     const at = this.#some();
     if (at === null) return;
     const { book } = this.#world;
-    const line = { type: "cost-state", total: book.count, note: book.mark(), sessionId: at.session };
+    const line = {
+      type: "cost-state",
+      total: book.count,
+      note: book.mark(),
+      sessionId: at.session,
+    };
     const mode = JSON.stringify({ type: "mode", mode: "normal", sessionId: at.session }) + "\n";
     this.#append(at.path, mode + JSON.stringify(line) + "\n", "other");
   }
@@ -174,7 +179,10 @@ export class Client {
     const agent = `agent-${this.#world.dice.hex(8)}`;
     const record = this.#record(at, "user", mark);
     this.#append(`${dir}/${agent}.jsonl`, record, "other");
-    this.#writeWhole(`${dir}/${agent}.meta.json`, JSON.stringify({ note: this.#world.book.mark() }));
+    this.#writeWhole(
+      `${dir}/${agent}.meta.json`,
+      JSON.stringify({ note: this.#world.book.mark() }),
+    );
   }
 
   /** A tool's output, a todo list, a task or the backup of an edited file. */
@@ -236,7 +244,9 @@ export class Client {
   }
 
   closeSessions(): void {
-    for (const pid of this.#open.keys()) this.#remove(`${this.#world.configDir}/sessions/${pid}.json`);
+    for (const pid of this.#open.keys()) {
+      this.#remove(`${this.#world.configDir}/sessions/${pid}.json`);
+    }
     this.#open.clear();
   }
 
@@ -268,7 +278,8 @@ export class Client {
 
   #deleteAll(session: string): void {
     const { disk, configDir } = this.#world;
-    const isOf = (path: string) => !path.startsWith(`${configDir}/sessions/`) && path.includes(session);
+    const isOf = (path: string) =>
+      !path.startsWith(`${configDir}/sessions/`) && path.includes(session);
     for (const path of [...disk.files(configDir).keys()].filter(isOf)) {
       const text = this.read(path) ?? "";
       if (this.#remove(path)) this.#world.book.drop(text);
@@ -282,8 +293,9 @@ export class Client {
 
   #new(slug?: string): Transcript {
     const { dice, configDir, projects } = this.#world;
-    const session =
-      `${dice.hex(8)}-${dice.hex(4)}-4${dice.hex(3)}-8${dice.hex(3)}-${SESSION_CANARY}`;
+    const session = `${dice.hex(8)}-${dice.hex(4)}-4${dice.hex(3)}-8${
+      dice.hex(3)
+    }-${SESSION_CANARY}`;
     const own = slug ?? slugOf(dice.pick(projects)!);
     return { session, slug: own, path: `${configDir}/projects/${own}/${session}.jsonl` };
   }

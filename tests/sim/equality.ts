@@ -6,6 +6,8 @@ import { type SimMachine, text } from "./machine.ts";
 import type { Report } from "./report.ts";
 
 const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
+const SESSION = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+const TRANSCRIPT = /^projects\/[^/]+\/([0-9a-f-]{36})\.jsonl$/;
 const WORKTREE = /--claude-worktrees-wt$/;
 
 /** Files by what they are, on every machine alike: session and name, project and memory. */
@@ -16,7 +18,10 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
     [path.slice(machine.configDir.length + 1), bytes] as const
   );
   const names = new Set(files.map(([path]) => path));
-  const sessions = new Set(machine.client.transcripts().map(({ session }) => session));
+  const transcripts = files.filter(([path, bytes]) => TRANSCRIPT.test(path) && bytes.length > 0);
+  const sessions = new Set(transcripts.map(([path]) => TRANSCRIPT.exec(path)![1]!));
+  const isNamed = (plan: string) =>
+    transcripts.some(([, bytes]) => text(bytes).includes(`"slug":"${plan}"`));
   for (const [path, bytes] of files) {
     if (path.startsWith("sessions/")) continue;
     if (TEMPORARY.test(path)) {
@@ -28,8 +33,12 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
       for (const line of promptsOf(text(bytes), sessions)) content.set(`prompt ${line}`, "");
       continue;
     }
-    // A transcript of which a power cut has left nothing is none.
-    if (path.endsWith(".jsonl") && bytes.length === 0) continue;
+    // What belongs to no session that is here goes nowhere: a transcript of which a power cut has
+    // left nothing, a plan whose only session was deleted.
+    const session = SESSION.exec(path)?.[0];
+    if (session !== undefined && !sessions.has(session)) continue;
+    const plan = /^plans\/([a-z]+-[a-z]+)\./.exec(path)?.[1];
+    if (plan !== undefined && !isNamed(plan)) continue;
     const [, slug, rest] = /^projects\/([^/]+)\/(.+)$/.exec(path) ?? [];
     if (slug === undefined || rest === undefined) {
       content.set(path, text(bytes));

@@ -76,7 +76,8 @@ export class Report {
     const table = (title: string, rows: ReadonlyMap<string, number>) => {
       const all = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
       const total = all.reduce((sum, [, n]) => sum + n, 0);
-      return `${title} (${total}): ` + (all.map(([kind, n]) => `${kind} ${n}`).join(", ") || "none");
+      return `${title} (${total}): ` +
+        (all.map(([kind, n]) => `${kind} ${n}`).join(", ") || "none");
     };
     return [
       table("operations", this.operations),

@@ -38,7 +38,12 @@ export class Scheduler {
 
   /** Runs `work` after `delayMs`, for `owner`. */
   after(delayMs: number, owner: Owner | null, work: () => void): void {
-    this.#add({ atMs: this.nowMs + delayMs, order: this.#order++, owner, run: () => (work(), true) });
+    this.#add({
+      atMs: this.nowMs + delayMs,
+      order: this.#order++,
+      owner,
+      run: () => (work(), true),
+    });
   }
 
   /** Like `after`, for what is over when it returns. */

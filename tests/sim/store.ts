@@ -169,8 +169,7 @@ export class SimStore {
         const bytes = body.slice();
         return this.#call(visitor, `put ${name}`, options, () => this.#put(visitor, name, bytes));
       },
-      putAll: (items: readonly PutItem[], options?: StoreOptions) =>
-        putEach(store, items, options),
+      putAll: (items: readonly PutItem[], options?: StoreOptions) => putEach(store, items, options),
       list: (prefix, options) => this.#list(visitor, prefix, options),
       delete: (name, options) =>
         this.#call(visitor, `delete ${name}`, options, () => {
