@@ -18,7 +18,9 @@ export function* linePieces(handle: ReadHandle, from = 0): Generator<LinePiece> 
   let held: Uint8Array = new Uint8Array(0);
   let isSkipping = false;
   for (let offset = from;;) {
-    const buffer = new Uint8Array(PIECE_BYTES);
+    // Most files are small, and fresh memory must be cleared. One byte more shows the end.
+    const leftBytes = Math.max(0, handle.stat().sizeBytes - offset);
+    const buffer = new Uint8Array(Math.min(PIECE_BYTES, leftBytes + 1));
     const piece = buffer.subarray(0, handle.readAt(buffer, offset));
     if (piece.length === 0) return;
     const begin = offset - held.length;
