@@ -27,8 +27,9 @@ export function judge(
   }
   const hasSaid = run.notes.some((note) => note.includes("it is left out"));
   const isHook = run.command.startsWith("hook-");
-  if (mustNotice.length > 0 && codes.length === 0 && !hasSaid) {
-    report.violation("no missed alarm", `${who} was done in spite of ${mustNotice[0]}`);
+  const [missed] = mustNotice.values();
+  if (missed !== undefined && codes.length === 0 && !hasSaid) {
+    report.violation("no missed alarm", `${who} was done in spite of ${missed}`);
     return;
   }
   if (lies.size > 0) return;

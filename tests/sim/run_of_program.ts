@@ -36,7 +36,7 @@ export class RunOfProgram implements Visitor {
   isAlive = true;
   readonly exposure: Exposure = {
     lies: new Set(),
-    mustNotice: [],
+    mustNotice: new Map(),
     isReordered: false,
     hasFailed: false,
     logNames: new Set(),

@@ -15,13 +15,14 @@ const MEMORY_DIR = "/dev/shm";
 export class Simulator {
   readonly #dir: string;
   readonly #endings: (() => void)[];
-  #world: World | null = null;
+  /** The world of the seed at hand. */
+  world: World | null = null;
 
   constructor() {
     const hasMemoryDir = statSync(MEMORY_DIR, { throwIfNoEntry: false })?.isDirectory() ?? false;
     this.#dir = mkdtempSync(join(hasMemoryDir ? MEMORY_DIR : tmpdir(), "claude-sync-sim-"));
     const setOfCurrent = () => {
-      const owner = this.#world?.scheduler.current ?? null;
+      const owner = this.world?.scheduler.current ?? null;
       return owner instanceof RunOfProgram ? owner.databases : null;
     };
     this.#endings = [installSyncCrypto(), trackDatabases(setOfCurrent)];
@@ -30,9 +31,9 @@ export class Simulator {
   /** Runs a seed and gives its report. `print`: takes the trace. */
   async run(seed: number, print: ((line: string) => void) | null = null): Promise<Report> {
     const report = new Report(seed, print);
-    this.#world = new World(seed, report, this.#dir);
+    this.world = new World(seed, report, this.#dir);
     try {
-      await this.#world.live();
+      await this.world.live();
     } catch (error) {
       report.violation("no crash", error instanceof Error ? error.stack ?? "" : String(error));
     }

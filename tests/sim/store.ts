@@ -51,8 +51,8 @@ const STRIKE_CHANCE = 0.3;
 export interface Exposure {
   /** Kinds of lies that it was shown. */
   readonly lies: Set<LieKind>;
-  /** What it must have noticed. */
-  readonly mustNotice: string[];
+  /** What it must have noticed, by object; what it has read again and got right is forgiven. */
+  readonly mustNotice: Map<string, string>;
   /** It was shown a list without names that are older than others in it. */
   isReordered: boolean;
   /** A call of it has failed, which is no lie. */
@@ -253,7 +253,7 @@ export class SimStore {
       if (stored === undefined || !lie.isHidden(name, stored)) continue;
       this.#strike(visitor, lie.kind);
       const isPromised = exposure.logNames.has(name) || name.startsWith("packs/");
-      if (isPromised) exposure.mustNotice.push(`${lie.kind}: ${name} is not there`);
+      if (isPromised) exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
       return null;
     }
     if (stored === undefined) return null;
@@ -265,9 +265,10 @@ export class SimStore {
       const changed = this.#changed(kind, name, bytes);
       if (changed === null) continue;
       this.#strike(visitor, kind);
-      exposure.mustNotice.push(`${kind}: other bytes of ${name}`);
+      exposure.mustNotice.set(name, `${kind}: other bytes of ${name}`);
       return changed;
     }
+    exposure.mustNotice.delete(name);
     return bytes;
   }
 
@@ -314,7 +315,9 @@ export class SimStore {
       const liar = this.#liesTo(visitor).find((lie) => lie.isHidden(name, stored));
       if (liar !== undefined) {
         this.#strike(visitor, liar.kind);
-        if (visitor.accepted.has(name)) exposure.mustNotice.push(`${liar.kind}: ${name} is hidden`);
+        if (visitor.accepted.has(name)) {
+          exposure.mustNotice.set(`list ${name}`, `${liar.kind}: ${name} is hidden`);
+        }
         continue;
       }
       if (!known.has(name) && isLate(stored)) {
@@ -330,7 +333,7 @@ export class SimStore {
         if (!name.startsWith(prefix) || shown.has(name)) continue;
         this.#strike(visitor, lie.kind);
         const isKnown = [...visitor.accepted].some((other) => logOf(other) === logOf(name));
-        if (isKnown) exposure.mustNotice.push(`replay: ${name}`);
+        if (isKnown) exposure.mustNotice.set(name, `replay: ${name}`);
         shown.set(name, bytes.length);
       }
     }
