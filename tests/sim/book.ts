@@ -11,6 +11,19 @@ export function marksIn(text: string): string[] {
   return [...text.matchAll(MARKS)].map(([mark]) => mark);
 }
 
+/** Plans that a transcript's records name. What was written on after a torn line is no record. */
+export function plansNamedIn(transcript: string): string[] {
+  const lines = transcript.split("\n").filter((line) => line.includes('"slug":"'));
+  return lines.flatMap((line) => {
+    try {
+      return [(JSON.parse(line) as { slug: string }).slug];
+    } catch (error) {
+      if (error instanceof SyntaxError) return [];
+      throw error;
+    }
+  });
+}
+
 /** The book of one world. */
 export class Book {
   /** Whole lines and whole files, exactly as a client wrote them. */

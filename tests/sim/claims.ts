@@ -3,7 +3,7 @@
  * and what was on a disk before the program replaced it. Both must be in the vault in the end.
  */
 import type { Bytes } from "../../src/base/bytes.ts";
-import { type Book, marksIn } from "./book.ts";
+import { type Book, marksIn, plansNamedIn } from "./book.ts";
 import { text } from "./machine.ts";
 import type { Report } from "./report.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
@@ -11,6 +11,8 @@ import type { VaultContent } from "./vault_content.ts";
 
 const LINES = /\.jsonl$/;
 const SESSION = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+/** Older versions that a pull puts beside a plan or memory, and its temporary files. */
+const MAY_GO = /\/(plans|memory)\/[^/]+\.[0-9a-f]{8}\.md$|\.tmp$/;
 /** What a client has for itself. */
 const OWN = /\/\.claude\/(sessions|settings|\.)/;
 
@@ -42,11 +44,11 @@ export class Claims {
     for (const [path, bytes] of run.filesBefore) {
       const now = after.get(path);
       if (now === bytes || run.touched.has(path) || OWN.test(path)) continue;
-      if (now === undefined) {
-        if (!path.endsWith(".tmp")) this.#report.violation("kept", `${who} removes ${path}`);
+      if (now === undefined && !MAY_GO.test(path)) {
+        this.#report.violation("kept", `${who} removes ${path}`);
         continue;
       }
-      if (beginsWith(now, bytes)) continue;
+      if (now !== undefined && beginsWith(now, bytes)) continue;
       here ??= new Set([...after.values()].flatMap((each) => marksIn(text(each))));
       for (const mark of marksIn(text(bytes))) if (!here.has(mark)) this.#owed.set(mark, who);
     }
@@ -59,7 +61,7 @@ export class Claims {
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));
     const isNamed = (plan: string) =>
-      transcripts.some(([, bytes]) => text(bytes).includes(`"slug":"${plan}"`));
+      transcripts.some(([, bytes]) => plansNamedIn(text(bytes)).includes(plan));
     for (const [path, bytes] of run.filesBefore) {
       const now = after.get(path);
       if (now === undefined || this.#seen.has(bytes) || OWN.test(path)) continue;
@@ -86,7 +88,7 @@ export class Claims {
 
   #claim(exact: string, who: string): void {
     // What the program itself wrote, as a branch's records, is made from what is claimed elsewhere.
-    if (this.#book.exact.has(exact) && !this.#synced.has(exact)) this.#synced.set(exact, who);
+    if (exact !== "" && this.#book.exact.has(exact) && !this.#synced.has(exact)) this.#synced.set(exact, who);
   }
 
   /** Checks all claims against what the vault has. */

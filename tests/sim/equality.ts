@@ -1,7 +1,7 @@
 /** Whether all machines have come to the same, however their folders are called. */
 import { slugOf } from "../../src/sessions/slug.ts";
 import type { Book } from "./book.ts";
-import { marksIn } from "./book.ts";
+import { marksIn, plansNamedIn } from "./book.ts";
 import { type SimMachine, text } from "./machine.ts";
 import type { Report } from "./report.ts";
 
@@ -21,7 +21,7 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
   const transcripts = files.filter(([path, bytes]) => TRANSCRIPT.test(path) && bytes.length > 0);
   const sessions = new Set(transcripts.map(([path]) => TRANSCRIPT.exec(path)![1]!));
   const isNamed = (plan: string) =>
-    transcripts.some(([, bytes]) => text(bytes).includes(`"slug":"${plan}"`));
+    transcripts.some(([, bytes]) => plansNamedIn(text(bytes)).includes(plan));
   for (const [path, bytes] of files) {
     if (path.startsWith("sessions/")) continue;
     if (TEMPORARY.test(path)) {
