@@ -56,12 +56,14 @@ export class Claims {
 
   #noteSynced(run: RunOfProgram, after: ReadonlyMap<string, Bytes>, who: string): void {
     const transcripts = [...run.filesBefore]
-      .filter(([path]) => /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path));
+      .filter(([path]) => after.has(path) && /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path));
     const sessions = new Set(transcripts.map(([path]) => SESSION.exec(path)?.[0]));
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));
     const isNamed = (plan: string) =>
-      transcripts.some(([, bytes]) => plansNamedIn(text(bytes)).includes(plan));
+      transcripts.some(([path, bytes]) =>
+        !run.touched.has(path) && plansNamedIn(text(bytes)).includes(plan)
+      );
     for (const [path, bytes] of run.filesBefore) {
       const now = after.get(path);
       if (now === undefined || this.#seen.has(bytes) || OWN.test(path)) continue;
@@ -88,7 +90,9 @@ export class Claims {
 
   #claim(exact: string, who: string): void {
     // What the program itself wrote, as a branch's records, is made from what is claimed elsewhere.
-    if (exact !== "" && this.#book.exact.has(exact) && !this.#synced.has(exact)) this.#synced.set(exact, who);
+    if (exact !== "" && this.#book.exact.has(exact) && !this.#synced.has(exact)) {
+      this.#synced.set(exact, who);
+    }
   }
 
   /** Checks all claims against what the vault has. */

@@ -1,7 +1,8 @@
 /**
  * The disk of a simulated machine, and how it breaks.
  *
- * What holds: a call has its whole effect or none. Folders that were made stay. What was flushed
+ * What holds: a call has its whole effect or none. Folders that were made stay. A move from one
+ * folder to another is never half of one (file systems keep a journal for that). What was flushed
  * (`sync` of a file, `syncDir` of a folder for its names) stays whatever happens. The system
  * flushes by itself what is older than 30 s.
  *
@@ -287,6 +288,7 @@ export class SimDisk implements FileSystem {
     if (replaced !== undefined) replaced.nlink--;
     this.#changeNames(source.dir).delete(source.name);
     this.#changeNames(target.dir).set(target.name, node);
+    if (source.dir !== target.dir) source.dir.durable = target.dir.durable = null;
   }
 
   link(from: string, to: string): boolean | null {

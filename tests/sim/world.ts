@@ -153,9 +153,24 @@ export class World implements Surroundings {
     return this.#lastOutcome;
   }
 
-  async #everywhere(command: Command): Promise<void> {
-    for (const machine of this.machines) {
-      if (!this.isBroken) await this.#run(machine, command);
+  /** Gives how much has moved. */
+  async #everywhere(command: Command): Promise<number> {
+    let moved = 0;
+    for (const machine of this.dice.shuffled(this.machines)) {
+      if (!this.isBroken) moved += (await this.#run(machine, command))?.moved ?? 0;
+    }
+    return moved;
+  }
+
+  /** Syncs until nothing moves any more, which must be soon. */
+  async #comeToRest(): Promise<void> {
+    const roundsMax = this.machines.length + SPARE_ROUNDS;
+    for (let round = 1; !this.isBroken; round++) {
+      const objects = this.store.objects().size;
+      const moved = await this.#everywhere("sync");
+      if (moved === 0 && this.store.objects().size === objects) return;
+      if (round < roundsMax) continue;
+      this.report.violation("convergence", `The machines still move after ${round} rounds`);
     }
   }
 
@@ -173,25 +188,14 @@ export class World implements Surroundings {
     for (const machine of this.machines) {
       if (!machine.isSetUp) await this.#run(machine, "join");
     }
-    const roundsMax = this.machines.length + SPARE_ROUNDS;
-    for (let round = 1; !this.isBroken; round++) {
-      let moved = 0;
-      const objects = this.store.objects().size;
-      for (const machine of this.dice.shuffled(this.machines)) {
-        moved += (await this.#run(machine, "sync"))?.moved ?? 0;
-      }
-      if (moved === 0 && this.store.objects().size === objects) break;
-      if (round === roundsMax) {
-        this.report.violation("convergence", `The machines still move after ${round} rounds`);
-      }
-    }
+    await this.#comeToRest();
   }
 
   async #verdict(): Promise<void> {
-    await this.#everywhere("pull-all");
     // What was deleted here comes back, and with it what was typed in it here and not sent yet.
+    const back = await this.#everywhere("pull-all");
     const isRemoved = this.machines.some(({ removed }) => removed.size > 0);
-    for (let round = 0; isRemoved && round < 2; round++) await this.#everywhere("sync");
+    if (back > 0 || isRemoved) await this.#comeToRest();
     if (this.isBroken) return;
     checkEqual(this.machines, this.report);
     checkVisible(this.machines, this.book, this.report);
