@@ -268,6 +268,7 @@ export class SimDisk implements FileSystem {
       return handle.close();
     }
     this.#mayChange("write", path, "longer");
+    this.#writeBack(file);
     file.bytes = bytes;
     file.mtimeMs = this.#options.nowMs();
     file.changedAtMs = this.#options.trueMs();
@@ -357,6 +358,7 @@ export class SimDisk implements FileSystem {
       write: (bytes) => {
         if (!isOpen) throw localError("write", path, new Error("the file is closed"));
         this.#mayChange("write", path, "longer");
+        this.#writeBack(file);
         const longer = new Uint8Array(file.bytes.length + bytes.length);
         longer.set(file.bytes);
         longer.set(bytes, file.bytes.length);
@@ -371,6 +373,11 @@ export class SimDisk implements FileSystem {
         isOpen = false;
       },
     };
+  }
+
+  /** Before a change: what was there long enough is flushed. */
+  #writeBack(file: FileNode): void {
+    if (file.changedAtMs <= this.#options.trueMs() - WRITE_BACK_MS) file.durable = file.bytes;
   }
 
   #mayChange(action: string, path: string, how: "longer" | "same"): void {

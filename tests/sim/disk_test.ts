@@ -72,6 +72,12 @@ Deno.test("a power cut leaves what was flushed, and of the rest a part or nothin
     clock.nowMs += WRITE_BACK_MS;
   });
   assert.deepEqual([...later], ["/work/a=ab"], "the system has flushed it");
+  const grown = outcomes((disk, clock) => {
+    write(disk, "/work/a", "ab", false);
+    clock.nowMs += WRITE_BACK_MS;
+    disk.openAppend("/work/a")!.write(utf8("c"));
+  });
+  assert.deepEqual([...grown].sort(), ["/work/a=ab", "/work/a=abc"]);
   const replaced = outcomes((disk) => {
     write(disk, "/work/a", "old", true);
     disk.syncDir("/work");

@@ -37,6 +37,7 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
     // left nothing, a plan whose only session was deleted.
     const session = SESSION.exec(path)?.[0];
     if (session !== undefined && !sessions.has(session)) continue;
+    if (TRANSCRIPT.test(path) && bytes.length === 0) continue;
     const plan = /^plans\/([a-z]+-[a-z]+)\./.exec(path)?.[1];
     if (plan !== undefined && !isNamed(plan)) continue;
     const [, slug, rest] = /^projects\/([^/]+)\/(.+)$/.exec(path) ?? [];
