@@ -179,12 +179,13 @@ async function createVault(
   if (existingKey === null) writeNewKey(context, key.secret.dangerouslyReveal());
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
+  // Another machine made a vault here in this very moment. A key made just now fits nothing, and in
+  // its place the right one could not be imported; whatever becomes of the next call, it must go.
+  if (outcome === "differs" && existingKey === null) platform.fs.removeFile(context.keyFile);
   const theirs = outcome === "differs"
     ? requireHeader(await readHeader(store, signal), store)
     : await replacedBy(context, request, store, header);
   if (theirs === null) return await finish(context, request, place, header, epoch, "created");
-  // Another machine made a vault here in this very moment: join that one. A key made just now
-  // fits nothing, and in its place the right one could not be imported.
   if (existingKey === null) platform.fs.removeFile(context.keyFile);
   return await join(context, request, place, theirs, existingKey, null);
 }

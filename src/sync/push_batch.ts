@@ -7,6 +7,7 @@ import { type Bytes, concat, utf8 } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { fileKind, parseFileName } from "../sessions/file_name.ts";
+import { groupCodec } from "../vault/codecs.ts";
 import type { Generation } from "../vault/entry_body.ts";
 import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
 import type { PackClaim, Segment } from "../vault/entry_body.ts";
@@ -99,7 +100,7 @@ export class BatchBuilder {
     let rawBytes = 0;
     const flush = async () => {
       if (segments.length === 0) return;
-      const { encodeGroup } = await import("../vault/group.ts");
+      const { encodeGroup } = await groupCodec();
       const { stored, comp } = encodeGroup([raw.subarray(0, rawBytes)]);
       const size = { stored: stored.length, raw: rawBytes };
       const group: PlacedGroup = { in: -1, at: 0, ...size, comp, segments };

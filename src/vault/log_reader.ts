@@ -9,6 +9,7 @@ import type { Epoch } from "../crypto/root_key.ts";
 import { open } from "../crypto/envelope.ts";
 import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { recordCodec } from "./codecs.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
 import type { VaultStore } from "./sealed_store.ts";
@@ -111,7 +112,7 @@ export async function decodeEntry(
   const { tag, seq, hash8 } = listed;
   const expected = { tag, seq, hash8, signPublic, kid: opener.epoch.kidHex };
   // Most looks at the logs find nothing new, and zstd is slow to load.
-  const { decodeRecord } = await import("./record.ts");
+  const { decodeRecord } = await recordCodec();
   const record = await decodeRecord(payload, opener.vaultId, expected);
   return {
     body: record.body,

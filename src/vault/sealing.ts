@@ -4,6 +4,7 @@ import type { MachineIdentity } from "../crypto/machine_identity.ts";
 import type { Epoch } from "../crypto/root_key.ts";
 import { seal, type Sealed } from "../crypto/sealed.ts";
 import type { Random } from "../platform/types.ts";
+import { recordCodec } from "./codecs.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { logEntryName, packName } from "./names.ts";
 
@@ -30,7 +31,7 @@ export async function sealEntry(
   inline: Bytes,
   random: Random,
 ): Promise<{ entry: SealedObject; entryHash: string }> {
-  const { encodeRecord } = await import("./record.ts");
+  const { encodeRecord } = await recordCodec();
   const { payload, entryHash } = await encodeRecord(body, identity, keys.vaultId, inline);
   const name = logEntryName(body.tag, body.seq, entryHash);
   const context = { type: "log" as const, vaultId: keys.vaultId, name };

@@ -6,6 +6,7 @@ import { sha256Hex } from "../crypto/hash.ts";
 import { open } from "../crypto/envelope.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { objectName } from "../storage/object_name.ts";
+import { groupCodec } from "./codecs.ts";
 import type { Compression } from "./group.ts";
 import { type EntryOpener, readEntry } from "./log_reader.ts";
 import { parseLogEntryName } from "./names.ts";
@@ -146,7 +147,7 @@ export class SegmentReader {
 async function groupOf(payload: Bytes, segment: SegmentPlace): Promise<Bytes> {
   const { objectName, session: sessionId } = segment;
   const place = { at: segment.groupAt, stored: segment.groupStored };
-  const { decodeGroup } = await import("./group.ts");
+  const { decodeGroup } = await groupCodec();
   try {
     const stored = storedGroup(payload, place, objectName);
     return decodeGroup(stored, segment.groupRaw, segment.groupComp, objectName);

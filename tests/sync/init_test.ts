@@ -110,6 +110,30 @@ Deno.test("of two that make a vault in one moment the second joins, without the 
     assert.equal((await b.pull()).pulled, 1);
   }));
 
+Deno.test("the key of a vault that lost the race goes, also when the winner cannot be read (sim 137)", () =>
+  inTempDir(async (dir) => {
+    const a = new SyncMachine({ name: "anna", dir });
+    let isHidden = true;
+    const b = new SyncMachine({
+      name: "bert",
+      dir,
+      store: async (location, create) => {
+        const store = await b.openStore(location, create);
+        return changedStore(store, {
+          get: async (name, options) => isHidden ? null : await store.get(name, options),
+          put: async (name, body, options) => {
+            await a.init();
+            return await store.put(name, body, options);
+          },
+        });
+      },
+    });
+    assert.equal(await codeOf(b.init()), "no-vault");
+    isHidden = false;
+    assert.equal(existsSync(own(b, "key")), false);
+    assert.equal((await b.init()).outcome, "needs-key");
+  }));
+
 Deno.test("a machine may begin with another vault, and go back with what it remembers", () =>
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });

@@ -1,0 +1,101 @@
+/** Whether all machines have come to the same, however their folders are called. */
+import { slugOf } from "../../src/sessions/slug.ts";
+import type { Book } from "./book.ts";
+import { marksIn, plansNamedIn } from "./book.ts";
+import { type SimMachine, text } from "./machine.ts";
+import type { Report } from "./report.ts";
+
+const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
+const SESSION = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+const TRANSCRIPT = /^projects\/[^/]+\/([0-9a-f-]{36})\.jsonl$/;
+const WORKTREE = /--claude-worktrees-wt$/;
+
+/** Files by what they are, on every machine alike: session and name, project and memory. */
+export function contentOf(machine: SimMachine, report: Report): Map<string, string> {
+  const content = new Map<string, string>();
+  const slugs = new Map(machine.projects.map((dir, index) => [slugOf(dir), `project ${index}`]));
+  const files = [...machine.clientFiles()].map(([path, bytes]) =>
+    [path.slice(machine.configDir.length + 1), bytes] as const
+  );
+  const names = new Set(files.map(([path]) => path));
+  const transcripts = files.filter(([path, bytes]) => TRANSCRIPT.test(path) && bytes.length > 0);
+  const sessions = new Set(transcripts.map(([path]) => TRANSCRIPT.exec(path)![1]!));
+  const isNamed = (plan: string) =>
+    transcripts.some(([, bytes]) => plansNamedIn(text(bytes)).includes(plan));
+  for (const [path, bytes] of files) {
+    if (path.startsWith("sessions/")) continue;
+    if (TEMPORARY.test(path)) {
+      // One that a crash has left is swept when it is an hour old.
+      report.count("temporary files left");
+      continue;
+    }
+    if (path === "history.jsonl") {
+      for (const line of promptsOf(text(bytes), sessions)) content.set(`prompt ${line}`, "");
+      continue;
+    }
+    // What belongs to no session that is here goes nowhere: a transcript of which a power cut has
+    // left nothing, a plan whose only session was deleted.
+    const session = SESSION.exec(path)?.[0];
+    if (session !== undefined && !sessions.has(session)) continue;
+    if (TRANSCRIPT.test(path) && bytes.length === 0) continue;
+    const plan = /^plans\/([a-z]+-[a-z]+)\./.exec(path)?.[1];
+    if (plan !== undefined && !isNamed(plan)) continue;
+    const [, slug, rest] = /^projects\/([^/]+)\/(.+)$/.exec(path) ?? [];
+    if (slug === undefined || rest === undefined) {
+      content.set(path, text(bytes));
+      continue;
+    }
+    if (rest.startsWith("memory/")) {
+      content.set(`${slugs.get(slug.replace(WORKTREE, "")) ?? slug} ${rest}`, text(bytes));
+      continue;
+    }
+    if (!rest.includes("/") && content.has(rest)) {
+      report.violation("one place", `${machine.name} has ${rest} in two folders`);
+    }
+    // Beside a transcript that was moved alone stands what is newer.
+    const isBeside = names.has(`projects/${slug}/${rest.split("/")[0]}.jsonl`);
+    if (!content.has(rest) || isBeside) content.set(rest, text(bytes));
+  }
+  return content;
+}
+
+/** Whole lines of sessions that are here: those of a session that nobody has go nowhere. */
+function promptsOf(history: string, sessions: ReadonlySet<string>): string[] {
+  const lines = history.slice(0, history.lastIndexOf("\n") + 1).split("\n");
+  return lines.filter((line) => sessions.has(/"sessionId":"([^"]*)"/.exec(line)?.[1] ?? ""));
+}
+
+/** Checks that all machines have the same. */
+export function checkEqual(machines: readonly SimMachine[], report: Report): void {
+  const [first, ...others] = machines.map((machine) => contentOf(machine, report));
+  for (const [index, other] of others.entries()) {
+    const names = [machines[0]!.name, machines[index + 1]!.name];
+    for (const key of [...new Set([...first!.keys(), ...other.keys()])].sort()) {
+      const [a, b] = [first!.get(key), other.get(key)];
+      if (a === b) continue;
+      const what = a === undefined || b === undefined ? "is missing" : "differs";
+      const where = a === undefined ? names[0] : b === undefined ? names[1] : names.join(" and ");
+      report.violation("all machines equal", `${key} ${what} on ${where}`);
+      return;
+    }
+  }
+}
+
+/** Checks that what was said is to be seen on every machine. */
+export function checkVisible(
+  machines: readonly SimMachine[],
+  book: Book,
+  report: Report,
+): void {
+  for (const machine of machines) {
+    const shown = new Set<string>();
+    for (const bytes of machine.clientFiles().values()) {
+      for (const mark of marksIn(text(bytes))) shown.add(mark);
+    }
+    for (const mark of book.spoken) {
+      if (shown.has(mark) || book.dropped.has(mark)) continue;
+      report.violation("all is visible", `${mark} was said and is not on ${machine.name}`);
+      return;
+    }
+  }
+}

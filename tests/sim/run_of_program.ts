@@ -1,0 +1,85 @@
+/** One run of the program on a machine: a process that the store sees and fate may end. */
+import type { DatabaseSync } from "node:sqlite";
+import type { Bytes } from "../../src/base/bytes.ts";
+import type { Failure } from "../../src/sync/api.ts";
+import type { SimMachine } from "./machine.ts";
+import type { Exposure, Visitor } from "./store.ts";
+
+/** What a run can be asked to do. A further command is one more line in `COMMANDS`. */
+export type Command =
+  | "join"
+  | "push"
+  | "pull"
+  | "sync"
+  | "pull-all"
+  | "verify"
+  | "hook-push"
+  | "hook-sync";
+
+/** How a run ended. */
+export interface Outcome {
+  /** Null: it did what it was asked. */
+  readonly code: string | null;
+  readonly error: unknown;
+  readonly failures: readonly Failure[];
+  /** Whether it says that all that was here is in the vault. */
+  readonly hasPushed: boolean;
+  /** Sessions, files and entries that moved. */
+  readonly moved: number;
+}
+
+/** A run. */
+export class RunOfProgram implements Visitor {
+  readonly machine: SimMachine;
+  readonly command: Command;
+  readonly number: number;
+  isAlive = true;
+  readonly exposure: Exposure = {
+    lies: new Set(),
+    mustNotice: new Map(),
+    isReordered: false,
+    hasFailed: false,
+    logNames: new Set(),
+  };
+  readonly controller = new AbortController();
+  readonly databases = new Set<DatabaseSync>();
+  /** Files of the client when it began, by path. */
+  readonly filesBefore: ReadonlyMap<string, Bytes>;
+  /** Paths that the client has changed since. */
+  readonly touched = new Set<string>();
+  /** The disk was full or read-only at some time. */
+  wasDiskBroken: boolean;
+  /** Notes for the user. */
+  readonly notes: string[] = [];
+
+  constructor(machine: SimMachine, command: Command, number: number) {
+    this.machine = machine;
+    this.command = command;
+    this.number = number;
+    this.filesBefore = machine.clientFiles();
+    this.wasDiskBroken = machine.disk.state !== "sound";
+  }
+
+  get name(): string {
+    return this.machine.name;
+  }
+
+  get accepted(): ReadonlySet<string> {
+    return this.machine.accepted;
+  }
+
+  get known(): Set<string> {
+    return this.machine.known;
+  }
+
+  sleepsUntilMs(): number {
+    return this.machine.sleepsUntilMs;
+  }
+
+  /** `kill -9`. */
+  kill(): void {
+    this.isAlive = false;
+    for (const database of [...this.databases]) database.close();
+    this.databases.clear();
+  }
+}

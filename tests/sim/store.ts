@@ -1,0 +1,380 @@
+/**
+ * The simulated store, and how it breaks and lies.
+ *
+ * It keeps every object that was ever put, with its first bytes: what a provider could give back.
+ * Every call takes time, during which other machines, clients and crashes go on.
+ *
+ * What breaks, and is no lie: a call fails before its effect; it fails after its effect (the answer
+ * was lost); it takes seconds; a list is old, but shows this machine all that it has put or has
+ * seen listed before; a list lacks some new names and shows later ones (`reordered`). A machine may
+ * then fail with what transport errors give, and after a `reordered` list with `incomplete`. It
+ * must never speak of rollback, fork or damage.
+ *
+ * What are lies, all of them undone before the end:
+ * - `flip`, `truncate`, `swap`: `get` gives bytes with one bit turned over, fewer bytes, or the
+ *   bytes of another object.
+ * - `rollback`: everything is as it was some time ago. `hide-log`: one machine's log is not there.
+ *   `remove`: some objects are not there.
+ * - `replay`: an old entry stands under the next number of its log, too.
+ *
+ * A machine must notice, by failing or by saying that it leaves a log out: changed bytes of an entry
+ * or pack that it read; an entry that it has accepted once and that is not listed now; a listed
+ * object that is not there. It cannot notice that something is withheld which it never heard of.
+ */
+import { Buffer } from "node:buffer";
+import type { Bytes } from "../../src/base/bytes.ts";
+import { equalBytes } from "../../src/base/bytes.ts";
+import { ClaudeSyncError } from "../../src/errors.ts";
+import type { ObjectName } from "../../src/storage/object_name.ts";
+import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/object_store.ts";
+import type { PutItem, PutOutcome, StoreOptions } from "../../src/storage/object_store.ts";
+import { putEach } from "../../src/storage/put_each.ts";
+import type { Dice } from "./dice.ts";
+import type { LieKind, SimOptions } from "./options.ts";
+import type { Report } from "./report.ts";
+import type { Owner, Scheduler } from "./scheduler.ts";
+
+/** Text in everything that must not be readable in the store. */
+export const CANARY = "canary7f3a9c";
+/** End of every session id, as text and as bytes. */
+export const SESSION_CANARY = "c0ffeec0ffee";
+
+const NEEDLES = [CANARY, SESSION_CANARY, Buffer.from(SESSION_CANARY, "hex")];
+const LATENCY_MS_MAX = 40;
+const DELAY_MS_MAX = 9_000;
+/** No list is older than this: within what a refresh waits for. */
+const STALE_MS_MAX = 700;
+/** A lie about bytes strikes this share of calls. */
+const STRIKE_CHANCE = 0.3;
+
+/** What one run of the program was shown. */
+export interface Exposure {
+  /** Kinds of lies that it was shown. */
+  readonly lies: Set<LieKind>;
+  /** What it must have noticed, by object; what it has read again and got right is forgiven. */
+  readonly mustNotice: Map<string, string>;
+  /** It was shown a list without names that are older than others in it. */
+  isReordered: boolean;
+  /** A call of it has failed, which is no lie. */
+  hasFailed: boolean;
+  /** Names below `log/` that it was shown or has put. */
+  readonly logNames: Set<string>;
+}
+
+/** A machine as the store knows it. */
+export interface Visitor extends Owner {
+  readonly exposure: Exposure;
+  /** Names that the machine has accepted. */
+  readonly accepted: ReadonlySet<string>;
+  /** Names that it has put or seen. */
+  readonly known: Set<string>;
+}
+
+interface Stored {
+  readonly bytes: Bytes;
+  readonly putAtMs: number;
+  readonly order: number;
+}
+
+interface Lie {
+  readonly kind: LieKind;
+  /** Null: to everyone. */
+  readonly to: string | null;
+  readonly isHidden: (name: string, stored: Stored) => boolean;
+  readonly extra: ReadonlyMap<string, Bytes>;
+}
+
+/** The store of one world. */
+export class SimStore {
+  readonly #scheduler: Scheduler;
+  readonly #dice: Dice;
+  readonly #options: SimOptions;
+  readonly #report: Report;
+  readonly #objects = new Map<string, Stored>();
+  #lies: Lie[] = [];
+  #isCalm = false;
+  /** Nobody reaches it. */
+  isDown = false;
+
+  constructor(scheduler: Scheduler, dice: Dice, options: SimOptions, report: Report) {
+    this.#scheduler = scheduler;
+    this.#dice = dice;
+    this.#options = options;
+    this.#report = report;
+  }
+
+  /** Names and bytes as they truly are. */
+  objects(): ReadonlyMap<string, Stored> {
+    return this.#objects;
+  }
+
+  /** From now on it is honest, quick and there. */
+  calm(): void {
+    this.#isCalm = true;
+    this.isDown = false;
+    this.#lies = [];
+  }
+
+  /** Ends all lies. */
+  repent(): void {
+    this.#lies = [];
+  }
+
+  /** Begins to lie, to everyone or to the machine `to`; does nothing when there is no occasion. */
+  lie(kind: LieKind, to: string | null): void {
+    const names = [...this.#objects.keys()].filter((name) => name.includes("/")).sort();
+    const logs = [...new Set(names.filter(isLog).map((name) => name.split("/")[1]!))];
+    const none = { kind, to, isHidden: () => false, extra: new Map<string, Bytes>() };
+    switch (kind) {
+      case "rollback": {
+        const sinceOrder = this.#dice.below(this.#objects.size + 1);
+        this.#lies.push({ ...none, isHidden: (_, { order }) => order > sinceOrder });
+        return;
+      }
+      case "hide-log": {
+        const log = this.#dice.pick(logs);
+        if (log === null) return;
+        this.#lies.push({ ...none, isHidden: (name) => name.startsWith(`log/${log}/`) });
+        return;
+      }
+      case "remove": {
+        const gone = new Set(this.#dice.shuffled(names).slice(0, this.#dice.between(1, 2)));
+        this.#lies.push({ ...none, isHidden: (name) => gone.has(name) });
+        return;
+      }
+      case "replay": {
+        const log = this.#dice.pick(logs);
+        const entries = names.filter((name) => name.startsWith(`log/${log}/`));
+        const last = entries.at(-1);
+        const old = this.#dice.pick(entries);
+        if (last === undefined || old === null) return;
+        const extra = new Map([[nextName(last, this.#dice), this.#objects.get(old)!.bytes]]);
+        this.#lies.push({ ...none, extra });
+        return;
+      }
+      default:
+        this.#lies.push(none);
+    }
+  }
+
+  /** The store as a run of the program sees it. */
+  open(visitor: Visitor): ObjectStore {
+    const store: ObjectStore = {
+      label: "the simulated store",
+      concurrency: 4,
+      isBatching: false,
+      get: (name, options) =>
+        this.#call(visitor, `get ${name}`, options, () => this.#get(visitor, name)),
+      put: (name, body, options) => {
+        const bytes = body.slice();
+        return this.#call(visitor, `put ${name}`, options, () => this.#put(visitor, name, bytes));
+      },
+      putAll: (items: readonly PutItem[], options?: StoreOptions) => putEach(store, items, options),
+      list: (prefix, options) => this.#list(visitor, prefix, options),
+      delete: (name, options) =>
+        this.#call(visitor, `delete ${name}`, options, () => {
+          this.#report.violation("written once", `${visitor.name} deletes ${name}`);
+        }),
+    };
+    return store;
+  }
+
+  async #call<Result>(
+    visitor: Visitor,
+    what: string,
+    options: StoreOptions = {},
+    effect: () => Result,
+  ): Promise<Result> {
+    options.signal?.throwIfAborted();
+    this.#report.trace(`${visitor.name} ${what}`);
+    await this.#scheduler.wait(this.#latencyMs(), visitor);
+    options.signal?.throwIfAborted();
+    if (this.#fails(visitor, "fail before", this.#options.failBefore)) throw unreachable(what);
+    const result = effect();
+    if (!this.#fails(visitor, "fail after", this.#options.failAfter)) return result;
+    // The caller hears of the failure later than the store has had the effect.
+    await this.#scheduler.wait(this.#latencyMs(), visitor);
+    throw unreachable(what);
+  }
+
+  #latencyMs(): number {
+    const isSlow = !this.#isCalm && this.#dice.isLucky(this.#options.delay);
+    if (isSlow) this.#report.fault("delay");
+    return this.#dice.between(1, isSlow ? DELAY_MS_MAX : LATENCY_MS_MAX);
+  }
+
+  #fails({ exposure }: Visitor, kind: string, chance: number): boolean {
+    if (!this.isDown && (this.#isCalm || !this.#dice.isLucky(chance))) return false;
+    this.#report.fault(this.isDown ? "store down" : kind);
+    exposure.hasFailed = true;
+    return true;
+  }
+
+  #put(visitor: Visitor, name: ObjectName, bytes: Bytes): PutOutcome {
+    const present = this.#objects.get(name);
+    this.#checkSecrets(name, bytes);
+    visitor.known.add(name);
+    if (isLog(name)) visitor.exposure.logNames.add(name);
+    if (present !== undefined) {
+      if (equalBytes(present.bytes, bytes)) return "exists";
+      // Two machines may make a vault in the same moment; nobody may do so with anything else.
+      if (name.includes("/")) {
+        this.#report.violation("written once", `${visitor.name} puts other bytes to ${name}`);
+      }
+      return "differs";
+    }
+    const order = this.#objects.size + 1;
+    this.#objects.set(name, { bytes, putAtMs: this.#scheduler.nowMs, order });
+    this.#report.count("objects");
+    return "created";
+  }
+
+  /** Nothing readable, in names or in bytes. */
+  #checkSecrets(name: string, bytes: Bytes): void {
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (const needle of NEEDLES) {
+      const isInName = typeof needle === "string" && name.includes(needle);
+      if (isInName || body.includes(needle)) {
+        this.#report.violation("nothing readable", `${needle} is in ${name}`);
+      }
+    }
+  }
+
+  #liesTo(visitor: Visitor): readonly Lie[] {
+    return this.#lies.filter(({ to }) => to === null || to === visitor.name);
+  }
+
+  #get(visitor: Visitor, name: ObjectName): Bytes | null {
+    const { exposure } = visitor;
+    const stored = this.#objects.get(name);
+    for (const lie of this.#liesTo(visitor)) {
+      const extra = lie.extra.get(name);
+      if (extra !== undefined) return extra.slice();
+      if (stored === undefined || !lie.isHidden(name, stored)) continue;
+      this.#strike(visitor, lie.kind);
+      const isPromised = exposure.logNames.has(name) || name.startsWith("packs/");
+      if (isPromised) exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
+      return null;
+    }
+    if (stored === undefined) return null;
+    const bytes = stored.bytes.slice();
+    if (!name.includes("/")) return bytes;
+    for (const { kind } of this.#liesTo(visitor)) {
+      if (!["flip", "truncate", "swap"].includes(kind)) continue;
+      if (!this.#dice.isLucky(STRIKE_CHANCE)) continue;
+      const changed = this.#changed(kind, name, bytes);
+      if (changed === null) continue;
+      this.#strike(visitor, kind);
+      exposure.mustNotice.set(name, `${kind}: other bytes of ${name}`);
+      return changed;
+    }
+    exposure.mustNotice.delete(name);
+    return bytes;
+  }
+
+  #changed(kind: LieKind, name: string, bytes: Bytes): Bytes | null {
+    if (kind === "truncate") return bytes.slice(0, this.#dice.below(bytes.length));
+    if (kind === "flip") {
+      bytes[this.#dice.below(bytes.length)]! ^= 1 << this.#dice.below(8);
+      return bytes;
+    }
+    const area = name.split("/")[0]! + "/";
+    const others = [...this.#objects.keys()].filter((other) =>
+      other !== name && other.startsWith(area)
+    );
+    const other = this.#dice.pick(others.sort());
+    return other === null ? null : this.#objects.get(other)!.bytes.slice();
+  }
+
+  #strike(visitor: Visitor, kind: LieKind): void {
+    visitor.exposure.lies.add(kind);
+    this.#report.fault(`lie: ${kind}`);
+    this.#report.trace(`lie to ${visitor.name}: ${kind}`);
+  }
+
+  async *#list(
+    visitor: Visitor,
+    prefix: string,
+    options: ListOptions = {},
+  ): AsyncIterable<ObjectInfo> {
+    const infos = await this.#call(visitor, `list ${prefix}`, options, () => {
+      return this.#namesFor(visitor, prefix);
+    });
+    for (const info of infos) {
+      if (options.after === undefined || info.name > options.after) yield info;
+    }
+  }
+
+  #namesFor(visitor: Visitor, prefix: string): ObjectInfo[] {
+    const { exposure, known } = visitor;
+    const shown = new Map<string, number>();
+    const isLate = this.#lateness(visitor);
+    let wasLate = false;
+    for (const [name, stored] of this.#objects) {
+      if (!name.startsWith(prefix)) continue;
+      const liar = this.#liesTo(visitor).find((lie) => lie.isHidden(name, stored));
+      if (liar !== undefined) {
+        this.#strike(visitor, liar.kind);
+        if (visitor.accepted.has(name)) {
+          exposure.mustNotice.set(`list ${name}`, `${liar.kind}: ${name} is hidden`);
+        }
+        continue;
+      }
+      if (!known.has(name) && isLate(stored)) {
+        wasLate = true;
+        continue;
+      }
+      shown.set(name, stored.bytes.length);
+    }
+    if (wasLate) this.#report.fault(`${this.#options.lists} list`);
+    if (wasLate && this.#options.lists === "reordered") exposure.isReordered = true;
+    for (const lie of this.#liesTo(visitor)) {
+      for (const [name, bytes] of lie.extra) {
+        if (!name.startsWith(prefix) || shown.has(name)) continue;
+        this.#strike(visitor, lie.kind);
+        const isKnown = [...visitor.accepted].some((other) => logOf(other) === logOf(name));
+        if (isKnown) exposure.mustNotice.set(name, `replay: ${name}`);
+        shown.set(name, bytes.length);
+      }
+    }
+    for (const name of shown.keys()) {
+      known.add(name);
+      if (isLog(name)) exposure.logNames.add(name);
+    }
+    return [...shown].sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, sizeBytes]) => ({ name: name as ObjectName, sizeBytes }));
+  }
+
+  /** Which objects this list does not show yet. */
+  #lateness({ known }: Visitor): (stored: Stored) => boolean {
+    if (this.#isCalm || this.#options.lists === "fresh") return () => false;
+    const { nowMs } = this.#scheduler;
+    if (this.#options.lists === "reordered") {
+      return ({ putAtMs }) => nowMs - putAtMs < STALE_MS_MAX && this.#dice.isLucky(0.4);
+    }
+    const wantedMs = nowMs - this.#dice.below(STALE_MS_MAX);
+    // Not before what this machine knows already: of that the list is as old as the newest.
+    let knownMs = 0;
+    for (const name of known) knownMs = Math.max(knownMs, this.#objects.get(name)?.putAtMs ?? 0);
+    return ({ putAtMs }) => putAtMs > Math.max(wantedMs, knownMs);
+  }
+}
+
+function isLog(name: string): boolean {
+  return name.startsWith("log/");
+}
+
+function logOf(name: string): string {
+  return name.split("/")[1] ?? "";
+}
+
+/** A name for the entry after `last`. */
+function nextName(last: string, dice: Dice): string {
+  const [, log, name] = last.split("/") as [string, string, string];
+  const seq = String(Number(name.split(".")[0]) + 1).padStart(12, "0");
+  return `log/${log}/${seq}.${dice.hex(8)}`;
+}
+
+function unreachable(what: string): ClaudeSyncError {
+  return new ClaudeSyncError("store-unreachable", `The simulated store fails: ${what}`);
+}

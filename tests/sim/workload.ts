@@ -1,0 +1,149 @@
+/**
+ * Everything that can happen on a machine, one line each. What happens next, and where, is drawn by
+ * weight from those that a seed has not left out. A further command of the program (say, `gc`) is a
+ * line here and one in `COMMANDS`.
+ */
+import type { SimMachine } from "./machine.ts";
+import type { Command } from "./run_of_program.ts";
+import type { World } from "./world.ts";
+
+/** Something that can happen. */
+export interface Action {
+  readonly name: string;
+  readonly weight: number;
+  /** Does nothing where there is no occasion. */
+  run(world: World, machine: SimMachine): void;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Runs on one machine at the same time: a person's and a hook's. */
+const RUNS_MAX = 2;
+/** Most runs are over after this. */
+const END_WITHIN_MS = 250;
+
+function client(name: string, weight: number, run: (machine: SimMachine) => void): Action {
+  return { name, weight, run: (_, machine) => run(machine) };
+}
+
+function command(name: Command, weight: number): Action {
+  return {
+    name,
+    weight,
+    run(_, machine) {
+      if (machine.runs.size >= RUNS_MAX) return;
+      machine.begin(machine.isSetUp ? name : "join");
+    },
+  };
+}
+
+function fate(name: string, weight: number, run: Action["run"]): Action {
+  return { name, weight, run };
+}
+
+/** The table. */
+export const ACTIONS: readonly Action[] = [
+  client("speak", 14, ({ client }) => client.speak()),
+  client("state lines", 3, ({ client }) => client.stateLines()),
+  client("tear", 2, ({ client }) => client.tear()),
+  client("complete", 2, ({ client }) => client.complete()),
+  client("clear", 1, ({ client }) => client.clear()),
+  client("branch", 1, ({ client }) => client.branch()),
+  client("drop record", 1, ({ client }) => client.dropRecord()),
+  client("truncate", 1, ({ client }) => client.truncate()),
+  client("move", 1, ({ client }) => client.move()),
+  client("subagent", 1, ({ client }) => client.subagent()),
+  client("sidecar", 2, ({ client }) => client.sidecar()),
+  client("plan", 2, ({ client }) => client.plan()),
+  client("memory", 2, ({ client }) => client.memory()),
+  client("prompt", 2, ({ client }) => client.prompt()),
+  client("open", 1, ({ client }) => client.openSession()),
+  client("close", 2, ({ client }) => client.closeSessions()),
+  client("delete", 0.5, ({ client }) => client.deleteSession()),
+  client("retention", 0.5, ({ client }) => client.retention()),
+
+  command("push", 6),
+  command("pull", 6),
+  command("sync", 6),
+  command("pull-all", 0.5),
+  command("verify", 0.7),
+  command("hook-push", 2),
+  command("hook-sync", 2),
+
+  fate("kill", 2, (world, machine) => inTheMiddle(world, machine, "kill")),
+  fate("power cut", 2, (world, machine) => inTheMiddle(world, machine, "power cut")),
+  fate("interrupt", 0.5, ({ report, dice }, machine) => {
+    const run = dice.pick([...machine.runs]);
+    if (run === null) return;
+    report.fault("interrupt");
+    run.controller.abort(new Error("The user has interrupted it"));
+  }),
+  fate("laptop sleeps", 1, (world, machine) => {
+    world.report.fault("sleep");
+    const sleepMs = world.dice.pick([5_000, 20 * MINUTE_MS, 9 * HOUR_MS])!;
+    machine.sleepsUntilMs = world.scheduler.nowMs + sleepMs;
+    machine.sleptMs += sleepMs;
+  }),
+  fate("clock jump", 0.5, (world, machine) => {
+    if (world.options.skewMs === 0) return;
+    world.report.fault("clock jump");
+    machine.skewMs = (world.dice.number() - 0.5) * 2 * world.options.skewMs;
+  }),
+  fate("backup", 1, (_, machine) => {
+    if (machine.runs.size === 0 && machine.isSetUp) machine.backup = machine.makeBackup();
+  }),
+  fate("restore", 0.5, ({ report, dice }, machine) => {
+    if (machine.backup === null) return;
+    const part = dice.pick(["all", "all", "client", "program"] as const)!;
+    report.fault(`restore ${part}`);
+    machine.restore(machine.backup, part);
+  }),
+  fate("clone", 0.3, (world, machine) => world.clone(machine)),
+  fate("forget state", 0.7, ({ report }, machine) => {
+    if (machine.runs.size > 0) return;
+    report.fault("state lost");
+    machine.disk.setDatabases(new Map());
+  }),
+  fate("disk full", 0.5, ({ dice }, machine) => breakDisk(machine, dice.isLucky(0.5), "full")),
+  fate("disk read-only", 0.5, ({ dice }, machine) => {
+    breakDisk(machine, dice.isLucky(0.5), "read-only");
+  }),
+  fate("disk sound", 1.5, (_, machine) => {
+    machine.disk.state = "sound";
+  }),
+  fate("store down", 0.4, ({ store }) => {
+    store.isDown = true;
+  }),
+  fate("store up", 1.5, ({ store }) => {
+    store.isDown = false;
+  }),
+  fate("lie", 2, ({ options, store, dice }, machine) => {
+    const kind = dice.pick(options.lies);
+    if (kind !== null) store.lie(kind, dice.isLucky(0.5) ? null : machine.name);
+  }),
+  fate("honest", 2, ({ store }) => store.repent()),
+  fate("minutes pass", 2, (world) => world.pass(world.dice.between(1, 10) * MINUTE_MS)),
+  fate("hours pass", 0.5, (world) => world.pass(world.dice.between(1, 20) * HOUR_MS)),
+  fate("weeks pass", 0.1, (world) => world.pass(world.dice.between(5, 40) * DAY_MS)),
+];
+
+/** Ends whatever runs, some time after it began; mostly nothing would be running by chance. */
+function inTheMiddle(world: World, machine: SimMachine, how: "kill" | "power cut"): void {
+  if (machine.runs.size === 0 && machine.isSetUp) {
+    machine.begin(world.dice.pick(["push", "pull", "sync", "sync"] as const)!);
+  }
+  world.scheduler.briefly(world.dice.below(END_WITHIN_MS), null, () => {
+    if (world.isQuiet) return;
+    if (machine.runs.size > 0) world.report.fault(`${how} of a run`);
+    else world.report.fault(how);
+    if (how === "kill") machine.kill();
+    else machine.cutPower(world.dice);
+  });
+}
+
+function breakDisk(machine: SimMachine, isNow: boolean, state: "full" | "read-only"): void {
+  if (!isNow) return;
+  machine.disk.state = state;
+  for (const run of machine.runs) run.wasDiskBroken = true;
+}
