@@ -1,4 +1,5 @@
 /** What every command's help says. `tests/scripts/help.txt` shows how it looks. */
+import { HISTORY_PAGES } from "./help_history_pages.ts";
 import { STORE_PAGES, TRANSFER_FLAGS } from "./help_store_pages.ts";
 
 /** One command's help. Texts are shown as they stand. */
@@ -124,6 +125,7 @@ export const HELP_PAGES = {
     ],
     exits: STORE_EXITS,
   },
+  "restore": HISTORY_PAGES.restore,
   "verify": {
     usage: "verify [--read-data]",
     brief: "check that the vault is complete and untouched",
@@ -344,6 +346,7 @@ export const HELP_PAGES = {
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
   ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume"]],
+  ["GET BACK", ["restore"]],
   ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];

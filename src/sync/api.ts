@@ -6,6 +6,7 @@ import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
+import type { RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
 import type {
   KeyPair,
   MoveRequest,
@@ -309,6 +310,10 @@ export interface SyncService {
    * folder's project.
    */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  /** Brings sessions back from the vault: in their place, as copies, or as files. */
+  restore(context: SyncContext, request: RestoreRequest): Promise<RestoreResult>;
+  /** The versions of the one session that `queries` (an id, or words of its title) mean. */
+  restoreVersions(context: SyncContext, queries: readonly string[]): Promise<VersionList>;
   /**
    * Background half of the hooks (`hook worker KIND`): waits for quiet files, pushes or syncs,
    * records the outcome; never throws.

@@ -3,12 +3,12 @@
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
-import { foldedFileName, parseFileName } from "../sessions/file_name.ts";
+import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import { isSettled } from "./local_files.ts";
+import { isSettled, type LocalFileRow } from "./local_files.ts";
 import type { Failure } from "./api.ts";
 import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
@@ -173,6 +173,7 @@ async function planPush(
     vault.context.signal.throwIfAborted();
     const changed: (LocalFile | LocalHistory)[] = session.files
       .filter((file) => !isSettled(rows.get(file.path), file.stat));
+    if (!isShelf(session)) changed.push(...owedWith(vault, session, changed, rows));
     const lines = history.due.get(session.id);
     // A session that stands in two folders has one history.
     if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
@@ -191,6 +192,26 @@ async function planPush(
     items,
   }));
   return { sessions, tornTails, failures };
+}
+
+/**
+ * Files that the vault could make itself as long as nobody went on with their session, and has to
+ * get with it when somebody did: a restored version's (`restore_copy.ts`).
+ */
+function owedWith(
+  vault: OpenVault,
+  session: LocalSession,
+  changed: readonly LocalFile[],
+  rows: ReadonlyMap<string, LocalFileRow>,
+): LocalFile[] {
+  if (session.files.length === 1) return [];
+  const owed = session.files.filter((file) =>
+    file.name !== TRANSCRIPT && rows.get(file.path)?.isDerived === true && !changed.includes(file)
+  );
+  if (owed.length === 0) return [];
+  const goesOn = changed.some(({ name }) => name === TRANSCRIPT) ||
+    vault.index.leaves(session.id, TRANSCRIPT).length > 0;
+  return goesOn ? owed : [];
 }
 
 /**

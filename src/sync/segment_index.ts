@@ -28,6 +28,14 @@ export interface Leaf extends FileState {
   readonly machine: string;
 }
 
+/** A state that a machine once had as all of the file. */
+export interface StoredVersion extends Leaf {
+  /** Whether nothing continues or replaces it. */
+  readonly isLeaf: boolean;
+  /** Whether the file was rewritten after it. */
+  readonly isReplaced: boolean;
+}
+
 /** A leaf and whose it is. */
 export interface StoredLeaf extends Leaf {
   readonly session: string;
@@ -231,6 +239,32 @@ export class SegmentIndex {
        WHERE session = ? AND file = ? ORDER BY len, gen, hash`,
     ).all(session, file);
     return rows as unknown as FileState[];
+  }
+
+  /**
+   * Every version of one file, newest first by the file's time, then longest. What one push cut
+   * into several segments counts once, as a whole.
+   */
+  versions(session: string, file: string): StoredVersion[] {
+    const rows = this.#statements.prepare(
+      `SELECT s.gen, s.hash, s.off + s.len AS len, min(s.mtime) AS mtimeMs,
+              min(s.machine) AS machine,
+              EXISTS (SELECT 1 FROM leaf l WHERE l.session = s.session AND l.file = s.file
+                      AND l.gen = s.gen AND l.hash = s.hash) AS isLeaf,
+              EXISTS (SELECT 1 FROM generation g WHERE g.session = s.session AND g.file = s.file
+                      AND g.from_gen = s.gen AND g.from_hash = s.hash) AS isReplaced
+       FROM segment s
+       WHERE s.session = ? AND s.file = ?
+         AND NOT EXISTS (SELECT 1 FROM segment c WHERE c.session = s.session AND c.file = s.file
+                         AND c.gen = s.gen AND c.parent = s.hash AND c.len > 0
+                         AND c.mtime = s.mtime AND c.machine = s.machine)
+       GROUP BY s.gen, s.hash ORDER BY mtimeMs DESC, len DESC, s.gen, s.hash`,
+    ).all(session, file) as unknown as (Leaf & { isLeaf: number; isReplaced: number })[];
+    return rows.map((row) => ({
+      ...row,
+      isLeaf: row.isLeaf !== 0,
+      isReplaced: row.isReplaced !== 0,
+    }));
   }
 
   /** Names of all files of a session that the vault has. */

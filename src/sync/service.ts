@@ -4,6 +4,7 @@ import { initVault } from "./init.ts";
 import { exportKey, fingerprint, importKey } from "./keys.ts";
 import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
+import { listVersions, restoreSessions } from "./restore.ts";
 import { resumeSession } from "./resume.ts";
 import { runPull, runPush, runSync } from "./run.ts";
 import { storeInfo, storeTest } from "./store_info.ts";
@@ -30,5 +31,7 @@ export const syncService: SyncService = {
   projectUnmap: unmapProject,
   projectExclude: excludeProject,
   resume: resumeSession,
+  restore: restoreSessions,
+  restoreVersions: listVersions,
   hookWorker: runHookWorker,
 };

@@ -1,0 +1,45 @@
+/** Help about what was: `restore` and its neighbours. */
+import { TRANSFER_FLAGS } from "./help_store_pages.ts";
+
+const EXITS = [3, 4, 5, 10, 11, 12, 13] as const;
+
+/** See `HELP_PAGES`. */
+export const HISTORY_PAGES = {
+  "restore": {
+    usage: "restore ID|WORDS... [--at TIME] [--list] [--to DIR]",
+    brief: "bring back an earlier version, or what Claude Code deleted",
+    purpose: [
+      "Brings the newest state of a session, with its subagents, tool results and file " +
+      "history, to where Claude Code finds it, also an old one or one that was deleted here. " +
+      "Its file time is set so that Claude Code's clean-up does not take it again at once. " +
+      "What is new here is pushed first; a session that is open is left alone.",
+      "With --at or --pick, an earlier version becomes a session of its own, titled " +
+      '"... (as of TIME)": under its own id the next pull would bring it up to date again. ' +
+      "It resumes like any other, and is not pushed before somebody speaks in it.",
+      "With --to, plain files in a folder, laid out like ~/.claude; the prompts of " +
+      "history.jsonl are not among them. Read one with: CLAUDE_CONFIG_DIR=DIR claude --resume ID",
+    ],
+    flags: [
+      ["ID|WORDS", "beginnings of ids, or words of one title"],
+      ["--project P", "all sessions of a project, by name or key"],
+      ["--archived", "all sessions that a plain pull leaves in the vault: old, or deleted here"],
+      [
+        "--at TIME",
+        "as it was then: 2026-01-15, 2026-01-15 12:30, or 36h, 7d, 2w ago; a day means its end",
+      ],
+      ["--pick V", "the version that --list shows as V"],
+      ["--list", "show the versions of one session, and do nothing"],
+      ["--to DIR", "write plain files there; nothing in DIR is replaced"],
+      ["--force", "with --to: replace files there, but only those that the vault has"],
+      ...TRANSFER_FLAGS,
+    ],
+    examples: [
+      ["claude-sync restore 3f2a", "one that Claude Code deleted"],
+      ["claude-sync restore flaky auth test --list", "its versions"],
+      ["claude-sync restore 3f2a --at 2d", "as it was two days ago"],
+      ["claude-sync restore --archived --dry-run", "what only the vault has"],
+      ["claude-sync restore --project app --to ~/app-sessions", "as files"],
+    ],
+    exits: EXITS,
+  },
+} as const;

@@ -1,0 +1,81 @@
+/**
+ * What the use cases about the past take and give: plain data, as in `api.ts`.
+ */
+import type { Failure, Traffic } from "./api.ts";
+
+/** What `restore` is asked for. */
+export interface RestoreRequest {
+  /** Ids, unique beginnings of ids, or words of one title. */
+  readonly queries: readonly string[];
+  /** All sessions of a project, by key or unambiguous name; null = no matter which. */
+  readonly project: string | null;
+  /** All sessions that a plain pull leaves in the vault: old, or deleted here. */
+  readonly archived: boolean;
+  /** As everything was at that time; null = the newest. */
+  readonly atMs: number | null;
+  /** The version with this beginning of its SHA-256, of the one session named; null = by time. */
+  readonly version: string | null;
+  /** Absolute folder for plain files instead of Claude Code's own; null = there. */
+  readonly to: string | null;
+  /** With `to`: replaces files there that the vault has. */
+  readonly force: boolean;
+  readonly dryRun: boolean;
+}
+
+/** One session that was asked for. */
+export interface RestoredSession {
+  /** The id that it can be resumed by; of a copy, its own. */
+  readonly id: string;
+  /** The session asked for. */
+  readonly of: string;
+  readonly title: string | null;
+  /**
+   * `restored`: written (with a dry run: would be). `unchanged`: was here like that. `open`: in use
+   * in Claude Code, nothing was done. `failed`: see the failures.
+   */
+  readonly outcome: "restored" | "unchanged" | "open" | "failed";
+  /**
+   * `itself`: in its place, with its newest state. `copy`: an earlier version as a session of its
+   * own. `files`: as files in a folder.
+   */
+  readonly as: "itself" | "copy" | "files";
+  /** SHA-256 of the version's transcript. */
+  readonly version: string | null;
+  /** File time of that version, on the machine that pushed it. */
+  readonly atMs: number | null;
+  readonly sizeBytes: number;
+  /** Of the transcript; null when it is not here. */
+  readonly path: string | null;
+}
+
+/** What `restore` did. Exit 3 when something asked for was not restored. */
+export interface RestoreResult extends Traffic {
+  readonly restored: number;
+  readonly sessions: readonly RestoredSession[];
+  readonly bytes: { readonly received: number; readonly written: number };
+  readonly failures: readonly Failure[];
+  readonly dryRun: boolean;
+}
+
+/** One version of a session that the vault has. */
+export interface VersionRow {
+  /** SHA-256 of its transcript. */
+  readonly version: string;
+  /** File time, on the machine that pushed it. */
+  readonly atMs: number;
+  readonly sizeBytes: number;
+  /** Name of the machine that pushed it; hostile text. */
+  readonly machine: string;
+  /**
+   * `newest`: what a pull brings. `earlier`: the newest goes on from it. `branch`: was continued
+   * elsewhere. `rewritten`: Claude Code wrote the file anew after it.
+   */
+  readonly kind: "newest" | "earlier" | "branch" | "rewritten";
+}
+
+/** The versions of one session, newest first. */
+export interface VersionList extends Traffic {
+  readonly id: string;
+  readonly title: string | null;
+  readonly versions: readonly VersionRow[];
+}
