@@ -243,6 +243,7 @@ async function runEveryCommand(dir: string): Promise<FieldRecorder> {
   };
   await recorder.run(b, ["project", "map", projects[0]!.key, b.project]);
   await recorder.run(b, ["resume", session]);
+  await recorder.run(b, ["log"]);
   await recorder.run(b, ["restore", session]);
   await recorder.run(b, ["restore", session, "--list"]);
   for (const command of ["status", "list", "verify", "version", "help", "install", "uninstall"]) {

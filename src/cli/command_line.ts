@@ -5,7 +5,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
-import { HISTORY_VALUE_FLAGS, restoreCommand } from "./history_commands.ts";
+import { HISTORY_VALUE_FLAGS, historyCommands } from "./history_commands.ts";
 import { isProfileName } from "./home_folder.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
@@ -132,7 +132,7 @@ function everyDay(candidates: Candidates) {
 }
 
 function history(candidates: Candidates) {
-  return restoreCommand({
+  return historyCommands({
     session: () => words("ID|WORDS", candidates.sessions),
     project: () => words("PROJECT", candidates.projects),
   });

@@ -7,6 +7,7 @@ import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
 import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
 import { list } from "./commands/list.ts";
+import { log } from "./commands/log.ts";
 import { projectExclude, projectList, projectMap, projectUnmap } from "./commands/project.ts";
 import { restore } from "./commands/restore.ts";
 import { resume } from "./commands/resume.ts";
@@ -89,6 +90,8 @@ async function useCase(
       return await storeMove(deps, invocation);
     case "resume":
       return await resume(deps, invocation);
+    case "log":
+      return await log(deps, invocation);
     case "restore":
       return await restore(deps, invocation);
     case "key export":

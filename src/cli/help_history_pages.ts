@@ -5,6 +5,27 @@ const EXITS = [3, 4, 5, 10, 11, 12, 13] as const;
 
 /** See `HELP_PAGES`. */
 export const HISTORY_PAGES = {
+  "log": {
+    usage: "log [--limit N] [--since TIME] [--errors]",
+    brief: "what was pushed and pulled, here and by other machines",
+    purpose: [
+      "Newest first, one line a run of this machine (by you or by a hook): what it did, " +
+      "bytes over the line, how long it took, how it ended; and one line a push of every " +
+      "other machine, by that machine's clock, as far as this one has read the vault. The " +
+      "store is not asked.",
+    ],
+    flags: [
+      ["--limit N", "at most N lines; 20 unless given"],
+      ["--since TIME", "none before: 2026-01-15, 2026-01-15 12:30, or 36h, 7d, 2w ago"],
+      ["--errors", "only runs of this machine that failed"],
+    ],
+    examples: [
+      ["claude-sync log", ""],
+      ["claude-sync log --since 1d --limit 1000", "everything of a day"],
+      ["claude-sync log --errors", "why did it not sync?"],
+    ],
+    exits: [10],
+  },
   "restore": {
     usage: "restore ID|WORDS... [--at TIME] [--list] [--to DIR]",
     brief: "bring back an earlier version, or what Claude Code deleted",

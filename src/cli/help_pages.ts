@@ -125,6 +125,7 @@ export const HELP_PAGES = {
     ],
     exits: STORE_EXITS,
   },
+  "log": HISTORY_PAGES.log,
   "restore": HISTORY_PAGES.restore,
   "verify": {
     usage: "verify [--read-data]",
@@ -345,7 +346,7 @@ export const HELP_PAGES = {
 /** The overview's sections. */
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
-  ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume"]],
+  ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume", "log"]],
   ["GET BACK", ["restore"]],
   ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
   ["ITSELF", ["completions", "version", "help"]],

@@ -1,8 +1,8 @@
 /** The grammar of the commands about what was. */
-import { object } from "@optique/core/constructs";
-import { multiple, optional } from "@optique/core/modifiers";
+import { object, or } from "@optique/core/constructs";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { argument, command, constant, option } from "@optique/core/primitives";
-import { string, type ValueParser } from "@optique/core/valueparser";
+import { integer, string, type ValueParser } from "@optique/core/valueparser";
 import { path, transferOptions } from "./store_flags.ts";
 
 /** Values that a shell may complete. */
@@ -12,10 +12,41 @@ export interface HistoryWords {
 }
 
 /** Flags of these commands that take the next word as their value. */
-export const HISTORY_VALUE_FLAGS = ["--at", "--pick", "--to", "--project"] as const;
+export const HISTORY_VALUE_FLAGS = [
+  "--at",
+  "--pick",
+  "--to",
+  "--project",
+  "--limit",
+  "--since",
+] as const;
 
-/** `restore`. */
-export function restoreCommand({ session, project }: HistoryWords) {
+/** Lines that `log` shows unless told otherwise. */
+const LOG_LINES = 20;
+/** The most lines that `log` shows. */
+export const LOG_LINES_MAX = 100_000;
+
+/** All of them. */
+export function historyCommands(words: HistoryWords) {
+  return or(restore(words), log());
+}
+
+function log() {
+  return command(
+    "log",
+    object({
+      command: constant("log"),
+      limit: withDefault(
+        option("--limit", integer({ metavar: "N", min: 1, max: LOG_LINES_MAX })),
+        LOG_LINES,
+      ),
+      since: optional(option("--since", string({ metavar: "TIME" }))),
+      errors: option("--errors"),
+    }),
+  );
+}
+
+function restore({ session, project }: HistoryWords) {
   return command(
     "restore",
     object({

@@ -10,6 +10,9 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 /** The longest ago that may be typed, in units. */
 const UNITS_MAX = 100_000;
 
+/** Before the year 10000 in every time zone. */
+const TIME_MS_MAX = Date.UTC(9_999, 11);
+
 const AGO = /^(\d{1,6})([smhdw])$/;
 const DATE =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d)?)?$/;
@@ -55,8 +58,12 @@ function zoneMs(zone: string): number {
   return (zone.startsWith("-") ? -1 : 1) * (hours * 60 + minutes) * 60_000;
 }
 
-/** `2026-01-15 12:30:05` in local time: what `parseTime` reads back. */
+/**
+ * `2026-01-15 12:30:05` in local time: what `parseTime` reads back. `unknown` for what is no time
+ * of this or a near age: clocks, and other people's numbers, may say anything.
+ */
 export function timeText(atMs: number): string {
+  if (!(Math.abs(atMs) < TIME_MS_MAX)) return "unknown";
   const date = new Date(atMs);
   const two = (value: number) => String(value).padStart(2, "0");
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");

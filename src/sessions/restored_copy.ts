@@ -14,6 +14,7 @@ import type { SessionId } from "./session_id.ts";
 
 const LABEL = "claude-sync restored id v1";
 const NEWLINE = 0x0a;
+const YEAR_10000_MS = Date.UTC(10_000, 0);
 
 /** What is restored, and as what. */
 export interface RestoredVersion {
@@ -63,8 +64,9 @@ function copiedLines(
   return parts;
 }
 
-/** The same on every machine, whatever its time zone. */
+/** The same on every machine, whatever its time zone. `atMs` may be any number. */
 function utcMinute(atMs: number): string {
+  if (!(atMs >= 0 && atMs < YEAR_10000_MS)) return "an unknown time";
   const iso = new Date(atMs).toISOString();
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }

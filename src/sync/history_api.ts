@@ -79,3 +79,58 @@ export interface VersionList extends Traffic {
   readonly title: string | null;
   readonly versions: readonly VersionRow[];
 }
+
+/** One run of this machine, as the journal has it. */
+export interface JournalRecord {
+  readonly command: "push" | "pull" | "sync" | "restore" | "import";
+  readonly by: "user" | "hook";
+  /** When it ended. */
+  readonly atMs: number;
+  /** How long it took. */
+  readonly ms: number;
+  readonly ok: boolean;
+  /** Error code; `partial` when some sessions failed. Null when it was ok. */
+  readonly code: string | null;
+  readonly message: string | null;
+  /** Sessions of which new bytes went into the vault, and came here. */
+  readonly sentSessions: number;
+  readonly receivedSessions: number;
+  /** Over the line, and into files here. */
+  readonly bytes: { readonly sent: number; readonly received: number; readonly written: number };
+}
+
+/** A push of another machine, as its log in the vault tells it. */
+export interface VaultActivity {
+  readonly machineId: string;
+  /** Hostile text. */
+  readonly machine: string;
+  /** By that machine's clock. */
+  readonly atMs: number;
+  readonly seq: number;
+  readonly sessions: number;
+  /** Of files, and of the objects that hold them. */
+  readonly bytes: { readonly plain: number; readonly stored: number };
+}
+
+/** One line of `log`. */
+export type LogLine =
+  | (JournalRecord & { readonly source: "here" })
+  | (VaultActivity & { readonly source: "vault" });
+
+/** Which lines `log` shows. */
+export interface LogRequest {
+  /** At most so many, the newest. */
+  readonly limit: number;
+  /** None before; null = all. */
+  readonly sinceMs: number | null;
+  /** Only runs of this machine that failed. */
+  readonly errors: boolean;
+}
+
+/** What happened, newest first. */
+export interface LogReport {
+  readonly machineName: string;
+  readonly lines: readonly LogLine[];
+  /** Lines that fit and are not among these. */
+  readonly more: number;
+}

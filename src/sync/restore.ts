@@ -14,6 +14,7 @@ import { failureOf } from "./push.ts";
 import { type ChoiceFacts, chooseNamed, chooseSessions, titleOf } from "./restore_choice.ts";
 import { restoreAsCopy } from "./restore_copy.ts";
 import { FilesFolder } from "./restore_files.ts";
+import { partialFailure, recorded } from "./run_log.ts";
 import { computeTargets } from "./targets.ts";
 import { chooseVersion, targetTranscript, versionRows, type Wanted } from "./versions.ts";
 
@@ -23,11 +24,18 @@ export function restoreSessions(
   request: RestoreRequest,
 ): Promise<RestoreResult> {
   const isOnlyReading = request.dryRun || request.to !== null;
-  return withFreshVault(
-    context,
-    isOnlyReading ? "left" : "if-possible",
-    (run) => restore(run, request),
-  );
+  const work = () =>
+    withFreshVault(
+      context,
+      isOnlyReading ? "left" : "if-possible",
+      (run) => restore(run, request),
+    );
+  return recorded(context, request, { command: "restore", by: "user" }, work, (result) => ({
+    failure: partialFailure(result.failures),
+    sentSessions: 0,
+    receivedSessions: result.restored,
+    bytes: { sent: 0, ...result.bytes },
+  }));
 }
 
 /** See `SyncService.restoreVersions`. */

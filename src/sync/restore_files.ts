@@ -156,7 +156,7 @@ export class FilesFolder {
     path: string,
     replaces: FileStat | null,
   ): Promise<void> {
-    const { fs, random } = this.#facts.vault.context.platform;
+    const { fs, random, clock } = this.#facts.vault.context.platform;
     const deps = { fs, random, root: this.#root };
     const file = await prepareSessionFile(
       deps,
@@ -164,7 +164,7 @@ export class FilesFolder {
       replaces,
       (handle) => this.#fill(id, wish, handle),
     );
-    if (file.commit(wish.mtimeMs) !== "written") {
+    if (file.commit(Math.min(wish.mtimeMs, clock.nowMs())) !== "written") {
       throw new ClaudeSyncError("local-io", `"${path}" changed while it was written`, { path });
     }
     fs.syncDir(file.dir);

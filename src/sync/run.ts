@@ -9,7 +9,7 @@ import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
-import { recorded } from "./run_log.ts";
+import { partialFailure, recorded, type RunOutcome } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
 import { skippedFailures, skippedHere, skippedNote } from "./skipped.ts";
 
@@ -22,11 +22,10 @@ export function runPush(
   return recorded(
     context,
     request,
-    "push",
-    by,
+    { command: "push", by },
     () =>
       withFreshVault(context, request.dryRun ? "left" : "required", (run) => push(run, request)),
-    failureOfPush,
+    outcomeOfPush,
   );
 }
 
@@ -39,11 +38,10 @@ export function runPull(
   return recorded(
     context,
     request,
-    "pull",
-    by,
+    { command: "pull", by },
     () =>
       withFreshVault(context, request.dryRun ? "left" : "if-possible", (run) => pull(run, request)),
-    failureOfPull,
+    outcomeOfPull,
   );
 }
 
@@ -61,10 +59,21 @@ export function runSync(
   return recorded(
     context,
     request,
-    "sync",
-    by,
+    { command: "sync", by },
     () => withFreshVault(context, request.dryRun ? "left" : "if-possible", both),
-    (result) => failureOfPull(result.pull) ?? failureOfPush(result.push),
+    ({ pull, push }) => {
+      const [received, sent] = [outcomeOfPull(pull), outcomeOfPush(push)];
+      return {
+        failure: received.failure ?? sent.failure,
+        sentSessions: sent.sentSessions,
+        receivedSessions: received.receivedSessions,
+        bytes: {
+          sent: sent.bytes.sent,
+          received: received.bytes.received + sent.bytes.received,
+          written: received.bytes.written,
+        },
+      };
+    },
   );
 }
 
@@ -130,12 +139,20 @@ async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
   return { ...counts, bytes, requests, ms, dryRun };
 }
 
-function failureOfPush(result: PushResult): { code: string; message: string } | null {
-  const [first] = result.failures;
-  return first === undefined ? null : { code: "partial", message: first.message };
+function outcomeOfPush(result: PushResult): RunOutcome {
+  return {
+    failure: partialFailure(result.failures),
+    sentSessions: result.pushed,
+    receivedSessions: 0,
+    bytes: { sent: result.bytes.sent, received: 0, written: 0 },
+  };
 }
 
-function failureOfPull(result: PullResult): { code: string; message: string } | null {
-  const [first] = result.failures;
-  return first === undefined ? null : { code: "partial", message: first.message };
+function outcomeOfPull(result: PullResult): RunOutcome {
+  return {
+    failure: partialFailure(result.failures),
+    sentSessions: 0,
+    receivedSessions: result.pulled,
+    bytes: { sent: 0, ...result.bytes },
+  };
 }

@@ -8,6 +8,7 @@ import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
 import type { LogMark } from "../vault/log_plan.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
+import { noteActivity } from "./activity.ts";
 import { Statements, transaction } from "./state_db.ts";
 
 /** H of nothing: the empty start of every generation. */
@@ -114,6 +115,7 @@ export class SegmentIndex {
     const { body } = entry;
     this.#statements.prepare("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
       .run(body.machine, body.seq, entry.hash);
+    noteActivity(this.#statements, entry);
     for (const op of body.ops) {
       if (op.op === "enrol") {
         this.#statements.prepare("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")

@@ -2,6 +2,7 @@ import type { SyncService } from "./api.ts";
 import { runHookWorker } from "./hook_worker.ts";
 import { initVault } from "./init.ts";
 import { exportKey, fingerprint, importKey } from "./keys.ts";
+import { showLog } from "./log.ts";
 import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
 import { listVersions, restoreSessions } from "./restore.ts";
@@ -31,6 +32,7 @@ export const syncService: SyncService = {
   projectUnmap: unmapProject,
   projectExclude: excludeProject,
   resume: resumeSession,
+  log: showLog,
   restore: restoreSessions,
   restoreVersions: listVersions,
   hookWorker: runHookWorker,

@@ -10,7 +10,7 @@ import type { FileSystem } from "../platform/types.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 6;
+const SCHEMA_VERSION = 7;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -20,6 +20,11 @@ CREATE TABLE machine (
 ) STRICT;
 CREATE TABLE entry (machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
   PRIMARY KEY (machine, seq, hash)) STRICT, WITHOUT ROWID;
+CREATE TABLE activity (
+  machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, time INTEGER NOT NULL,
+  sessions INTEGER NOT NULL, plain INTEGER NOT NULL, stored INTEGER NOT NULL,
+  PRIMARY KEY (machine, seq, hash)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE object (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, sha256 TEXT
 ) STRICT;

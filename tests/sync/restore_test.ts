@@ -162,7 +162,7 @@ Deno.test("restore --project takes the project's sessions and no others", () =>
     assert.equal((await errorOf(restore(bert, { project: "nowhere" }))).code, "not-found");
   }));
 
-Deno.test("restore --at makes a session of its own of an earlier version and what goes with it", () =>
+Deno.test("restore --at makes an earlier version a session of its own, with its files", () =>
   withWorld(async ({ anna, bert }) => {
     const before = anna.files();
     const result = await restore(anna, { queries: [FIRST], atMs: NOW - 2 * DAY_MS + HOUR_MS });
