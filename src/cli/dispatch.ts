@@ -3,6 +3,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
+import { importSessions } from "./commands/import.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
 import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
@@ -90,6 +91,8 @@ async function useCase(
       return await storeMove(deps, invocation);
     case "resume":
       return await resume(deps, invocation);
+    case "import":
+      return await importSessions(deps, invocation);
     case "log":
       return await log(deps, invocation);
     case "restore":

@@ -63,4 +63,31 @@ export const HISTORY_PAGES = {
     ],
     exits: EXITS,
   },
+  "import": {
+    usage: "import DIR|FILE... [--all]",
+    brief: "take in an old computer's ~/.claude, a backup, or transcripts",
+    purpose: [
+      "Takes every session of a folder like ~/.claude (or of the home folder it is in, or of " +
+      "one project's folder in it) into the vault, byte for byte, with what belongs to it, " +
+      "plans, memories and prompts; or single transcripts (.jsonl). Then it pulls: sessions " +
+      "come to where their project is here. The folder itself is only read.",
+      "Nothing is overwritten: a session that went on apart keeps both continuations, as " +
+      "between two machines. What is in the vault already is not sent again, so an import that " +
+      "was interrupted is simply repeated. Old sessions, and those that were deleted here, stay " +
+      "in the vault (claude-sync restore brings them), unless --all is given.",
+      "Folders of another user's home are taken for the same place below this one. " +
+      "Credentials, settings and links are left alone.",
+    ],
+    flags: [
+      ["DIR|FILE", "folders or transcripts"],
+      ["--all", "also bring old sessions here, and take those of excluded projects"],
+      ...TRANSFER_FLAGS,
+    ],
+    examples: [
+      ["claude-sync import /mnt/old/home/anna/.claude", "an old laptop's disk"],
+      ["claude-sync import ~/backup/claude --dry-run", "what would be taken"],
+      ["claude-sync import ~/Downloads/3f2a0000-0000-4000-8000-000000000001.jsonl", "one file"],
+    ],
+    exits: EXITS,
+  },
 } as const;

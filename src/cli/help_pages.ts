@@ -127,6 +127,7 @@ export const HELP_PAGES = {
   },
   "log": HISTORY_PAGES.log,
   "restore": HISTORY_PAGES.restore,
+  "import": HISTORY_PAGES.import,
   "verify": {
     usage: "verify [--read-data]",
     brief: "check that the vault is complete and untouched",
@@ -347,7 +348,7 @@ export const HELP_PAGES = {
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
   ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume", "log"]],
-  ["GET BACK", ["restore"]],
+  ["GET BACK", ["restore", "import"]],
   ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];

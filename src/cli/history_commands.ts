@@ -28,7 +28,7 @@ export const LOG_LINES_MAX = 100_000;
 
 /** All of them. */
 export function historyCommands(words: HistoryWords) {
-  return or(restore(words), log());
+  return or(restore(words), log(), importCommand());
 }
 
 function log() {
@@ -42,6 +42,18 @@ function log() {
       ),
       since: optional(option("--since", string({ metavar: "TIME" }))),
       errors: option("--errors"),
+    }),
+  );
+}
+
+function importCommand() {
+  return command(
+    "import",
+    object({
+      command: constant("import"),
+      all: option("--all"),
+      ...transferOptions(),
+      paths: multiple(argument(path("DIR|FILE"))),
     }),
   );
 }

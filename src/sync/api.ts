@@ -6,7 +6,7 @@ import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
-import type { LogReport, LogRequest } from "./history_api.ts";
+import type { ImportRequest, ImportResult, LogReport, LogRequest } from "./history_api.ts";
 import type { RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
 import type {
   KeyPair,
@@ -311,6 +311,8 @@ export interface SyncService {
    * folder's project.
    */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  /** Takes sessions from an old computer's folder or a backup into the vault, then pulls. */
+  import(context: SyncContext, request: ImportRequest): Promise<ImportResult>;
   /** What happened here, and what other machines pushed; the store is not asked. */
   log(context: SyncContext, request: LogRequest): Promise<LogReport>;
   /** Brings sessions back from the vault: in their place, as copies, or as files. */

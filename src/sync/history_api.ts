@@ -1,7 +1,7 @@
 /**
  * What the use cases about the past take and give: plain data, as in `api.ts`.
  */
-import type { Failure, Traffic } from "./api.ts";
+import type { Failure, PullResult, Traffic } from "./api.ts";
 
 /** What `restore` is asked for. */
 export interface RestoreRequest {
@@ -133,4 +133,29 @@ export interface LogReport {
   readonly lines: readonly LogLine[];
   /** Lines that fit and are not among these. */
   readonly more: number;
+}
+
+/** What `import` is asked for. */
+export interface ImportRequest {
+  /** Absolute paths of folders like Claude Code's, or of transcripts. */
+  readonly paths: readonly string[];
+  /** Also sessions of excluded projects, and old ones are brought here as well. */
+  readonly all: boolean;
+  readonly dryRun: boolean;
+}
+
+/** What `import` did. Exit 3 when something could not be taken or placed. */
+export interface ImportResult extends Traffic {
+  /** Sessions that are there. */
+  readonly found: number;
+  /** Those of which the vault lacked something. */
+  readonly imported: number;
+  /** Files of plans and memories of which it lacked something. */
+  readonly otherFiles: number;
+  readonly bytes: { readonly plain: number; readonly sent: number };
+  /** Of taking them in; the pull has its own. */
+  readonly failures: readonly Failure[];
+  /** The pull that followed; null with a dry run. */
+  readonly pull: PullResult | null;
+  readonly dryRun: boolean;
 }

@@ -31,6 +31,8 @@ export interface PushScope {
   readonly dryRun: boolean;
   /** Torn last lines are sent at once: the caller is about to replace these files. */
   readonly tearNow: boolean;
+  /** Leaves the prompt history out. Default: no. */
+  readonly withoutHistory?: boolean;
 }
 
 /** What a push did. */
@@ -167,7 +169,9 @@ async function planPush(
     }
   };
   const isExcluded = (session: LocalSession) => !scope.all && exclusion.excludes(session);
-  const history = dueHistory(vault, scope.sessions, isExcluded);
+  const history = scope.withoutHistory === true
+    ? { due: new Map<string, LocalHistory>(), failures: [] }
+    : dueHistory(vault, scope.sessions, isExcluded);
   failures.push(...history.failures);
   for (const session of [...scope.sessions, ...scope.shelves]) {
     vault.context.signal.throwIfAborted();

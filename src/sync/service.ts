@@ -1,5 +1,6 @@
 import type { SyncService } from "./api.ts";
 import { runHookWorker } from "./hook_worker.ts";
+import { importSessions } from "./import.ts";
 import { initVault } from "./init.ts";
 import { exportKey, fingerprint, importKey } from "./keys.ts";
 import { showLog } from "./log.ts";
@@ -32,6 +33,7 @@ export const syncService: SyncService = {
   projectUnmap: unmapProject,
   projectExclude: excludeProject,
   resume: resumeSession,
+  import: importSessions,
   log: showLog,
   restore: restoreSessions,
   restoreVersions: listVersions,
