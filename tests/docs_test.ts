@@ -251,6 +251,7 @@ async function runEveryCommand(dir: string): Promise<FieldRecorder> {
   a.writeTranscript("00000005-0000-4000-8000-000000000005", fixture("a"));
   await recorder.run(b, ["import", a.transcriptPath("00000005-0000-4000-8000-000000000005")]);
   await recorder.run(b, ["log"]);
+  await recorder.run(b, ["diff", session]);
   await recorder.run(b, ["restore", session]);
   await recorder.run(b, ["restore", session, "--list"]);
   for (const command of ["status", "list", "verify", "version", "help", "install", "uninstall"]) {

@@ -3,6 +3,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
+import { diff } from "./commands/diff.ts";
 import { importSessions } from "./commands/import.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
@@ -91,6 +92,8 @@ async function useCase(
       return await storeMove(deps, invocation);
     case "resume":
       return await resume(deps, invocation);
+    case "diff":
+      return await diff(deps, invocation);
     case "import":
       return await importSessions(deps, invocation);
     case "log":
@@ -158,7 +161,7 @@ async function completions(
 }
 
 /** Commands whose arguments are sessions. */
-const NAMES_SESSIONS: ReadonlySet<string> = new Set(["resume", "restore"]);
+const NAMES_SESSIONS: ReadonlySet<string> = new Set(["resume", "restore", "diff"]);
 
 /** Sessions and projects that may be meant; none when they cannot be found out. */
 async function candidatesFor(

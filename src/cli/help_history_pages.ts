@@ -63,6 +63,24 @@ export const HISTORY_PAGES = {
     ],
     exits: EXITS,
   },
+  "diff": {
+    usage: "diff ID|WORDS...",
+    brief: "what of a session only this machine or only the vault has",
+    purpose: [
+      "Compares the session's file here, line by line, with what a pull would write, and " +
+      "shows what was said only in its branches. It changes nothing: what is only here goes " +
+      "out with the next push, what is only in the vault comes with the next pull.",
+    ],
+    flags: [
+      ["ID|WORDS", "the beginning of an id, or words of the title"],
+      ...TRANSFER_FLAGS,
+    ],
+    examples: [
+      ["claude-sync diff 3f2a", ""],
+      ["claude-sync diff flaky auth test --json", "every record"],
+    ],
+    exits: [4, 5, 10, 11, 12, 13],
+  },
   "import": {
     usage: "import DIR|FILE... [--all]",
     brief: "take in an old computer's ~/.claude, a backup, or transcripts",

@@ -126,6 +126,7 @@ export const HELP_PAGES = {
     exits: STORE_EXITS,
   },
   "log": HISTORY_PAGES.log,
+  "diff": HISTORY_PAGES.diff,
   "restore": HISTORY_PAGES.restore,
   "import": HISTORY_PAGES.import,
   "verify": {
@@ -348,7 +349,7 @@ export const HELP_PAGES = {
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
   ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume", "log"]],
-  ["GET BACK", ["restore", "import"]],
+  ["GET BACK", ["restore", "diff", "import"]],
   ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];

@@ -28,7 +28,7 @@ export const LOG_LINES_MAX = 100_000;
 
 /** All of them. */
 export function historyCommands(words: HistoryWords) {
-  return or(restore(words), log(), importCommand());
+  return or(restore(words), log(), importCommand(), diff(words));
 }
 
 function log() {
@@ -42,6 +42,17 @@ function log() {
       ),
       since: optional(option("--since", string({ metavar: "TIME" }))),
       errors: option("--errors"),
+    }),
+  );
+}
+
+function diff({ session }: HistoryWords) {
+  return command(
+    "diff",
+    object({
+      command: constant("diff"),
+      ...transferOptions(),
+      queries: multiple(argument(session())),
     }),
   );
 }

@@ -6,7 +6,13 @@ import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
-import type { ImportRequest, ImportResult, LogReport, LogRequest } from "./history_api.ts";
+import type {
+  DiffResult,
+  ImportRequest,
+  ImportResult,
+  LogReport,
+  LogRequest,
+} from "./history_api.ts";
 import type { RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
 import type {
   KeyPair,
@@ -311,6 +317,8 @@ export interface SyncService {
    * folder's project.
    */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  /** Compares this machine's file of one session with the vault; changes nothing. */
+  diff(context: SyncContext, queries: readonly string[]): Promise<DiffResult>;
   /** Takes sessions from an old computer's folder or a backup into the vault, then pulls. */
   import(context: SyncContext, request: ImportRequest): Promise<ImportResult>;
   /** What happened here, and what other machines pushed; the store is not asked. */

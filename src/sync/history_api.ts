@@ -1,6 +1,7 @@
 /**
  * What the use cases about the past take and give: plain data, as in `api.ts`.
  */
+import type { ToldRecord } from "../sessions/record_diff.ts";
 import type { Failure, PullResult, Traffic } from "./api.ts";
 
 /** What `restore` is asked for. */
@@ -158,4 +159,35 @@ export interface ImportResult extends Traffic {
   /** The pull that followed; null with a dry run. */
   readonly pull: PullResult | null;
   readonly dryRun: boolean;
+}
+
+/** One side of a comparison. */
+export interface DiffSide {
+  /** Of the file here; null for the vault. */
+  readonly path: string | null;
+  readonly sizeBytes: number;
+  readonly lastActivityMs: number | null;
+}
+
+/** Another session that went on from the same one. */
+export interface DiffBranch {
+  readonly id: string;
+  readonly title: string | null;
+  /** What was said only there. */
+  readonly said: readonly ToldRecord[];
+}
+
+/** How this machine's file of a session and the vault differ. */
+export interface DiffResult extends Traffic {
+  readonly id: string;
+  readonly title: string | null;
+  /** Null when it is not on this machine. */
+  readonly here: DiffSide | null;
+  /** What a pull would write; null when the vault has nothing of it. */
+  readonly vault: DiffSide | null;
+  /** Records of both. */
+  readonly common: number;
+  readonly onlyHere: readonly ToldRecord[];
+  readonly onlyVault: readonly ToldRecord[];
+  readonly branches: readonly DiffBranch[];
 }

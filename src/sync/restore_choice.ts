@@ -95,12 +95,16 @@ function projectFilter(
   };
 }
 
-/** Ids when each query begins one, else the words of one title. */
+/**
+ * Ids when each query begins one, else the words of one title. `more`: sessions that may be meant
+ * besides those of the vault. Errors: `not-found`, `ambiguous`.
+ */
 export async function chooseNamed(
   facts: ChoiceFacts,
   queries: readonly string[],
+  more: Iterable<string> = [],
 ): Promise<ReadonlySet<string>> {
-  const ids = vaultIds(facts);
+  const ids = new Set([...vaultIds(facts), ...more]);
   const isId = (query: string) =>
     /^[0-9a-f-]+$/i.test(query) && query.length >= ID_PREFIX_LENGTH_MIN &&
     [...ids].some((id) => id.startsWith(query.toLowerCase()));

@@ -1,4 +1,5 @@
 import type { SyncService } from "./api.ts";
+import { diffSession } from "./diff.ts";
 import { runHookWorker } from "./hook_worker.ts";
 import { importSessions } from "./import.ts";
 import { initVault } from "./init.ts";
@@ -33,6 +34,7 @@ export const syncService: SyncService = {
   projectUnmap: unmapProject,
   projectExclude: excludeProject,
   resume: resumeSession,
+  diff: diffSession,
   import: importSessions,
   log: showLog,
   restore: restoreSessions,

@@ -1,5 +1,6 @@
 /** What the commands about the past print of what others may have written. */
 import assert from "node:assert/strict";
+import type { DiffResult } from "../../src/sync/history_api.ts";
 import type { LogReport, RestoreResult, VersionList } from "../../src/sync/history_api.ts";
 import { run } from "./stand_in.ts";
 
@@ -68,13 +69,30 @@ const RESTORED: RestoreResult = {
   ms: 1,
 };
 
+const RECORD = { kind: HOSTILE, atMs: 1e300, text: HOSTILE, sizeBytes: 1 };
+const DIFF: DiffResult = {
+  id: ID,
+  title: HOSTILE,
+  here: { path: HOSTILE, sizeBytes: 1, lastActivityMs: 1e300 },
+  vault: { path: null, sizeBytes: 1, lastActivityMs: null },
+  common: 3,
+  onlyHere: Array.from({ length: 25 }, () => RECORD),
+  onlyVault: [RECORD],
+  branches: [{ id: ID, title: HOSTILE, said: [RECORD] }],
+  requests: 1,
+  ms: 1,
+};
+
 const parts = {
+  diff: () => Promise.resolve(DIFF),
   log: () => Promise.resolve(LOG),
   restoreVersions: () => Promise.resolve(VERSIONS),
   restore: () => Promise.resolve(RESTORED),
 };
 
-for (const argv of [["log"], ["restore", "3f2a", "--list"], ["restore", "3f2a"]]) {
+for (
+  const argv of [["log"], ["diff", "3f2a"], ["restore", "3f2a", "--list"], ["restore", "3f2a"]]
+) {
   for (const json of [false, true]) {
     const words = json ? [...argv, "--json"] : argv;
     Deno.test(`${words.join(" ")} prints hostile names harmlessly`, async () => {
@@ -92,6 +110,15 @@ Deno.test("log shows both directions, the hook, and what is left out", async () 
   assert.match(out, /sync \(hook\) +1 out, 2 in +1 B out, 2 B in +failed: /);
   assert.match(out, /^unknown +\S.* push +3 out +4\.1 kB out$/m);
   assert.match(out, /^2 older lines; --limit shows more$/m);
+});
+
+Deno.test("diff shows the newest records of each list, and counts the rest", async () => {
+  const { out, exit } = await run(["diff", "3f2a"], parts);
+  assert.equal(exit, 0);
+  assert.match(out, /^Only here: 25 records, 25 B$/m);
+  assert.match(out, /^ 5 earlier records; --json shows them all$/m);
+  assert.match(out, /^Only in the vault: 1 record, 1 B$/m);
+  assert.match(out, /^Said only in 3f2a0000 /m);
 });
 
 Deno.test("restore ends with exit code 3 when a session failed or is open", async () => {

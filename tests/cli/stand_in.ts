@@ -118,6 +118,7 @@ export function service(parts: Partial<SyncService>): SyncService {
     projectUnmap: unused,
     projectExclude: unused,
     resume: unused,
+    diff: unused,
     import: unused,
     log: unused,
     restore: unused,
