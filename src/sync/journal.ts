@@ -15,7 +15,6 @@ export const JOURNAL_BYTES_MAX = 512 * 1024;
 export const JOURNAL_LINE_BYTES_MAX = 4096;
 
 const MESSAGE_UNITS_MAX = 500;
-const NEWLINE = 10;
 
 const count = z.number().check(z.minimum(0));
 
@@ -36,13 +35,12 @@ const Record = z.object({
 export function appendJournal(platform: Platform, paths: HomePaths, record: JournalRecord): void {
   const { fs } = platform;
   const message = record.message?.slice(0, MESSAGE_UNITS_MAX) ?? null;
-  const line = utf8(JSON.stringify({ ...record, message }) + "\n");
+  // The line's end stands before it: so what a crash tore never swallows the next one.
+  const line = utf8("\n" + JSON.stringify({ ...record, message }));
   if (line.length > JOURNAL_LINE_BYTES_MAX) return;
   const handle = openJournal(platform, paths.journal);
   try {
-    // What a crash tore must not swallow the next line.
-    const bytes = isTorn(platform, paths.journal) ? new Uint8Array([NEWLINE, ...line]) : line;
-    handle.write(bytes);
+    handle.write(line);
   } finally {
     handle.close();
   }
@@ -62,18 +60,6 @@ function openJournal({ fs }: Platform, path: string): WriteHandle {
     const made = fs.openAppend(path);
     if (made === null) throw error;
     return made;
-  }
-}
-
-function isTorn({ fs }: Platform, path: string): boolean {
-  const handle = fs.openRead(path);
-  if (handle === null) return false;
-  try {
-    const { sizeBytes } = handle.stat();
-    const last = new Uint8Array(1);
-    return sizeBytes > 0 && handle.readAt(last, sizeBytes - 1) === 1 && last[0] !== NEWLINE;
-  } finally {
-    handle.close();
   }
 }
 

@@ -62,10 +62,10 @@ Deno.test("what a crash tore, and garbage, costs that line alone", () =>
   inHome((paths) => {
     const platform = nodePlatform();
     appendJournal(platform, paths, record(1));
-    appendFileSync(paths.journal, '{"command":"pu');
+    appendFileSync(paths.journal, '\n{"command":"pu');
     appendJournal(platform, paths, record(2));
-    appendFileSync(paths.journal, new Uint8Array([0xff, 0xfe, 0x00, 0x0a]));
-    appendFileSync(paths.journal, '{"command":"newer"}\n[]\nnull\n');
+    appendFileSync(paths.journal, new Uint8Array([0x0a, 0xff, 0xfe, 0x00]));
+    appendFileSync(paths.journal, '\n{"command":"newer"}\n[]\nnull');
     appendJournal(platform, paths, record(3));
     assert.deepEqual(readJournal(platform, paths).map(({ atMs }) => atMs), [1, 2, 3]);
   }));
