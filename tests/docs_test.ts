@@ -175,7 +175,12 @@ function documentedFields(command: string): Set<string> {
   const row = rows(section("JSON")).find(([names]) => names!.includes(`\`${command}\``));
   assert.ok(row, `the JSON reference has no line for ${command}`);
   // What a line says it shares with others.
-  const shared = { pull: ["push"], sync: ["push", "pull"], "project map": ["project list"] };
+  const shared = {
+    pull: ["push"],
+    sync: ["push", "pull"],
+    "import": ["push", "pull"],
+    "project map": ["project list"],
+  };
   const others: readonly string[] = Object.hasOwn(shared, command)
     ? shared[command as keyof typeof shared]
     : [];
@@ -243,6 +248,12 @@ async function runEveryCommand(dir: string): Promise<FieldRecorder> {
   };
   await recorder.run(b, ["project", "map", projects[0]!.key, b.project]);
   await recorder.run(b, ["resume", session]);
+  a.writeTranscript("00000005-0000-4000-8000-000000000005", fixture("a"));
+  await recorder.run(b, ["import", a.transcriptPath("00000005-0000-4000-8000-000000000005")]);
+  await recorder.run(b, ["log"]);
+  await recorder.run(b, ["diff", session]);
+  await recorder.run(b, ["restore", session]);
+  await recorder.run(b, ["restore", session, "--list"]);
   for (const command of ["status", "list", "verify", "version", "help", "install", "uninstall"]) {
     await recorder.run(b, [command]);
   }

@@ -5,6 +5,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { HISTORY_VALUE_FLAGS, historyCommands } from "./history_commands.ts";
 import { isProfileName } from "./home_folder.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
@@ -130,6 +131,13 @@ function everyDay(candidates: Candidates) {
   );
 }
 
+function history(candidates: Candidates) {
+  return historyCommands({
+    session: () => words("ID|WORDS", candidates.sessions),
+    project: () => words("PROJECT", candidates.projects),
+  });
+}
+
 function keys() {
   return command(
     "key",
@@ -214,7 +222,14 @@ function itself() {
 function grammar(candidates: Candidates) {
   return merge(
     globalFlags(),
-    or(everyDay(candidates), keys(), stores(), projects(candidates), itself()),
+    or(
+      everyDay(candidates),
+      history(candidates),
+      keys(),
+      stores(),
+      projects(candidates),
+      itself(),
+    ),
   );
 }
 
@@ -334,6 +349,7 @@ const VALUE_FLAGS = new Set([
   "--color",
   "--profile",
   ...STORE_VALUE_FLAGS,
+  ...HISTORY_VALUE_FLAGS,
   "--machine",
   "--session",
   "--mark",

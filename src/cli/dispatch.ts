@@ -3,11 +3,15 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
+import { diff } from "./commands/diff.ts";
+import { importSessions } from "./commands/import.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
 import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
 import { list } from "./commands/list.ts";
+import { log } from "./commands/log.ts";
 import { projectExclude, projectList, projectMap, projectUnmap } from "./commands/project.ts";
+import { restore } from "./commands/restore.ts";
 import { resume } from "./commands/resume.ts";
 import { status } from "./commands/status.ts";
 import { storeInfo, storeMove, storeTest } from "./commands/store.ts";
@@ -88,6 +92,14 @@ async function useCase(
       return await storeMove(deps, invocation);
     case "resume":
       return await resume(deps, invocation);
+    case "diff":
+      return await diff(deps, invocation);
+    case "import":
+      return await importSessions(deps, invocation);
+    case "log":
+      return await log(deps, invocation);
+    case "restore":
+      return await restore(deps, invocation);
     case "key export":
       return await keyExport(deps);
     case "key import":
@@ -148,14 +160,19 @@ async function completions(
   return { json: { shell, words }, data: words === "" ? [] : [words] };
 }
 
+/** Commands whose arguments are sessions. */
+const NAMES_SESSIONS: ReadonlySet<string> = new Set(["resume", "restore", "diff"]);
+
 /** Sessions and projects that may be meant; none when they cannot be found out. */
 async function candidatesFor(
   typed: readonly string[],
   loadService: () => Promise<SyncService>,
   context: SyncContext,
 ): Promise<Candidates> {
-  const wantsSessions = typed.includes("--session") || typed[0] === "resume";
-  const wantsProjects = typed[0] === "project" && typed.length > 2;
+  const wantsProjects = (typed[0] === "project" && typed.length > 2) ||
+    typed.at(-2) === "--project";
+  const wantsSessions = !wantsProjects &&
+    (typed.includes("--session") || NAMES_SESSIONS.has(typed[0] ?? ""));
   if (!wantsSessions && !wantsProjects) return { sessions: [], projects: [] };
   try {
     const service = await loadService();

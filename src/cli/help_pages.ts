@@ -1,4 +1,5 @@
 /** What every command's help says. `tests/scripts/help.txt` shows how it looks. */
+import { HISTORY_PAGES } from "./help_history_pages.ts";
 import { STORE_PAGES, TRANSFER_FLAGS } from "./help_store_pages.ts";
 
 /** One command's help. Texts are shown as they stand. */
@@ -124,6 +125,10 @@ export const HELP_PAGES = {
     ],
     exits: STORE_EXITS,
   },
+  "log": HISTORY_PAGES.log,
+  "diff": HISTORY_PAGES.diff,
+  "restore": HISTORY_PAGES.restore,
+  "import": HISTORY_PAGES.import,
   "verify": {
     usage: "verify [--read-data]",
     brief: "check that the vault is complete and untouched",
@@ -343,7 +348,8 @@ export const HELP_PAGES = {
 /** The overview's sections. */
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
-  ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume"]],
+  ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume", "log"]],
+  ["GET BACK", ["restore", "diff", "import"]],
   ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];

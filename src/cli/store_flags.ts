@@ -21,12 +21,13 @@ export const RATE_MAX = 1e12;
 const RATE = /^(\d{1,12}(?:\.\d{1,3})?)([KMG]?)$/i;
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9 };
 
-/** Completes paths of folders. */
-export function path(metavar: "PATH" | "DIR"): ValueParser<"sync", string> {
+/** Completes paths of folders, or of files as well. */
+export function path(metavar: "PATH" | "DIR" | "DIR|FILE"): ValueParser<"sync", string> {
   return {
     ...string({ metavar }),
     *suggest(prefix: string): Iterable<Suggestion> {
-      yield { kind: "file", type: "directory", pattern: prefix };
+      const type = metavar === "DIR|FILE" ? "any" : "directory";
+      yield { kind: "file", type, pattern: prefix };
     },
   };
 }

@@ -101,7 +101,15 @@ export function rootSessionId(id: SessionId, bytes: Uint8Array): SessionId {
   return insertedTitle(bytes, id, forkSources(bytes))?.rootId ?? id;
 }
 
-function copiedRecord(line: Uint8Array, point: BranchPoint, suffix: Uint8Array | null): Uint8Array {
+/**
+ * One line as the copy of the session `point.rootId` under the id `point.id` has it. `suffix`: what
+ * a custom title gets at its end, as it stands in JSON.
+ */
+export function copiedRecord(
+  line: Uint8Array,
+  point: Pick<BranchPoint, "rootId" | "id">,
+  suffix: Uint8Array | null,
+): Uint8Array {
   const members = membersOf(line);
   if (members === null) return line;
   const edits = sessionEdits(line, members, point.rootId, point.id);
@@ -141,6 +149,12 @@ function restoredRecord(
     }
   }
   return parsedAndEdited(line, edits);
+}
+
+/** `line` with the session id `from` replaced by `to` where a record says whose it is. */
+export function movedRecord(line: Uint8Array, from: SessionId, to: SessionId): Uint8Array {
+  const members = membersOf(line);
+  return members === null ? line : parsedAndEdited(line, sessionEdits(line, members, from, to));
 }
 
 function sessionEdits(

@@ -228,13 +228,15 @@ export function translatedDir(
 /** Home folders of the three systems, as they appear in transcripts of other machines. */
 const FOREIGN_HOME = /^(?:\/(?:home|Users)\/[^/]+|\/root|[A-Za-z]:\\Users\\[^\\]+)[\\/](.+)$/s;
 
-function pathUnderForeignHome(cwd: string): string | null {
+/** The `/`-separated part of `cwd` below some user's home folder; null when it is not below one. */
+export function pathUnderForeignHome(cwd: string): string | null {
   const below = FOREIGN_HOME.exec(cwd)?.[1];
   if (below === undefined) return null;
   return /^[A-Za-z]:/.test(cwd) ? below.replaceAll("\\", "/") : below;
 }
 
-function belowHome(host: Host, path: string): string | null {
+/** The folder `path`, `/`-separated, below this home; null when that is no safe path here. */
+export function belowHome(host: Host, path: string): string | null {
   if (path === "") return absolutePath(host.os, host.cwd(), host.home);
   const segments = path.split("/");
   if (!segments.every((segment) => isFolderName(host, segment))) return null;

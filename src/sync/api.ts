@@ -7,6 +7,14 @@ import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
 import type {
+  DiffResult,
+  ImportRequest,
+  ImportResult,
+  LogReport,
+  LogRequest,
+} from "./history_api.ts";
+import type { RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
+import type {
   KeyPair,
   MoveRequest,
   MoveResult,
@@ -309,6 +317,16 @@ export interface SyncService {
    * folder's project.
    */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  /** Compares this machine's file of one session with the vault; changes nothing. */
+  diff(context: SyncContext, queries: readonly string[]): Promise<DiffResult>;
+  /** Takes sessions from an old computer's folder or a backup into the vault, then pulls. */
+  import(context: SyncContext, request: ImportRequest): Promise<ImportResult>;
+  /** What happened here, and what other machines pushed; the store is not asked. */
+  log(context: SyncContext, request: LogRequest): Promise<LogReport>;
+  /** Brings sessions back from the vault: in their place, as copies, or as files. */
+  restore(context: SyncContext, request: RestoreRequest): Promise<RestoreResult>;
+  /** The versions of the one session that `queries` (an id, or words of its title) mean. */
+  restoreVersions(context: SyncContext, queries: readonly string[]): Promise<VersionList>;
   /**
    * Background half of the hooks (`hook worker KIND`): waits for quiet files, pushes or syncs,
    * records the outcome; never throws.

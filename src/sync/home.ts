@@ -102,6 +102,8 @@ export interface HomePaths {
   readonly machine: string;
   readonly trust: string;
   readonly runs: string;
+  readonly journal: string;
+  readonly olderJournal: string;
   readonly state: string;
   readonly lock: string;
   readonly outbox: string;
@@ -119,6 +121,8 @@ export function homePaths(dir: string): HomePaths {
     machine: join(dir, "machine.json"),
     trust: join(dir, "trust.json"),
     runs: join(dir, "runs.json"),
+    journal: join(dir, "journal.jsonl"),
+    olderJournal: join(dir, "journal.old.jsonl"),
     state: join(dir, "state.db"),
     lock: join(dir, "lock.db"),
     outbox: join(dir, "outbox"),

@@ -56,7 +56,7 @@ export function memoryShelves(
   vault: OpenVault,
   memories: readonly LocalMemory[],
   projects: ProjectFinder,
-  folders: MemoryFolders,
+  folders: Pick<MemoryFolders, "projectOf">,
   all: boolean,
 ): LocalShelf[] {
   if (memories.length === 0) return [];

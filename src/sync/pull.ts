@@ -14,7 +14,7 @@ import { type AddedHistory, HistoryPull } from "./pull_history.ts";
 import { LocalView } from "./pull_place.ts";
 import { keyOfProject, type PullPlan, PullPlanner, type WriteFamily } from "./pull_plan.ts";
 import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
-import { writeAll, type Written } from "./pull_write.ts";
+import { type KeptFor, writeAll, type Written } from "./pull_write.ts";
 import { pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
 import { matchIds } from "./session_query.ts";
@@ -24,6 +24,8 @@ import type { OpenVault } from "./vault_access.ts";
 /** What a pull did, before the caller adds requests and time. */
 export type PullTotals = Omit<PullResult, "requests" | "ms" | "dryRun" | "bytes"> & {
   readonly writtenBytes: number;
+  /** Sessions written or extended here; with a dry run those that would be. */
+  readonly writtenIds: ReadonlySet<string>;
 };
 
 /** How often sessions may turn out to need a push before they are replaced. */
@@ -35,6 +37,8 @@ export interface PullRequest {
   readonly sessions: readonly string[];
   readonly all: boolean;
   readonly dryRun: boolean;
+  /** Default: half. */
+  readonly keptFor?: KeptFor;
 }
 
 /**
@@ -65,7 +69,10 @@ export async function pullSessions(
     if (!request.dryRun) sweepTemps(fs, clock, local.leftovers);
     const written = request.dryRun
       ? dryRunOf(plan)
-      : await writeAll(vault, targets.branches, plan.families, holdHistory(history));
+      : await writeAll(vault, targets.branches, plan.families, {
+        beside: holdHistory(history),
+        keptFor: request.keptFor ?? "half",
+      });
     const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
     // What was written just now may name plans that were of no use here before.
     const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
@@ -192,6 +199,7 @@ function totalsOf(
     from: [...from].sort(),
     failures: [...pushFailures, ...plan.failures, ...written.failures],
     writtenBytes: written.writtenBytes,
+    writtenIds: written.sessions,
   };
 }
 

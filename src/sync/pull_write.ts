@@ -58,17 +58,30 @@ interface Prepared {
 }
 
 /**
- * Writes `families`. `beside` is called after each family's bytes were read. Errors: alarms and
- * errors of the store, with nothing published of the batch at hand; failures of single files are
- * reported, and nothing is written of their family.
+ * How long the client's clean-up keeps a file that it would delete at once: half of its period, or
+ * all of it.
+ */
+export type KeptFor = "half" | "whole";
+
+/** What is asked of a write besides the files. */
+export interface WriteWishes {
+  /** Called after each family's bytes were read. */
+  readonly beside?: (family: WriteFamily) => Promise<void>;
+  /** Default: half, so that a great many old files do not hide the ones at work. */
+  readonly keptFor?: KeptFor;
+}
+
+/**
+ * Writes `families`. Errors: alarms and errors of the store, with nothing published of the batch at
+ * hand; failures of single files are reported, and nothing is written of their family.
  */
 export async function writeAll(
   vault: OpenVault,
   branches: BranchTargets,
   families: readonly WriteFamily[],
-  beside: (family: WriteFamily) => Promise<void> = async () => {},
+  { beside = async () => {}, keptFor = "half" }: WriteWishes = {},
 ): Promise<Written> {
-  const writer = new FamilyWriter(vault, branches, families);
+  const writer = new FamilyWriter(vault, branches, families, keptFor);
   if (families.length > 0) vault.context.onProgress({ kind: "phase", phase: "receiving" });
   vault.reader.expect(segmentsOf(vault, families));
   let batch: Prepared[][] = [];
@@ -98,6 +111,7 @@ export async function writeAll(
 class FamilyWriter {
   readonly #vault: OpenVault;
   readonly #branches: BranchTargets;
+  readonly #keptFor: KeptFor;
   readonly #progress: (operation: WriteOperation) => void;
   readonly #sessions = new Set<string>();
   readonly #busy = new Set<string>();
@@ -105,9 +119,15 @@ class FamilyWriter {
   #files = 0;
   #writtenBytes = 0;
 
-  constructor(vault: OpenVault, branches: BranchTargets, families: readonly WriteFamily[]) {
+  constructor(
+    vault: OpenVault,
+    branches: BranchTargets,
+    families: readonly WriteFamily[],
+    keptFor: KeptFor,
+  ) {
     this.#vault = vault;
     this.#branches = branches;
+    this.#keptFor = keptFor;
     this.#progress = progressOf(vault, families.flatMap(({ writes }) => writes));
   }
 
@@ -123,7 +143,7 @@ class FamilyWriter {
     try {
       for (const operation of family.writes) {
         this.#vault.context.signal.throwIfAborted();
-        prepared.push(await prepare(this.#vault, this.#branches, operation));
+        prepared.push(await prepare(this.#vault, this.#branches, operation, this.#keptFor));
         this.#progress(operation);
       }
       return prepared;
@@ -220,6 +240,7 @@ async function prepare(
   vault: OpenVault,
   branches: BranchTargets,
   operation: WriteOperation,
+  keptFor: KeptFor,
 ): Promise<Prepared> {
   const { fs, random } = vault.context.platform;
   const deps = { fs, random, root: vault.root };
@@ -238,7 +259,7 @@ async function prepare(
     }
   };
   const file = await prepareSessionFile(deps, operation.path, operation.expected, write);
-  return { operation, file, mtimeMs: mtimeOf(vault, operation, tail), newBytes };
+  return { operation, file, mtimeMs: mtimeOf(vault, operation, tail, keptFor), newBytes };
 }
 
 /** What `families` will ask the vault for, in that order; a first guess for fetching ahead. */
@@ -324,9 +345,14 @@ class Tail {
 /**
  * The client chooses what to continue and what to clean up by the file's time, so it is that of the
  * last activity. What the client would delete at once, brought back because the user asked for it,
- * gets a time that keeps it for half of the client's period.
+ * gets a time that keeps it.
  */
-function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): number {
+function mtimeOf(
+  vault: OpenVault,
+  { target }: WriteOperation,
+  tail: Tail,
+  keptFor: KeptFor,
+): number {
   const { clock, fs } = vault.context.platform;
   const nowMs = clock.nowMs();
   const spokenMs = target.name === TRANSCRIPT || fileKind(target.name) === "lines"
@@ -336,8 +362,19 @@ function mtimeOf(vault: OpenVault, { target }: WriteOperation, tail: Tail): numb
   // The client never cleans a memory up.
   if (shelfArea(target.name) === "memory") return activityMs;
   const days = cleanupPeriodDays(fs, vault.root);
+  if (keptFor === "whole") return restoredMtimeMs(activityMs, days, nowMs);
   if (!isPastRetention(activityMs, days, nowMs)) return activityMs;
   return nowMs - (Math.min(days, CLEANUP_PERIOD_DAYS_DEFAULT) * DAY_MS) / 2;
+}
+
+/**
+ * The time of a file that the user wants back: that of its last activity while most of the client's
+ * period is still to come; else now, but for a second for each day of its age, so that of several
+ * the one used last comes first.
+ */
+export function restoredMtimeMs(activityMs: number, days: number, nowMs: number): number {
+  if (!isPastRetention(activityMs, days / 2, nowMs)) return activityMs;
+  return nowMs - Math.floor(Math.max(0, nowMs - activityMs) / DAY_MS) * 1000;
 }
 
 /**

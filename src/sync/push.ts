@@ -3,12 +3,12 @@
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
-import { foldedFileName, parseFileName } from "../sessions/file_name.ts";
+import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import { isSettled } from "./local_files.ts";
+import { isSettled, type LocalFileRow } from "./local_files.ts";
 import type { Failure } from "./api.ts";
 import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
@@ -31,6 +31,8 @@ export interface PushScope {
   readonly dryRun: boolean;
   /** Torn last lines are sent at once: the caller is about to replace these files. */
   readonly tearNow: boolean;
+  /** Leaves the prompt history out. Default: no. */
+  readonly withoutHistory?: boolean;
 }
 
 /** What a push did. */
@@ -167,12 +169,15 @@ async function planPush(
     }
   };
   const isExcluded = (session: LocalSession) => !scope.all && exclusion.excludes(session);
-  const history = dueHistory(vault, scope.sessions, isExcluded);
+  const history = scope.withoutHistory === true
+    ? { due: new Map<string, LocalHistory>(), failures: [] }
+    : dueHistory(vault, scope.sessions, isExcluded);
   failures.push(...history.failures);
   for (const session of [...scope.sessions, ...scope.shelves]) {
     vault.context.signal.throwIfAborted();
     const changed: (LocalFile | LocalHistory)[] = session.files
       .filter((file) => !isSettled(rows.get(file.path), file.stat));
+    if (!isShelf(session)) changed.push(...owedWith(vault, session, changed, rows));
     const lines = history.due.get(session.id);
     // A session that stands in two folders has one history.
     if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
@@ -191,6 +196,26 @@ async function planPush(
     items,
   }));
   return { sessions, tornTails, failures };
+}
+
+/**
+ * Files that the vault could make itself as long as nobody went on with their session, and has to
+ * get with it when somebody did: a restored version's (`restore_copy.ts`).
+ */
+function owedWith(
+  vault: OpenVault,
+  session: LocalSession,
+  changed: readonly LocalFile[],
+  rows: ReadonlyMap<string, LocalFileRow>,
+): LocalFile[] {
+  if (session.files.length === 1) return [];
+  const owed = session.files.filter((file) =>
+    file.name !== TRANSCRIPT && rows.get(file.path)?.isDerived === true && !changed.includes(file)
+  );
+  if (owed.length === 0) return [];
+  const goesOn = changed.some(({ name }) => name === TRANSCRIPT) ||
+    vault.index.leaves(session.id, TRANSCRIPT).length > 0;
+  return goesOn ? owed : [];
 }
 
 /**

@@ -35,6 +35,11 @@ export class Sender {
     this.#machine = machine;
   }
 
+  /** One that sends for the same machine what `vault`, with other local files, has. */
+  over(vault: OpenVault): Sender {
+    return new Sender(vault, this.#machine);
+  }
+
   /** Id of the machine whose entries these are. */
   get machineId(): string {
     return this.#machine.identity.id;

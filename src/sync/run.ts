@@ -1,21 +1,17 @@
 /** Push, pull and sync as a user or a hook runs them. */
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import { discoverPlans } from "../sessions/plans.ts";
-import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
+import { type Run, withFreshVault } from "./fresh_vault.ts";
 import { foldersKnownHere } from "./known_folders.ts";
 import { memoryShelves, planShelves } from "./local_shelves.ts";
-import { openMachine } from "./machine.ts";
 import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
-import { Sender } from "./push_send.ts";
-import { refresh, type Refreshed } from "./refresh.ts";
-import { recorded } from "./run_log.ts";
+import { partialFailure, recorded, type RunOutcome } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
 import { skippedFailures, skippedHere, skippedNote } from "./skipped.ts";
-import { type OpenVault, withVault } from "./vault_access.ts";
 
 /** See `SyncService.push`. */
 export function runPush(
@@ -26,11 +22,10 @@ export function runPush(
   return recorded(
     context,
     request,
-    "push",
-    by,
+    { command: "push", by },
     () =>
       withFreshVault(context, request.dryRun ? "left" : "required", (run) => push(run, request)),
-    failureOfPush,
+    outcomeOfPush,
   );
 }
 
@@ -43,11 +38,10 @@ export function runPull(
   return recorded(
     context,
     request,
-    "pull",
-    by,
+    { command: "pull", by },
     () =>
       withFreshVault(context, request.dryRun ? "left" : "if-possible", (run) => pull(run, request)),
-    failureOfPull,
+    outcomeOfPull,
   );
 }
 
@@ -65,67 +59,22 @@ export function runSync(
   return recorded(
     context,
     request,
-    "sync",
-    by,
+    { command: "sync", by },
     () => withFreshVault(context, request.dryRun ? "left" : "if-possible", both),
-    (result) => failureOfPull(result.pull) ?? failureOfPush(result.push),
+    ({ pull, push }) => {
+      const [received, sent] = [outcomeOfPull(pull), outcomeOfPush(push)];
+      return {
+        failure: received.failure ?? sent.failure,
+        sentSessions: sent.sentSessions,
+        receivedSessions: received.receivedSessions,
+        bytes: {
+          sent: sent.bytes.sent,
+          received: received.bytes.received + sent.bytes.received,
+          written: received.bytes.written,
+        },
+      };
+    },
   );
-}
-
-interface Run {
-  readonly vault: OpenVault;
-  readonly sender: Sender;
-  /** Traffic and time that were reported already. */
-  readonly meter: Meter;
-}
-
-/** How an interrupted push is gone on with: a pull can do without. */
-type StagedPush = "required" | "if-possible" | "left";
-
-async function withFreshVault<Result>(
-  context: SyncContext,
-  staged: StagedPush,
-  work: (run: Run) => Promise<Result>,
-): Promise<Result> {
-  return await withVault(context, async (vault) => {
-    const meter = new Meter(vault);
-    const { machine, made } = await openMachine(context.platform, vault.paths);
-    if (made === "copied-home") {
-      const message = "This home was copied from another computer: it gets an identity of its own";
-      context.onProgress({ kind: "note", message });
-    }
-    const sender = new Sender(vault, machine);
-    context.onProgress({ kind: "phase", phase: "reading" });
-    const { logs, readBytes } = await freshLogs(vault);
-    context.platform.memory.passed(readBytes);
-    if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
-    return await work({ vault, sender, meter });
-  });
-}
-
-/** Lets go of what the entries say, which the index has now: of a large vault that is a lot. */
-async function freshLogs(
-  vault: OpenVault,
-): Promise<{ readonly logs: Refreshed["logs"]; readonly readBytes: number }> {
-  const { logs, entries } = await refresh(vault);
-  return { logs, readBytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
-}
-
-async function resumeStaged(
-  vault: OpenVault,
-  sender: Sender,
-  logs: Refreshed["logs"],
-  staged: StagedPush,
-): Promise<void> {
-  try {
-    if (!await sender.resume(logs)) return;
-  } catch (error) {
-    // A vault that takes nothing can still be read.
-    const isRefused = isClaudeSyncError(error, "store-refused", "no-space");
-    if (staged === "required" || !isRefused) throw error;
-    return;
-  }
-  sender.count((await refresh(vault)).entries);
 }
 
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
@@ -184,51 +133,25 @@ async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
   const { sessions, all, dryRun } = request;
   const totals = await pullSessions(vault, sender, { sessions, all, dryRun });
   const { requests, receivedBytes, ms } = meter.sinceLast("keep-sent");
-  const { writtenBytes, ...counts } = totals;
+  const { writtenBytes, writtenIds: _, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };
   return { ...counts, bytes, requests, ms, dryRun };
 }
 
-/** Counts what was used since the last report. */
-class Meter {
-  readonly #vault: OpenVault;
-  #requests = 0;
-  #sentBytes = 0;
-  #receivedBytes = 0;
-  #atMs: number;
-
-  constructor(vault: OpenVault) {
-    this.#vault = vault;
-    this.#atMs = vault.context.platform.clock.monotonicMs();
-  }
-
-  /** `keep-sent`: the bytes sent until now are for the next report. */
-  sinceLast(
-    sent: "keep-sent" | "all" = "all",
-  ): { requests: number; sentBytes: number; receivedBytes: number; ms: number } {
-    const { requests: kinds, sentBytes, receivedBytes } = this.#vault.store.traffic();
-    const requests = kinds.get + kinds.put + kinds.list + kinds.delete;
-    const nowMs = this.#vault.context.platform.clock.monotonicMs();
-    const since = {
-      requests: requests - this.#requests,
-      sentBytes: sentBytes - this.#sentBytes,
-      receivedBytes: receivedBytes - this.#receivedBytes,
-      ms: Math.round(nowMs - this.#atMs),
-    };
-    this.#requests = requests;
-    if (sent === "all") this.#sentBytes = sentBytes;
-    this.#receivedBytes = receivedBytes;
-    this.#atMs = nowMs;
-    return since;
-  }
+function outcomeOfPush(result: PushResult): RunOutcome {
+  return {
+    failure: partialFailure(result.failures),
+    sentSessions: result.pushed,
+    receivedSessions: 0,
+    bytes: { sent: result.bytes.sent, received: 0, written: 0 },
+  };
 }
 
-function failureOfPush(result: PushResult): { code: string; message: string } | null {
-  const [first] = result.failures;
-  return first === undefined ? null : { code: "partial", message: first.message };
-}
-
-function failureOfPull(result: PullResult): { code: string; message: string } | null {
-  const [first] = result.failures;
-  return first === undefined ? null : { code: "partial", message: first.message };
+function outcomeOfPull(result: PullResult): RunOutcome {
+  return {
+    failure: partialFailure(result.failures),
+    sentSessions: 0,
+    receivedSessions: result.pulled,
+    bytes: { sent: 0, ...result.bytes },
+  };
 }

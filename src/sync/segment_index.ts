@@ -8,6 +8,7 @@ import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
 import type { LogMark } from "../vault/log_plan.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
+import { noteActivity } from "./activity.ts";
 import { SharedTexts, Statements, transaction } from "./state_db.ts";
 
 /** H of nothing: the empty start of every generation. */
@@ -26,6 +27,14 @@ export interface Leaf extends FileState {
   readonly mtimeMs: number;
   /** Machine that wrote the last segment (the smallest id when several did). */
   readonly machine: string;
+}
+
+/** A state that a machine once had as all of the file. */
+export interface StoredVersion extends Leaf {
+  /** Whether nothing continues or replaces it. */
+  readonly isLeaf: boolean;
+  /** Whether the file was rewritten after it. */
+  readonly isReplaced: boolean;
 }
 
 /** A leaf and whose it is. */
@@ -106,6 +115,7 @@ export class SegmentIndex {
     const { body } = entry;
     this.#statements.prepare("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
       .run(body.machine, body.seq, entry.hash);
+    noteActivity(this.#statements, entry);
     for (const op of body.ops) {
       if (op.op === "enrol") {
         this.#statements.prepare("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
@@ -255,6 +265,32 @@ export class SegmentIndex {
        WHERE session = ? AND file = ? ORDER BY len, gen, hash`,
     ).all(session, file);
     return rows as unknown as FileState[];
+  }
+
+  /**
+   * Every version of one file, newest first by the file's time, then longest. What one push cut
+   * into several segments counts once, as a whole.
+   */
+  versions(session: string, file: string): StoredVersion[] {
+    const rows = this.#statements.prepare(
+      `SELECT s.gen, s.hash, s.off + s.len AS len, min(s.mtime) AS mtimeMs,
+              min(s.machine) AS machine,
+              EXISTS (SELECT 1 FROM leaf l WHERE l.session = s.session AND l.file = s.file
+                      AND l.gen = s.gen AND l.hash = s.hash) AS isLeaf,
+              EXISTS (SELECT 1 FROM generation g WHERE g.session = s.session AND g.file = s.file
+                      AND g.from_gen = s.gen AND g.from_hash = s.hash) AS isReplaced
+       FROM segment s
+       WHERE s.session = ? AND s.file = ?
+         AND NOT EXISTS (SELECT 1 FROM segment c WHERE c.session = s.session AND c.file = s.file
+                         AND c.gen = s.gen AND c.parent = s.hash AND c.len > 0
+                         AND c.mtime = s.mtime AND c.machine = s.machine)
+       GROUP BY s.gen, s.hash ORDER BY mtimeMs DESC, len DESC, s.gen, s.hash`,
+    ).all(session, file) as unknown as (Leaf & { isLeaf: number; isReplaced: number })[];
+    return rows.map((row) => ({
+      ...row,
+      isLeaf: row.isLeaf !== 0,
+      isReplaced: row.isReplaced !== 0,
+    }));
   }
 
   /** Names of all files of a session that the vault has. */

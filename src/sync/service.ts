@@ -1,9 +1,13 @@
 import type { SyncService } from "./api.ts";
+import { diffSession } from "./diff.ts";
 import { runHookWorker } from "./hook_worker.ts";
+import { importSessions } from "./import.ts";
 import { initVault } from "./init.ts";
 import { exportKey, fingerprint, importKey } from "./keys.ts";
+import { showLog } from "./log.ts";
 import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
+import { listVersions, restoreSessions } from "./restore.ts";
 import { resumeSession } from "./resume.ts";
 import { runPull, runPush, runSync } from "./run.ts";
 import { storeInfo, storeTest } from "./store_info.ts";
@@ -30,5 +34,10 @@ export const syncService: SyncService = {
   projectUnmap: unmapProject,
   projectExclude: excludeProject,
   resume: resumeSession,
+  diff: diffSession,
+  import: importSessions,
+  log: showLog,
+  restore: restoreSessions,
+  restoreVersions: listVersions,
   hookWorker: runHookWorker,
 };

@@ -71,12 +71,18 @@ function parseScript(text: string): Script {
 function settled(text: string, root: string): string {
   return text
     .replaceAll(root, ROOT_SHOWN)
+    .replaceAll(root.replace(/[^A-Za-z0-9]/g, "-"), ROOT_SHOWN.replace(/[^A-Za-z0-9]/g, "-"))
+    // Derived from bytes that name the script's folder.
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "DERIVED-ID")
     .replaceAll(`claude-sync ${manifest.version}`, "claude-sync VERSION")
     .replace(/\b[0-9a-z]{4}(-[0-9a-z]{4}){3}\b/g, "FINGER-PRINT")
     .replace(/(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=/g, "KEY")
     .replace(/\b[0-9a-f]{32}\b/g, "HEX32")
     .replace(/\blog [0-9a-hjkmnp-tv-z]{16}\b/g, "log TAG")
     .replace(/"(ms|nowMs|atMs|lastSeenMs)":\d+/g, '"$1":N')
+    .replace(/\b[0-9a-f]{64}\b/g, "HEX64")
+    .replace(/\b[0-9a-f]{8}(?= {2}\d{4}-\d\d-\d\d )/g, "VERSION8")
+    .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b/g, "YYYY-MM-DD hh:mm:ss")
     .replace(/\d+\.\d\d s\b/g, "TIME")
     .replace(/\bjust now\b|\b\d+ s ago\b/g, "AGO")
     .replace(/bak-\d{8}/g, "bak-DATE");

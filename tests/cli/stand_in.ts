@@ -118,6 +118,11 @@ export function service(parts: Partial<SyncService>): SyncService {
     projectUnmap: unused,
     projectExclude: unused,
     resume: unused,
+    diff: unused,
+    import: unused,
+    log: unused,
+    restore: unused,
+    restoreVersions: unused,
     hookWorker: unused,
     ...parts,
   };

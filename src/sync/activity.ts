@@ -1,0 +1,37 @@
+/** What each log entry of the vault brought, in numbers: for `log`, which asks no store. */
+import type { DatabaseSync } from "node:sqlite";
+import { shelfArea } from "../sessions/shelf.ts";
+import type { AddOp } from "../vault/entry_body.ts";
+import type { VerifiedEntry } from "../vault/log_reader.ts";
+import type { VaultActivity } from "./history_api.ts";
+import type { Statements } from "./state_db.ts";
+
+/** Takes what a verified entry says of itself into the index. */
+export function noteActivity(statements: Statements, entry: VerifiedEntry): void {
+  const { body } = entry;
+  const added = body.ops.filter((op): op is AddOp => op.op === "add");
+  const sessions = new Set(added.filter(isOfSession).map(({ session }) => session)).size;
+  const plain = added.flatMap(({ groups }) => groups).reduce((sum, { raw }) => sum + raw, 0);
+  const stored = body.packs.reduce((sum, { size }) => sum + size, entry.sizeBytes);
+  statements.prepare("INSERT OR REPLACE INTO activity VALUES (?, ?, ?, ?, ?, ?, ?)")
+    .run(body.machine, body.seq, entry.hash, body.time, sessions, plain, stored);
+}
+
+/** Plans and memories are no sessions, as in all other counts. */
+function isOfSession({ groups }: AddOp): boolean {
+  return groups.some(({ segments }) => segments.some(({ file }) => shelfArea(file) === null));
+}
+
+/** What all machines but those of the log `ownTag` pushed, newest first by their clocks. */
+export function othersActivity(database: DatabaseSync, ownTag: string | null): VaultActivity[] {
+  const rows = database.prepare(
+    `SELECT a.machine AS machineId, m.name AS machine, a.time AS atMs, a.seq, a.sessions,
+            a.plain, a.stored
+     FROM activity a JOIN machine m ON m.id = a.machine
+     WHERE m.tag <> ? ORDER BY a.time DESC, a.machine, a.seq DESC`,
+  ).all(ownTag ?? "") as unknown as (Omit<VaultActivity, "bytes"> & {
+    plain: number;
+    stored: number;
+  })[];
+  return rows.map(({ plain, stored, ...row }) => ({ ...row, bytes: { plain, stored } }));
+}

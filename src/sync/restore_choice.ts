@@ -1,0 +1,185 @@
+/** Which sessions `restore` and `diff` are about. */
+import { ClaudeSyncError } from "../errors.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { describeProject, projectKey } from "../sessions/project.ts";
+import { extendFacts, NO_FACTS } from "../sessions/transcript_facts.ts";
+import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import type { RestoreRequest } from "./history_api.ts";
+import type { ProjectFinder } from "./projects.ts";
+import { type LocalView, transcriptOf } from "./pull_place.ts";
+import { PullPlanner } from "./pull_plan.ts";
+import { failureOf } from "./push.ts";
+import { ID_PREFIX_LENGTH_MIN, matchIds } from "./session_query.ts";
+import type { FileTarget, Targets } from "./targets.ts";
+import type { OpenVault } from "./vault_access.ts";
+import { chainTo } from "./vault_content.ts";
+import { targetTranscript } from "./versions.ts";
+
+/** Most bytes at each end of a transcript in the vault that are read to find its title. */
+const TITLE_BYTES_MAX = 1024 * 1024;
+/** Ids that an error message lists. */
+const IDS_SHOWN_MAX = 5;
+
+/** What choosing looks at. */
+export interface ChoiceFacts {
+  readonly vault: OpenVault;
+  readonly targets: Targets;
+  readonly local: LocalView;
+  readonly projects: ProjectFinder;
+}
+
+/** Ids of all sessions with a transcript in the vault, also those that no pull writes any more. */
+export function vaultIds({ vault, targets }: ChoiceFacts): Set<string> {
+  const ids = new Set<string>();
+  for (const { session, file } of vault.index.allLeaves()) {
+    if (file === TRANSCRIPT) ids.add(session);
+  }
+  for (const session of targets.sessions.values()) {
+    if (targetTranscript(session) !== null) ids.add(session.id);
+  }
+  return ids;
+}
+
+/** The sessions that `request` means, newest first. Errors: `not-found`, `ambiguous`. */
+export async function chooseSessions(
+  facts: ChoiceFacts,
+  request: Pick<RestoreRequest, "queries" | "project" | "archived">,
+): Promise<readonly string[]> {
+  const { queries, project, archived } = request;
+  if (queries.length > 0) return [...await chooseNamed(facts, queries)];
+  const { vault, targets, local, projects } = facts;
+  let chosen = [...targets.sessions.values()].filter((each) => targetTranscript(each) !== null);
+  if (archived) {
+    const planner = new PullPlanner(vault, local, projects, { ids: null, all: false });
+    const ids = new Set((await planner.plan(targets)).archived.map(({ id }) => id));
+    chosen = chosen.filter(({ id }) => ids.has(id));
+  }
+  if (project !== null) {
+    const ofProject = projectFilter(facts, project);
+    chosen = chosen.filter(({ root }) => ofProject(root));
+  }
+  const newestMs = (id: string) => targetTranscript(targets.sessions.get(id))?.mtimeMs ?? 0;
+  return chosen.map(({ id }) => id)
+    .sort((a, b) => newestMs(b) - newestMs(a) || (a < b ? -1 : 1));
+}
+
+/** Says which sessions of the vault belong to the project that `wanted` names. */
+function projectFilter(
+  { targets, projects }: ChoiceFacts,
+  wanted: string,
+): (session: string) => boolean {
+  const names = new Map<string, string>();
+  for (const { root } of targets.sessions.values()) {
+    const identity = projects.ofVaultSession(root);
+    if (identity !== null) names.set(projectKey(identity), describeProject(identity));
+  }
+  const lastPart = (name: string) => name.slice(name.lastIndexOf("/") + 1);
+  const keys = names.has(wanted)
+    ? [wanted]
+    : [...names].filter(([, name]) => name === wanted || lastPart(name) === wanted)
+      .map(([key]) => key);
+  const [key] = keys;
+  if (key === undefined) {
+    throw new ClaudeSyncError("not-found", `No project "${wanted}" in the vault`, {
+      hint: "See the projects with: claude-sync project list",
+    });
+  }
+  if (keys.length > 1) {
+    throw new ClaudeSyncError("ambiguous", `"${wanted}" is the name of ${keys.length} projects`, {
+      hint: `Use the key: ${keys.join(", ")}`,
+    });
+  }
+  return (session) => {
+    const identity = projects.ofVaultSession(session);
+    return identity !== null && projectKey(identity) === key;
+  };
+}
+
+/**
+ * Ids when each query begins one, else the words of one title. `more`: sessions that may be meant
+ * besides those of the vault. Errors: `not-found`, `ambiguous`.
+ */
+export async function chooseNamed(
+  facts: ChoiceFacts,
+  queries: readonly string[],
+  more: Iterable<string> = [],
+): Promise<ReadonlySet<string>> {
+  const ids = new Set([...vaultIds(facts), ...more]);
+  const isId = (query: string) =>
+    /^[0-9a-f-]+$/i.test(query) && query.length >= ID_PREFIX_LENGTH_MIN &&
+    [...ids].some((id) => id.startsWith(query.toLowerCase()));
+  const isWords = queries.every((query) => !isId(query));
+  const looksLikeIds = queries.every((query) => /^[0-9a-f-]{4,36}$/i.test(query));
+  if (!isWords || looksLikeIds) return matchIds(queries, ids);
+  return new Set([await byTitle(facts, ids, queries.join(" "))]);
+}
+
+async function byTitle(
+  facts: ChoiceFacts,
+  ids: ReadonlySet<string>,
+  query: string,
+): Promise<string> {
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const matches: string[] = [];
+  for (const id of words.length === 0 ? [] : ids) {
+    facts.vault.context.signal.throwIfAborted();
+    const title = (await titleOf(facts, id))?.toLowerCase();
+    if (title !== undefined && words.every((word) => title.includes(word))) matches.push(id);
+  }
+  const [only] = matches;
+  if (only === undefined) {
+    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, {
+      hint: "See the sessions with: claude-sync list",
+    });
+  }
+  if (matches.length > 1) {
+    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
+      hint: `Use an id: ${matches.sort().slice(0, IDS_SHOWN_MAX).join(", ")}`,
+    });
+  }
+  return only;
+}
+
+/** The session's title: from the file here, else from what the vault has; null without one. */
+export async function titleOf(
+  { vault, targets, local }: ChoiceFacts,
+  id: string,
+): Promise<string | null> {
+  const here = local.copies(id)[0];
+  if (here !== undefined) {
+    return readTranscriptFacts(vault.context.platform.fs, transcriptOf(here)!.path)?.title ?? null;
+  }
+  const session = targets.sessions.get(id);
+  const target = targetTranscript(session);
+  try {
+    // A branch that nobody has stored begins like the session it came from.
+    if (target !== null && !target.isDerived) return await titleInVault(vault, id, target);
+    const leaf = vault.index.leaves(target === null ? id : session!.root, TRANSCRIPT)[0];
+    return leaf === undefined ? null : await titleInVault(vault, session?.root ?? id, leaf);
+  } catch (error) {
+    // What cannot be read has no title; that it cannot be read shows when it is written.
+    failureOf(error, id);
+    return null;
+  }
+}
+
+/** From the first and the last bytes: titles stand in both, and first prompts in the first. */
+async function titleInVault(
+  vault: OpenVault,
+  id: string,
+  state: Pick<FileTarget, "gen" | "hash" | "len">,
+): Promise<string | null> {
+  const chain = chainTo(vault, id, TRANSCRIPT, state);
+  const head: typeof chain = [];
+  const tail: typeof chain = [];
+  for (const segment of chain) {
+    if (segment.off < TITLE_BYTES_MAX) head.push(segment);
+    else if (segment.off + segment.len > state.len - TITLE_BYTES_MAX) tail.push(segment);
+  }
+  let facts = NO_FACTS;
+  for (const segment of [...head, ...tail]) {
+    // Segments end at line ends, but for one that was torn: such a line tells nothing here.
+    facts = extendFacts(facts, await vault.reader.read(segment));
+  }
+  return facts.title;
+}
