@@ -110,7 +110,7 @@ export class SegmentIndex {
       if (op.op === "enrol") {
         this.#statements.prepare("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
           .run(body.tag, body.machine, op.sign, op.name, body.seq, entry.hash, body.time);
-      } else {
+      } else if (op.op === "add") {
         this.#applyAdd(entry, op, touched);
       }
     }

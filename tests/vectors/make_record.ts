@@ -170,7 +170,7 @@ async function wrongBodies(first: EntryBody, identity: MachineIdentity, inline: 
   const text = JSON.stringify(first);
   const wrong: [string, string, string, string][] = [
     ["another version", '"v":1', '"v":2', "newer-format"],
-    ["unknown op", '"op":"add"', '"op":"forget"', "newer-format"],
+    ["unknown op", '"op":"add"', '"op":"surprise"', "newer-format"],
     ["another tag", SAMPLE_TAG, "z".repeat(16), "damaged"],
     ["another number", '"seq":1,', '"seq":2,', "damaged"],
     ["previous entry of entry 1", "0".repeat(64), "1".repeat(64), "damaged"],
