@@ -6,6 +6,7 @@ import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/c
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
 import { isProfileName } from "./home_folder.ts";
+import { gcCommand } from "./gc_command.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
 /** Shells for which `shell-init` and `completions` print scripts. */
@@ -110,6 +111,7 @@ function everyDay(candidates: Candidates) {
     sync(),
     status(),
     command("list", object({ command: constant("list") })),
+    gcCommand(),
     command(
       "verify",
       object({

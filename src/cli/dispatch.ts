@@ -3,6 +3,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
+import { gc } from "./commands/gc.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
 import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
@@ -78,6 +79,8 @@ async function useCase(
       return await status(deps);
     case "list":
       return await list(deps);
+    case "gc":
+      return await gc(deps, invocation);
     case "verify":
       return await verify(deps, invocation);
     case "store info":

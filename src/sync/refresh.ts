@@ -24,6 +24,8 @@ export interface Refreshed {
   readonly entries: readonly VerifiedEntry[];
   /** Every listed entry by log tag, for the writer's check of its own log. */
   readonly logs: ReadonlyMap<string, readonly ListedEntry[]>;
+  /** See `ReadLogs`. */
+  readonly foreign: readonly ListedEntry[];
 }
 
 /**

@@ -5,6 +5,7 @@ import { discoverPlans } from "../sessions/plans.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
 import { memoryShelves, planShelves } from "./local_shelves.ts";
+import { noteLook } from "./compact_due.ts";
 import { openMachine } from "./machine.ts";
 import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
@@ -72,17 +73,21 @@ export function runSync(
   );
 }
 
-interface Run {
+/** A vault that was looked at just now, and what is needed to write to it. */
+export interface Run {
   readonly vault: OpenVault;
   readonly sender: Sender;
+  /** What the last look showed. */
+  readonly seen: Refreshed;
   /** Traffic and time that were reported already. */
   readonly meter: Meter;
 }
 
 /** How an interrupted push is gone on with: a pull can do without. */
-type StagedPush = "required" | "if-possible" | "left";
+export type StagedPush = "required" | "if-possible" | "left";
 
-async function withFreshVault<Result>(
+/** Runs `work` with the vault open and read to its end. Errors: those of `refresh` and `work`. */
+export async function withFreshVault<Result>(
   context: SyncContext,
   staged: StagedPush,
   work: (run: Run) => Promise<Result>,
@@ -96,9 +101,10 @@ async function withFreshVault<Result>(
     }
     const sender = new Sender(vault, machine);
     context.onProgress({ kind: "phase", phase: "reading" });
-    const { logs } = await refresh(vault);
-    if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
-    return await work({ vault, sender, meter });
+    const first = await refresh(vault);
+    noteLook(vault, sender, first);
+    const again = staged === "left" ? null : await resumeStaged(vault, sender, first.logs, staged);
+    return await work({ vault, sender, meter, seen: again ?? first });
   });
 }
 
@@ -107,16 +113,18 @@ async function resumeStaged(
   sender: Sender,
   logs: Refreshed["logs"],
   staged: StagedPush,
-): Promise<void> {
+): Promise<Refreshed | null> {
   try {
-    if (!await sender.resume(logs)) return;
+    if (!await sender.resume(logs)) return null;
   } catch (error) {
     // A vault that takes nothing can still be read.
     const isRefused = isClaudeSyncError(error, "store-refused", "no-space");
     if (staged === "required" || !isRefused) throw error;
-    return;
+    return null;
   }
-  sender.count((await refresh(vault)).entries);
+  const again = await refresh(vault);
+  sender.count(again.entries);
+  return again;
 }
 
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
@@ -182,7 +190,7 @@ async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
 }
 
 /** Counts what was used since the last report. */
-class Meter {
+export class Meter {
   readonly #vault: OpenVault;
   #requests = 0;
   #sentBytes = 0;

@@ -53,6 +53,8 @@ export interface MachineRow {
   readonly seq: number;
   readonly hash: string;
   readonly lastSeenMs: number;
+  readonly base: number;
+  readonly isRetired: boolean;
 }
 
 /** Index over an open state database. */

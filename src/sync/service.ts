@@ -1,4 +1,5 @@
 import type { SyncService } from "./api.ts";
+import { runGc } from "./gc.ts";
 import { runHookWorker } from "./hook_worker.ts";
 import { initVault } from "./init.ts";
 import { exportKey, fingerprint, importKey } from "./keys.ts";
@@ -21,6 +22,7 @@ export const syncService: SyncService = {
   storeInfo,
   storeTest,
   storeMove: moveVault,
+  gc: runGc,
   verify: verifyVault,
   keyExport: exportKey,
   keyImport: importKey,

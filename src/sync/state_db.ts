@@ -10,7 +10,7 @@ import type { FileSystem } from "../platform/types.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 6;
+const SCHEMA_VERSION = 7;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -61,6 +61,9 @@ CREATE TABLE history_file (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
   length INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
+CREATE TABLE watched (
+  what TEXT PRIMARY KEY, days INTEGER NOT NULL, last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE history_due (path TEXT NOT NULL, session TEXT NOT NULL,
   PRIMARY KEY (path, session)) STRICT, WITHOUT ROWID;
 CREATE TABLE history_line (path TEXT NOT NULL, session TEXT NOT NULL, line TEXT NOT NULL,
