@@ -10,7 +10,9 @@ import { open } from "../crypto/envelope.ts";
 import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EntryBody } from "./entry_body.ts";
-import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
+import { isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
+import type { KnownLog, ListedEntry, PlannedLog } from "./log_plan.ts";
+import type { SignKey } from "./record.ts";
 import type { VaultStore } from "./sealed_store.ts";
 
 /** Entries, and logs, that are read at the same time at least. */
@@ -45,17 +47,20 @@ export interface EntryOpener {
   readonly epoch: Epoch;
   readonly vaultId: Bytes;
   readonly signal: AbortSignal;
+  /** Entries that were fetched just now, by object name. */
+  readonly fetched?: ReadonlyMap<string, Bytes>;
 }
 
 /** What is known before reading, by tag. */
-export interface LogContext {
+export interface LogContext extends KnownLog {
   readonly machine: KnownMachine | null;
-  readonly cursor: LogMark | null;
-  readonly mark: LogMark | null;
-  readonly twins?: readonly LogMark[];
-  readonly hasRead?: (entry: ListedEntry) => boolean;
-  /** Hashes of the accepted entries with that number; one, but for a log that was forked. */
+  /**
+   * Hashes of the accepted entries with that number: one, but for a log that was forked. Only
+   * eight digits of those that a checkpoint spared us.
+   */
   readonly hashesAt?: (seq: number) => readonly string[];
+  /** Of a retired log: what the `retire` op says of the entries before the base. */
+  readonly covered?: readonly string[];
 }
 
 /** An entry that holds by itself. */
@@ -70,7 +75,7 @@ export interface ReadEntry {
 export async function readEntry(
   opener: EntryOpener,
   listed: ListedEntry,
-  signPublic: Bytes | null,
+  signPublic: SignKey,
 ): Promise<ReadEntry> {
   const entry = await tryReadEntry(opener, listed, signPublic);
   if (entry !== null) return entry;
@@ -84,15 +89,19 @@ export async function readEntry(
 export async function tryReadEntry(
   opener: EntryOpener,
   listed: ListedEntry,
-  signPublic: Bytes | null,
+  signPublic: SignKey,
 ): Promise<ReadEntry | null> {
-  const sealed = await opener.store.get(listed.name, { signal: opener.signal });
-  if (sealed === null) {
-    throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
-      objectName: listed.name,
-    });
-  }
-  return await decodeEntry(opener, listed, sealed, signPublic);
+  return await decodeEntry(opener, listed, await sealedEntry(opener, listed), signPublic);
+}
+
+/** The entry's object as the store has it. Errors: `incomplete`, the store's own. */
+export async function sealedEntry(opener: EntryOpener, { name }: ListedEntry): Promise<Bytes> {
+  const sealed = opener.fetched?.get(name) ??
+    await opener.store.get(name, { signal: opener.signal });
+  if (sealed !== null) return sealed;
+  throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
+    objectName: name,
+  });
 }
 
 /** Opens an entry's bytes and verifies them; null when they do not open. */
@@ -100,7 +109,7 @@ export async function decodeEntry(
   opener: Pick<EntryOpener, "epoch" | "vaultId">,
   listed: ListedEntry,
   sealed: Bytes,
-  signPublic: Bytes | null,
+  signPublic: SignKey,
 ): Promise<ReadEntry | null> {
   const context = { type: "log" as const, vaultId: opener.vaultId, name: listed.name };
   const payload = await open(opener.epoch, context, sealed).catch((error: unknown) => {
@@ -140,17 +149,17 @@ export function foreignLogMessage(tag: string): string {
  */
 export async function readPlanned(
   opener: EntryOpener,
-  plan: LogPlan,
+  logs: readonly PlannedLog[],
   known: ReadonlyMap<string, LogContext>,
 ): Promise<ReadLogs> {
   const budget = { bytes: INLINE_KEPT_BYTES_MAX };
   const perLog = await mapConcurrently(
-    plan.logs,
+    logs,
     lanesOf(opener),
-    (log) => readLog(opener, log.entries, known.get(log.tag) ?? null, budget),
+    (log) => readLog(opener, log, known.get(log.tag) ?? null, budget),
   );
   const entries = perLog.flatMap((log) => log ?? []);
-  const foreign = plan.logs.filter((_, i) => perLog[i] === null).map((log) => log.entries[0]!);
+  const foreign = logs.filter((_, i) => perLog[i] === null).map((log) => log.entries[0]!);
   if (foreign.length > 0 && entries.length === 0 && known.size === 0) {
     throw damagedObject(foreign[0]!.name);
   }
@@ -181,96 +190,149 @@ export function lanesOf({ store }: EntryOpener): number {
   return Math.max(CONCURRENCY_MIN, store.concurrency);
 }
 
+interface ReadListed {
+  readonly listed: ListedEntry;
+  readonly entry: VerifiedEntry;
+}
+
 /** Null for a log that nobody knows and of which nothing opens. */
 async function readLog(
   opener: EntryOpener,
-  entries: readonly ListedEntry[],
+  log: PlannedLog,
   known: LogContext | null,
   budget: { bytes: number },
 ): Promise<VerifiedEntry[] | null> {
   let signPublic = known?.machine?.signPublic ?? null;
-  let machineId = known?.machine?.id ?? null;
-  const read = new LogHashes(known);
-  const verified: VerifiedEntry[] = [];
-  let at = 0;
-  while (at < entries.length) {
-    // Entry 1 brings the key that the others are verified with, so it is read alone.
-    const batch = entries.slice(at, signPublic === null ? 1 : at + lanesOf(opener));
-    const key = signPublic;
-    const isStrange = known === null && at === 0 && entries[1]?.seq !== 1;
-    const first = isStrange ? await tryReadEntry(opener, batch[0]!, key) : undefined;
+  const read: ReadListed[] = [];
+  while (read.length < log.entries.length) {
+    // The first one brings the key that the others are verified with, so it is read alone.
+    const end = signPublic === null ? 1 : read.length + lanesOf(opener);
+    const batch = log.entries.slice(read.length, end);
+    const isStrange = known === null && read.length === 0 &&
+      log.entries[1]?.seq !== log.entries[0]!.seq;
+    const first = isStrange ? await tryReadEntry(opener, batch[0]!, signPublic) : undefined;
     if (first === null) return null;
-    const records = first !== undefined
-      ? [first]
-      : await Promise.all(batch.map((entry) => readEntry(opener, entry, key)));
-    for (const [i, record] of records.entries()) {
-      const listed = batch[i]!;
-      checkLink(listed, record.body, machineId, read.at(listed.seq - 1));
-      machineId = record.body.machine;
-      const first = record.body.ops[0];
-      if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
-      read.add(listed.seq, record.hash);
-      const { body, hash, sizeBytes, inline } = record;
-      const isKept = inline.length > 0 && inline.length <= budget.bytes;
-      if (isKept) budget.bytes -= inline.length;
-      const entry = { objectName: listed.name, body, hash, sizeBytes };
-      verified.push(isKept ? { ...entry, inline: inline.slice() } : entry);
-    }
-    at += batch.length;
+    const entries = first !== undefined ? [first] : await readAll(opener, batch, signPublic);
+    read.push(...entries.map((entry, i) => kept(batch[i]!, entry, budget)));
+    signPublic ??= keyOf(read[0]!);
   }
-  checkMark(known, entries, read);
-  return verified;
+  const covered = coveredOf(log, read) ?? known?.covered ?? [];
+  // What a checkpoint does not say again was written by a clone, and came late.
+  const late = log.before.filter(({ seq, hash8 }) => !isCovered(covered, seq, hash8));
+  const lateEntries = await readAll(opener, late, signPublic);
+  read.unshift(...lateEntries.map((entry, i) => kept(late[i]!, entry, budget)));
+  const hashes = new LogHashes(known, covered);
+  checkChain(read, known, hashes);
+  checkMark(known, read, hashes);
+  return read.map(({ entry }) => entry);
 }
 
-/** Hashes of a log's entries by number: what the index has, and what was read now. */
+function readAll(
+  opener: EntryOpener,
+  entries: readonly ListedEntry[],
+  signPublic: Bytes | null,
+): Promise<ReadEntry[]> {
+  return mapConcurrently(
+    entries,
+    lanesOf(opener),
+    (listed) => readEntry(opener, listed, signPublic),
+  );
+}
+
+/** The key that the first entry brings; every place where one may begin to read has it. */
+function keyOf({ listed, entry }: ReadListed): Bytes {
+  const [first] = entry.body.ops;
+  const key = first?.op === "enrol" ? fromHex(first.sign) : null;
+  if (key === null) throw damagedObject(listed.name);
+  return key;
+}
+
+/** Hashes of the entries before the one that reading began at; null when it began at the first. */
+function coveredOf(log: PlannedLog, read: readonly ReadListed[]): readonly string[] | null {
+  if (log.from === null) return null;
+  for (const { entry } of read) {
+    const op = entry.body.ops.at(-1);
+    if (op?.op === "checkpoint" && op.from === log.from) return op.covered;
+  }
+  return null;
+}
+
+/** What stays of an entry: not the object it came in, which may be large. */
+function kept(
+  listed: ListedEntry,
+  { body, hash, sizeBytes, inline }: ReadEntry,
+  budget: { bytes: number },
+): ReadListed {
+  const entry = { objectName: listed.name, body, hash, sizeBytes };
+  if (inline.length === 0 || inline.length > budget.bytes) return { listed, entry };
+  budget.bytes -= inline.length;
+  return { listed, entry: { ...entry, inline: inline.slice() } };
+}
+
+/** Hashes of a log's entries by number: what the index or a checkpoint has, and what was read. */
 class LogHashes {
   readonly #known: LogContext | null;
+  readonly #covered: readonly string[];
   readonly #read = new Map<number, string[]>();
 
-  constructor(known: LogContext | null) {
+  constructor(known: LogContext | null, covered: readonly string[]) {
     this.#known = known;
+    this.#covered = covered;
   }
 
   add(seq: number, hash: string): void {
     this.#read.set(seq, [...(this.#read.get(seq) ?? []), hash]);
   }
 
-  at(seq: number): readonly string[] {
-    if (seq === 0) return ["0".repeat(64)];
+  /** Whether the log is known to have that entry. */
+  has(seq: number, hash: string): boolean {
+    if (seq === 0) return hash === NO_PREVIOUS_ENTRY;
     const { cursor = null, hashesAt } = this.#known ?? {};
     const accepted = hashesAt?.(seq) ?? (cursor?.seq === seq ? [cursor.hash] : []);
-    return [...accepted, ...(this.#read.get(seq) ?? [])];
+    return isCovered(this.#covered, seq, hash) ||
+      [...accepted, ...(this.#read.get(seq) ?? [])].some((one) => hash.startsWith(one));
+  }
+}
+
+/** Throws `damaged` where an entry does not continue one with the number before. */
+function checkChain(
+  read: readonly ReadListed[],
+  known: LogContext | null,
+  hashes: LogHashes,
+): void {
+  let machineId = known?.machine?.id ?? null;
+  for (const { listed, entry: { body, hash } } of read) {
+    const isSameMachine = machineId === null || body.machine === machineId;
+    if (!isSameMachine || !hashes.has(listed.seq - 1, body.prev)) {
+      throw new ClaudeSyncError("damaged", "An entry does not continue its log", {
+        objectName: listed.name,
+      });
+    }
+    machineId = body.machine;
+    hashes.add(listed.seq, hash);
   }
 }
 
 /** The name has eight digits of the hash; the log's owner could find a second entry for them. */
 function checkMark(
   known: LogContext | null,
-  entries: readonly ListedEntry[],
-  read: LogHashes,
+  read: readonly ReadListed[],
+  hashes: LogHashes,
 ): void {
+  const from = read[0]?.listed.seq ?? Infinity;
   for (const { seq, hash } of [known?.mark ?? [], known?.twins ?? []].flat()) {
-    const listed = entries.find((entry) => entry.seq === seq);
-    if (listed === undefined || read.at(seq).includes(hash)) continue;
+    const isSpared = seq < (known?.base ?? 1) && (known?.cursor?.seq ?? 0) < seq;
+    const listed = read.find(({ listed }) => listed.seq === seq)?.listed;
+    if (listed === undefined && !(isSpared && from > seq)) continue;
+    if (hashes.has(seq, hash)) continue;
+    const objectName = listed?.name ?? read[0]!.listed.name;
+    const tag = read[0]!.listed.tag;
     throw new ClaudeSyncError(
       "forked",
-      `Entry ${seq} of the log ${listed.tag} is not the one read here before`,
-      { objectName: listed.name },
+      `Entry ${seq} of the log ${tag} is not the one read here before`,
+      { objectName },
     );
   }
-}
-
-function checkLink(
-  listed: ListedEntry,
-  body: EntryBody,
-  machineId: string | null,
-  previous: readonly string[],
-): void {
-  const sameMachine = machineId === null || body.machine === machineId;
-  if (sameMachine && previous.includes(body.prev)) return;
-  throw new ClaudeSyncError("damaged", "An entry does not continue its log", {
-    objectName: listed.name,
-  });
 }
 
 /** A claim of some entry that the known logs do not meet. */
