@@ -3,7 +3,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { Clock } from "../platform/types.ts";
 import { type ObjectName, objectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
-import type { ListedEntry } from "../vault/log_plan.ts";
+import { isCovered } from "../vault/entry_rules.ts";
 import { objectKindOf, parsePackName } from "../vault/names.ts";
 import type { ObjectTally } from "./gc_api.ts";
 import { entriesOf } from "./log_entries.ts";
@@ -65,28 +65,41 @@ export function requireWhole(vault: OpenVault, seen: Refreshed, listed: Listing)
 }
 
 /**
- * What is left of `row`'s log below `base`, and of the packs that only these entries name. The
- * entries are read for that, as nothing else knows. Errors: as `entriesOf`.
+ * What is left of a log's entries that this machine's own log says again, and of the packs that only
+ * these entries name. Both are read for that, as nothing else knows: `own` is this machine's row,
+ * `row` that of the log, the same or one that it has retired. Errors: as `entriesOf`.
  */
 export async function doomedOf(
   vault: OpenVault,
-  row: MachineRow,
-  log: readonly ListedEntry[],
+  { own, row, logs }: {
+    readonly own: MachineRow;
+    readonly row: MachineRow;
+    readonly logs: Refreshed["logs"];
+  },
   listed: Listing,
 ): Promise<Doomed> {
-  const old = log.filter(({ seq, name }) => seq < row.base && listed.has(name));
-  const needed = neededObjects(vault);
+  const kept = new Set(neededObjects(vault).keys());
+  let covered: readonly string[] = [];
+  const ownLog = logs.get(own.tag)?.filter(({ seq }) => seq >= own.base) ?? [];
+  for await (const { body } of entriesOf(vault, own, ownLog)) {
+    for (const { name } of body.packs) kept.add(name);
+    for (const op of body.ops) {
+      const isAboutIt = row.tag === own.tag
+        ? op.op === "checkpoint"
+        : op.op === "retire" && op.tag === row.tag && op.covered.length > covered.length;
+      if (isAboutIt && "covered" in op) covered = op.covered;
+    }
+  }
+  // A clone's entry that came late has a number that is replaced, but nobody has said it again.
+  const old = (logs.get(row.tag) ?? []).filter(({ seq, hash8, name }) =>
+    seq <= covered.length && isCovered(covered, seq, hash8) && listed.has(name)
+  );
   const packs = new Map<string, ObjectInfo>();
   for await (const { body } of entriesOf(vault, row, old)) {
     for (const { name } of body.packs) {
       const info = listed.get(name);
-      if (info !== undefined && !needed.has(name)) packs.set(name, info);
+      if (info !== undefined && !kept.has(name)) packs.set(name, info);
     }
-  }
-  // What the log names again from its base on stays, even where nothing in it is needed.
-  const kept = log.filter(({ seq }) => seq >= row.base);
-  for await (const { body } of entriesOf(vault, row, packs.size === 0 ? [] : kept)) {
-    for (const { name } of body.packs) packs.delete(name);
   }
   return { packs: [...packs.values()], entries: old.map(({ name }) => listed.get(name)!) };
 }

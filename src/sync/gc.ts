@@ -147,9 +147,11 @@ class GarbageCollection {
     watch: SleepWatch,
   ): Promise<ObjectTally> {
     let deleted = NOTHING;
+    if (own === null) return deleted;
     for (const { row, what } of this.#due(own)) {
       requireWhole(this.#vault, this.#run.seen, listed);
-      const doomed = await doomedOf(this.#vault, row, this.#log(row), listed);
+      const { logs } = this.#run.seen;
+      const doomed = await doomedOf(this.#vault, { own, row, logs }, listed);
       if (!this.#request.dryRun) {
         await deleteDoomed(this.#vault, doomed, watch);
         for (const { name } of doomed.packs) this.#days.end(watchedPack(name));
@@ -160,11 +162,11 @@ class GarbageCollection {
     return deleted;
   }
 
-  #due(own: MachineRow | null): { row: MachineRow; what: string }[] {
+  #due(own: MachineRow): { row: MachineRow; what: string }[] {
     const due: { row: MachineRow; what: string }[] = [];
     const rows = this.#vault.index.machines();
     for (const row of rows) {
-      const isOwn = row.tag === own?.tag;
+      const isOwn = row.tag === own.tag;
       const what = isOwn
         ? watchedBase(row.tag, row.base)
         : watchedRetirement(row.tag, row.base - 1);

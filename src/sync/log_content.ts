@@ -140,7 +140,7 @@ export class LogContent {
     this.#statements.prepare(
       `INSERT INTO said_claim VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE
        SET project = excluded.project, time = excluded.time, machine = excluded.machine
-       WHERE excluded.time < time OR (excluded.time = time AND excluded.machine < machine)`,
+       WHERE (excluded.time, excluded.machine, excluded.project) < (time, machine, project)`,
     ).run(session, JSON.stringify(project), time, machine);
   }
 
