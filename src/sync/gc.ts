@@ -115,7 +115,7 @@ class GarbageCollection {
 
   async #compact(own: MachineRow): Promise<Restated | null> {
     const { dryRun } = this.#request;
-    const request = { row: own, log: this.#log(own), isOwn: true, dryRun };
+    const request = { row: own, logs: this.#run.seen.logs, isOwn: true, dryRun };
     const restated = await restate(this.#vault, this.#run.sender, request);
     if (restated === null || dryRun) return restated;
     this.#days.end(watchedBase(own.tag, own.base));
@@ -128,7 +128,7 @@ class GarbageCollection {
     const { dryRun } = this.#request;
     const isDone = lost.isRetired && lost.seq < lost.base;
     if (!isDone) {
-      const request = { row: lost, log: this.#log(lost), isOwn: false, dryRun };
+      const request = { row: lost, logs: this.#run.seen.logs, isOwn: false, dryRun };
       const restated = await restate(this.#vault, this.#run.sender, request);
       if (!dryRun) this.#days.watch(watchedRetirement(lost.tag, lost.seq), this.#nowMs());
       return restated;

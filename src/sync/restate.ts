@@ -1,8 +1,7 @@
 /** Replaces one log by new entries of this machine's: a checkpoint of its own, or a retirement. */
 import { ClaudeSyncError } from "../errors.ts";
-import type { CheckpointOp, RetireOp } from "../vault/entry_body.ts";
+import type { CheckpointOp, Enrolment, RetireOp } from "../vault/entry_body.ts";
 import { COVERED_MAX } from "../vault/format.ts";
-import type { ListedEntry } from "../vault/log_plan.ts";
 import { PACKS_PREFIX } from "../vault/names.ts";
 import { requireSame } from "./compact_check.ts";
 import { listAll } from "./compact_delete.ts";
@@ -11,9 +10,10 @@ import { frameOf, Restatement } from "./compact_write.ts";
 import { EntryParts } from "./entry_parts.ts";
 import type { Restated } from "./gc_api.ts";
 import { LogContent } from "./log_content.ts";
-import { type ReadLog, readLogContent } from "./log_entries.ts";
+import { entriesOf, type ReadLog, readLogContent } from "./log_entries.ts";
 import { planBasis } from "./push_batch.ts";
 import type { Sender } from "./push_send.ts";
+import type { Refreshed } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { openStateDb } from "./state_db.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -21,8 +21,8 @@ import type { OpenVault } from "./vault_access.ts";
 /** A log and how it is to be replaced. */
 export interface RestateRequest {
   readonly row: MachineRow;
-  /** The log as the last look showed it. */
-  readonly log: readonly ListedEntry[];
+  /** All logs as the last look showed them. */
+  readonly logs: Refreshed["logs"];
   /** Whether it is this machine's own, which gets a checkpoint; else it is retired. */
   readonly isOwn: boolean;
   readonly dryRun: boolean;
@@ -36,8 +36,9 @@ export interface RestateRequest {
 export async function restate(
   vault: OpenVault,
   sender: Sender,
-  { row, log, isOwn, dryRun }: RestateRequest,
+  request: RestateRequest,
 ): Promise<Restated | null> {
+  const { row, logs, isOwn, dryRun } = request;
   if (row.seq > COVERED_MAX) {
     throw new ClaudeSyncError("too-large", `The log of "${row.name}" has over a million entries`, {
       hint: "It cannot be compacted any more; everything else goes on as before",
@@ -47,7 +48,8 @@ export async function restate(
   try {
     const content = new LogContent(scratch);
     vault.context.onProgress({ kind: "phase", phase: "reading" });
-    const read = await readLogContent(vault, row, log, content);
+    const read = await readLogContent(vault, row, logs.get(row.tag) ?? [], content);
+    const enrol = isOwn ? null : read.enrol ?? await enrolmentOf(vault, request);
     if (isOwn && read.newest.seq - read.checkpointSeq < COMPACT_AT_LEAST_ENTRIES) return null;
     const kept = packsToKeep(content.packs());
     content.keep(kept);
@@ -64,7 +66,7 @@ export async function restate(
     vault.context.onProgress({ kind: "phase", phase: "checking" });
     const packs = await listAll(vault, PACKS_PREFIX);
     await requireSame(vault, ownRow(vault, sender), scratch, content, entries, packs);
-    await putMarker(vault, sender, markerOf(row, read, isOwn));
+    await putMarker(vault, sender, markerOf(row, read, enrol));
     const bytes = entries.reduce((sum, entry) => sum + entry.sizeBytes + entry.packBytes, 0);
     const packCount = entries.reduce((sum, entry) => sum + entry.packs, 0);
     return { ...facts, written: { entries: entries.length + 1, packs: packCount, bytes } };
@@ -80,17 +82,28 @@ export function ownRow(vault: OpenVault, { tag }: Sender): MachineRow {
   throw new ClaudeSyncError("bug", "This machine has no log though it has just written to it");
 }
 
+/** Who a machine was, from the log that took its first entries over; `incomplete` without one. */
+async function enrolmentOf(
+  vault: OpenVault,
+  { row, logs }: RestateRequest,
+): Promise<Enrolment> {
+  for (const other of vault.index.machines()) {
+    const log = logs.get(other.tag)?.filter(({ seq }) => seq >= other.base) ?? [];
+    for await (const { body } of entriesOf(vault, other, log)) {
+      for (const op of body.ops) if (op.op === "retire" && op.tag === row.tag) return op;
+    }
+  }
+  throw new ClaudeSyncError("incomplete", `The beginning of the log of "${row.name}" is missing`);
+}
+
 /** The op that makes the log's entries up to `newest` needless. */
 function markerOf(
-  { id: machine, tag, name: called }: MachineRow,
-  { covered, newest, enrol }: ReadLog,
-  isOwn: boolean,
+  { id: machine, tag }: MachineRow,
+  { covered, newest }: ReadLog,
+  enrolment: Enrolment | null,
 ): CheckpointOp | RetireOp {
-  if (isOwn) return { op: "checkpoint", from: newest.seq + 1, covered };
-  if (enrol === null) {
-    throw new ClaudeSyncError("incomplete", `The beginning of the log of "${called}" is missing`);
-  }
-  const { sign, kem, name, os } = enrol;
+  if (enrolment === null) return { op: "checkpoint", from: newest.seq + 1, covered };
+  const { sign, kem, name, os } = enrolment;
   return { op: "retire", machine, tag, ...newest, sign, kem, name, os, covered };
 }
 
