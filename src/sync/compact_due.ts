@@ -3,7 +3,7 @@ import type { Clock } from "../platform/types.ts";
 import { COMPACT_AT_ENTRIES } from "./compact_plan.ts";
 import type { Sender } from "./push_send.ts";
 import type { Refreshed } from "./refresh.ts";
-import { GRACE_DAYS, watchedBase, WatchedDays } from "./watched_days.ts";
+import { GRACE_DAYS, watchedBase, WatchedDays, watchedRetirement } from "./watched_days.ts";
 import type { LocalState, OpenVault } from "./vault_access.ts";
 
 /** Counts from the last time that a machine has tidied up by itself: not more than once a day. */
@@ -17,10 +17,12 @@ export function noteLook(vault: OpenVault, { tag }: Sender, { logs }: Refreshed)
   const nowMs = vault.context.platform.clock.nowMs();
   const days = new WatchedDays(vault.database);
   days.count(nowMs);
-  const own = vault.index.machines().find((row) => row.tag === tag);
-  const isLeft = own !== undefined && logs.get(tag)?.some(({ seq }) => seq < own.base) === true;
-  // After the database was lost, the days begin anew.
-  if (isLeft) days.watch(watchedBase(tag, own.base), nowMs);
+  // After a crash, or when the database was lost, the days begin anew.
+  for (const row of vault.index.machines()) {
+    if (!row.isRetired && row.tag !== tag) continue;
+    if (logs.get(row.tag)?.some(({ seq }) => seq < row.base) !== true) continue;
+    days.watch(row.tag === tag ? watchedBase(tag, row.base) : watchedRetirement(row), nowMs);
+  }
 }
 
 /**

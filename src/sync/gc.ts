@@ -126,18 +126,15 @@ class GarbageCollection {
 
   async #retire(lost: MachineRow): Promise<Restated | null> {
     const { dryRun } = this.#request;
-    const isDone = lost.isRetired && lost.seq < lost.base;
-    if (!isDone) {
-      const request = { row: lost, logs: this.#run.seen.logs, isOwn: false, dryRun };
-      const restated = await restate(this.#vault, this.#run.sender, request);
-      if (!dryRun) this.#days.watch(watchedRetirement(lost.tag, lost.seq), this.#nowMs());
-      return restated;
-    }
-    // Whoever asks again where it was done before has lost the count of the days.
-    if (!dryRun && this.#log(lost).length > 0) {
-      this.#days.watch(watchedRetirement(lost.tag, lost.base - 1), this.#nowMs());
-    }
-    return null;
+    // What was given up before, and has not grown, only waits for the end of its grace.
+    if (lost.isRetired && lost.seq < lost.base) return null;
+    const { logs } = this.#run.seen;
+    const request = { row: lost, logs, isOwn: false, dryRun };
+    const restated = await restate(this.#vault, this.#run.sender, request);
+    if (dryRun) return restated;
+    this.#days.end(watchedRetirement(lost));
+    this.#days.watch(watchedRetirement(this.#row(lost.tag)!), this.#nowMs());
+    return restated;
   }
 
   /** Deletes what was replaced long enough ago. */
@@ -167,9 +164,7 @@ class GarbageCollection {
     const rows = this.#vault.index.machines();
     for (const row of rows) {
       const isOwn = row.tag === own.tag;
-      const what = isOwn
-        ? watchedBase(row.tag, row.base)
-        : watchedRetirement(row.tag, row.base - 1);
+      const what = isOwn ? watchedBase(row.tag, row.base) : watchedRetirement(row);
       const days = isOwn || row.isRetired ? this.#days.days(what) : null;
       if (days === null || days < GRACE_DAYS) continue;
       if (!isOwn && this.#log(row).some(({ seq }) => seq >= row.base)) {
@@ -229,9 +224,7 @@ class GarbageCollection {
     for (const row of this.#vault.index.machines()) {
       const isOwn = row.tag === this.#run.sender.tag;
       if (!isOwn && !row.isRetired) continue;
-      const what = isOwn
-        ? watchedBase(row.tag, row.base)
-        : watchedRetirement(row.tag, row.base - 1);
+      const what = isOwn ? watchedBase(row.tag, row.base) : watchedRetirement(row);
       const counted = this.#days.days(what);
       if (counted === null) continue;
       const old = this.#log(row).flatMap(({ seq, name }) =>

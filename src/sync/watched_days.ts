@@ -4,6 +4,7 @@
  * begins the counting anew.
  */
 import type { DatabaseSync } from "node:sqlite";
+import type { MachineRow } from "./segment_index.ts";
 import { Statements } from "./state_db.ts";
 
 /** A day counts at most once in this time of our clock. */
@@ -62,9 +63,9 @@ export function watchedBase(tag: string, base: number): string {
   return `base ${tag}/${base}`;
 }
 
-/** The same for a log of another machine that this one has retired up to `seq`. */
-export function watchedRetirement(tag: string, seq: number): string {
-  return `retired ${tag}/${seq + 1}`;
+/** The same for a log of another machine that was retired. */
+export function watchedRetirement({ tag, base }: Pick<MachineRow, "tag" | "base">): string {
+  return `retired ${tag}/${base}`;
 }
 
 /** A pack that no entry names. */
