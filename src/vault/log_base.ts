@@ -57,7 +57,7 @@ export async function lookAtLogs(
 /** The newest entry; all from the first number that clones wrote twice, for each has its own. */
 function newestOf(entries: readonly ListedEntry[]): readonly ListedEntry[] {
   const twin = entries.findIndex(({ seq }, i) => entries[i + 1]?.seq === seq);
-  return entries.slice(twin);
+  return twin === -1 ? entries.slice(-1) : entries.slice(twin);
 }
 
 function raise(error: unknown): void {
