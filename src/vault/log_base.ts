@@ -36,22 +36,28 @@ export async function lookAtLogs(
   const foreign = new Set<string>();
   const sealed = new Map<string, Bytes>();
   const due = [...logs].filter(([tag, entries]) => needsLook(entries, known.get(tag)));
-  await mapConcurrently(due, lanesOf(opener), async ([tag, entries]) => {
+  const look = async (tag: string, listed: ListedEntry, isLog: boolean) => {
     const context = known.get(tag);
-    const newest = entries.at(-1)!;
-    try {
-      const bytes = await sealedEntry(opener, newest);
-      const key = context?.machine?.signPublic ?? "unchecked";
-      const entry = await decodeEntry(opener, newest, bytes, key);
-      if (entry !== null) {
-        bases.set(tag, baseOf(entry.body));
-        sealed.set(newest.name, bytes);
-      } else if (context === undefined && entries[0]!.seq > 1) foreign.add(tag);
-    } catch (error) {
-      onError(error);
+    const bytes = await sealedEntry(opener, listed);
+    const key = context?.machine?.signPublic ?? "unchecked";
+    const entry = await decodeEntry(opener, listed, bytes, key);
+    if (entry !== null) {
+      bases.set(tag, Math.max(bases.get(tag) ?? 1, baseOf(entry.body)));
+      sealed.set(listed.name, bytes);
+    } else if (context === undefined && !isLog) foreign.add(tag);
+  };
+  await mapConcurrently(due, lanesOf(opener), async ([tag, entries]) => {
+    for (const listed of newestOf(entries)) {
+      await look(tag, listed, entries[0]!.seq === 1 || bases.has(tag)).catch(onError);
     }
   });
   return { bases, foreign, sealed };
+}
+
+/** The newest entry; all from the first number that clones wrote twice, for each has its own. */
+function newestOf(entries: readonly ListedEntry[]): readonly ListedEntry[] {
+  const twin = entries.findIndex(({ seq }, i) => entries[i + 1]?.seq === seq);
+  return twin === -1 ? entries.slice(-1) : entries.slice(twin);
 }
 
 function raise(error: unknown): void {

@@ -10,7 +10,8 @@ import { open } from "../crypto/envelope.ts";
 import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EntryBody } from "./entry_body.ts";
-import { isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
+import { isCovered } from "./entry_rules.ts";
+import { checkChain, type ReadListed } from "./log_chain.ts";
 import type { KnownLog, ListedEntry, PlannedLog } from "./log_plan.ts";
 import type { SignKey } from "./record.ts";
 import type { VaultStore } from "./sealed_store.ts";
@@ -190,11 +191,6 @@ export function lanesOf({ store }: EntryOpener): number {
   return Math.max(CONCURRENCY_MIN, store.concurrency);
 }
 
-interface ReadListed {
-  readonly listed: ListedEntry;
-  readonly entry: VerifiedEntry;
-}
-
 /** Null for a log that nobody knows and of which nothing opens. */
 async function readLog(
   opener: EntryOpener,
@@ -203,6 +199,7 @@ async function readLog(
   budget: { bytes: number },
 ): Promise<VerifiedEntry[] | null> {
   let signPublic = known?.machine?.signPublic ?? null;
+  if (log.from !== null) signPublic ??= await keyAtBase(opener, log.entries, log.from);
   const read: ReadListed[] = [];
   while (read.length < log.entries.length) {
     // The first one brings the key that the others are verified with, so it is read alone.
@@ -221,10 +218,26 @@ async function readLog(
   const late = log.before.filter(({ seq, hash8 }) => !isCovered(covered, seq, hash8));
   const lateEntries = await readAll(opener, late, signPublic);
   read.unshift(...lateEntries.map((entry, i) => kept(late[i]!, entry, budget)));
-  const hashes = new LogHashes(known, covered);
-  checkChain(read, known, hashes);
-  checkMark(known, read, hashes);
+  checkChain(log.from, read, known, covered);
   return read.map(({ entry }) => entry);
+}
+
+/**
+ * The key that a compacted log brings at its base. A clone's entry of the same number may stand
+ * beside the one that has it. Errors: `damaged` when none has it, and those of `readEntry`.
+ */
+export async function keyAtBase(
+  opener: EntryOpener,
+  entries: readonly ListedEntry[],
+  base: number,
+): Promise<Bytes> {
+  const atBase = entries.filter(({ seq }) => seq === base);
+  for (const listed of atBase) {
+    const entry = await tryReadEntry(opener, listed, "unchecked");
+    const first = entry?.body.ops[0];
+    if (first?.op === "enrol") return fromHex(first.sign)!;
+  }
+  throw damagedObject(atBase[0]?.name ?? entries.at(-1)!.name);
 }
 
 function readAll(
@@ -267,72 +280,6 @@ function kept(
   if (inline.length === 0 || inline.length > budget.bytes) return { listed, entry };
   budget.bytes -= inline.length;
   return { listed, entry: { ...entry, inline: inline.slice() } };
-}
-
-/** Hashes of a log's entries by number: what the index or a checkpoint has, and what was read. */
-class LogHashes {
-  readonly #known: LogContext | null;
-  readonly #covered: readonly string[];
-  readonly #read = new Map<number, string[]>();
-
-  constructor(known: LogContext | null, covered: readonly string[]) {
-    this.#known = known;
-    this.#covered = covered;
-  }
-
-  add(seq: number, hash: string): void {
-    this.#read.set(seq, [...(this.#read.get(seq) ?? []), hash]);
-  }
-
-  /** Whether the log is known to have that entry. */
-  has(seq: number, hash: string): boolean {
-    if (seq === 0) return hash === NO_PREVIOUS_ENTRY;
-    const { cursor = null, hashesAt } = this.#known ?? {};
-    const accepted = hashesAt?.(seq) ?? (cursor?.seq === seq ? [cursor.hash] : []);
-    return isCovered(this.#covered, seq, hash) ||
-      [...accepted, ...(this.#read.get(seq) ?? [])].some((one) => hash.startsWith(one));
-  }
-}
-
-/** Throws `damaged` where an entry does not continue one with the number before. */
-function checkChain(
-  read: readonly ReadListed[],
-  known: LogContext | null,
-  hashes: LogHashes,
-): void {
-  let machineId = known?.machine?.id ?? null;
-  for (const { listed, entry: { body, hash } } of read) {
-    const isSameMachine = machineId === null || body.machine === machineId;
-    if (!isSameMachine || !hashes.has(listed.seq - 1, body.prev)) {
-      throw new ClaudeSyncError("damaged", "An entry does not continue its log", {
-        objectName: listed.name,
-      });
-    }
-    machineId = body.machine;
-    hashes.add(listed.seq, hash);
-  }
-}
-
-/** The name has eight digits of the hash; the log's owner could find a second entry for them. */
-function checkMark(
-  known: LogContext | null,
-  read: readonly ReadListed[],
-  hashes: LogHashes,
-): void {
-  const from = read[0]?.listed.seq ?? Infinity;
-  for (const { seq, hash } of [known?.mark ?? [], known?.twins ?? []].flat()) {
-    const isSpared = seq < (known?.base ?? 1) && (known?.cursor?.seq ?? 0) < seq;
-    const listed = read.find(({ listed }) => listed.seq === seq)?.listed;
-    if (listed === undefined && !(isSpared && from > seq)) continue;
-    if (hashes.has(seq, hash)) continue;
-    const objectName = listed?.name ?? read[0]!.listed.name;
-    const tag = read[0]!.listed.tag;
-    throw new ClaudeSyncError(
-      "forked",
-      `Entry ${seq} of the log ${tag} is not the one read here before`,
-      { objectName },
-    );
-  }
 }
 
 /** A claim of some entry that the known logs do not meet. */

@@ -8,12 +8,12 @@ import { damagedObject } from "../crypto/damaged.ts";
 import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
-import { isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
+import { baseOf, isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
 import { acceptedIn, lookAtLogs, retirementsIn, withBases, withRetired } from "./log_base.ts";
 import { groupByLog, type KnownLog, type ListedEntry, planLogRead } from "./log_plan.ts";
 import type { EntryOpener, LogContext, ReadEntry, VerifiedEntry } from "./log_reader.ts";
-import { checkOneLogEach, foreignLogMessage, lanesOf } from "./log_reader.ts";
-import { tryReadEntry, unmetClaims } from "./log_reader.ts";
+import { checkOneLogEach, foreignLogMessage, keyAtBase, lanesOf } from "./log_reader.ts";
+import { readEntry, tryReadEntry, unmetClaims } from "./log_reader.ts";
 import { HEADER_NAME, parsePackName } from "./names.ts";
 
 /** Something that is wrong with a vault. */
@@ -149,10 +149,21 @@ async function checkLog(
 ): Promise<VerifiedEntry[]> {
   const { mark = null, base = 1 } = known ?? {};
   const verified: VerifiedEntry[] = [];
-  let signPublic: Bytes | null = known?.machine?.signPublic ?? null;
+  let signPublic = known?.machine?.signPublic ?? null;
+  if (base > 1 && signPublic === null) {
+    try {
+      signPublic = await keyAtBase(opener, log, base);
+    } catch (error) {
+      if (!isProblem(error)) throw error;
+      problems.push(asProblem(error));
+      return [];
+    }
+  }
   let machine: string | null = known?.machine?.id ?? null;
   const hashes = new Map<number, string[]>([[0, [NO_PREVIOUS_ENTRY]]]);
   const needed = log.filter(({ seq }) => seq >= base);
+  // A base that no checkpoint has made would hide what is missing before it.
+  let explained = base;
   const reads = new ReadAhead(opener, needed);
   for (const [index, listed] of needed.entries()) {
     opener.signal.throwIfAborted();
@@ -176,7 +187,10 @@ async function checkLog(
     }
     const previous = hashes.get(listed.seq - 1);
     const isOthers = machine !== null && entry.body.machine !== machine;
-    if (isOthers || (previous !== undefined && !previous.includes(entry.body.prev))) {
+    const last = entry.body.ops.at(-1);
+    if (last?.op === "checkpoint") explained = Math.max(explained, last.from);
+    const isLoose = previous !== undefined && !previous.includes(entry.body.prev);
+    if (isOthers || isLoose || baseOf(entry.body) > explained) {
       const message = "The entry does not continue its log";
       problems.push({ objectName: listed.name, code: "damaged", message });
     }
@@ -187,26 +201,44 @@ async function checkLog(
     verified.push(entry);
     hashes.set(listed.seq, [...(hashes.get(listed.seq) ?? []), entry.hash]);
   }
-  const covered = base === 1 ? [] : checkCovered(verified, known!, problems);
-  for (const listed of log) {
-    if (listed.seq >= base || isCovered(covered, listed.seq, listed.hash8)) continue;
-    // Of a clone, and late; it is one of those that a reader takes in.
-    const read = await tryReadEntry(opener, listed, signPublic).catch((error: unknown) => {
-      if (!isProblem(error)) throw error;
-      problems.push(asProblem(error, listed.name));
-      return undefined;
-    });
-    if (read === null) problems.push(asProblem(damagedObject(listed.name)));
-    else if (read) verified.push({ ...read, objectName: listed.name });
-  }
+  if (base > 1) await checkBefore(opener, log, known!, signPublic, verified, problems);
   // The name has eight digits of the hash, and a log's owner could find a second entry for them.
   const atMark = mark === null ? [] : verified.filter(({ body }) => body.seq === mark.seq);
-  const isSpared = mark !== null && mark.seq < base && isCovered(covered, mark.seq, mark.hash);
-  if (atMark.length > 0 && !isSpared && !atMark.some(({ hash }) => hash === mark?.hash)) {
+  if (atMark.length > 0 && mark!.seq >= base && !atMark.some(({ hash }) => hash === mark?.hash)) {
     const message = "The entry is not the one this machine has read before";
     problems.push({ objectName: atMark[0]!.objectName, code: "forked", message });
   }
   return verified;
+}
+
+/** Checks how a compacted log begins, and adds what clones wrote that came too late for that. */
+async function checkBefore(
+  opener: EntryOpener,
+  log: readonly ListedEntry[],
+  known: LogContext,
+  signPublic: Bytes | null,
+  verified: VerifiedEntry[],
+  problems: Problem[],
+): Promise<void> {
+  const { base = 1 } = known;
+  const covered = checkCovered(verified, known, problems);
+  const atBase = verified.filter(({ body }) => body.seq === base);
+  const late = new Set<string>();
+  for (const listed of log) {
+    if (listed.seq >= base || isCovered(covered, listed.seq, listed.hash8)) continue;
+    try {
+      const { body, hash, sizeBytes } = await readEntry(opener, listed, signPublic);
+      verified.push({ objectName: listed.name, body, hash, sizeBytes });
+      late.add(hash);
+    } catch (error) {
+      if (!isProblem(error)) throw error;
+      problems.push(asProblem(error, listed.name));
+    }
+  }
+  for (const { body: { prev }, objectName } of atBase) {
+    if (late.has(prev) || isCovered(covered, base - 1, prev)) continue;
+    problems.push({ objectName, code: "damaged", message: "The entry does not continue its log" });
+  }
 }
 
 /** What the log says of the entries before its base. */
@@ -219,18 +251,11 @@ function checkCovered(
   const ops = verified.flatMap(({ body }) => body.ops);
   const covered = known.covered ??
     ops.flatMap((op) => op.op === "checkpoint" && op.from === base ? [op.covered] : [])[0];
-  const first = verified[0];
-  const objectName = first?.objectName ?? null;
+  const objectName = verified[0]?.objectName ?? null;
   if (covered === undefined) {
     const message = "The log's checkpoint is missing";
     problems.push({ objectName, code: "damaged", message });
     return [];
-  }
-  if (
-    first !== undefined && first.body.seq === base && !isCovered(covered, base - 1, first.body.prev)
-  ) {
-    const message = "The entry does not continue its log";
-    problems.push({ objectName, code: "damaged", message });
   }
   if (mark !== null && mark.seq < base && !isCovered(covered, mark.seq, mark.hash)) {
     const message = `Entry ${mark.seq} of the log is not the one this machine has read before`;
