@@ -169,22 +169,49 @@ export class LogContent {
   }
 
   /**
-   * Drops segments that need not be said again, with generations and claims that nothing is left
-   * of. `isNeeded` is asked for every file.
+   * Drops segments that need not be said again, with the generations that nothing is left of.
+   * `keptOf` gives the states of a file (`gen/hash`) whose segments stay; null: all of them. True
+   * when something was dropped.
    */
-  drop(isNeeded: (session: string, file: string) => boolean): void {
-    const files = this.#statements.prepare("SELECT DISTINCT session, file FROM said_segment")
-      .all() as { session: string; file: string }[];
-    for (const { session, file } of files) {
-      if (isNeeded(session, file)) continue;
-      for (const table of ["said_segment", "said_generation"]) {
-        this.#statements.prepare(`DELETE FROM ${table} WHERE session = ? AND file = ?`)
-          .run(session, file);
+  drop(keptOf: (session: string, file: string) => ReadonlySet<string> | null): boolean {
+    let dropped = false;
+    const ofFile = this.#statements.prepare(
+      "SELECT DISTINCT gen, hash FROM said_segment WHERE session = ? AND file = ?",
+    );
+    const remove = this.#statements.prepare(
+      "DELETE FROM said_segment WHERE session = ? AND file = ? AND gen = ? AND hash = ?",
+    );
+    for (const { session, file } of this.#files()) {
+      const kept = keptOf(session, file);
+      if (kept === null) continue;
+      for (const { gen, hash } of ofFile.all(session, file) as { gen: string; hash: string }[]) {
+        if (kept.has(`${gen}/${hash}`)) continue;
+        remove.run(session, file, gen, hash);
+        dropped = true;
       }
     }
+    if (!dropped) return false;
     this.#statements.prepare(
-      "DELETE FROM said_claim WHERE session NOT IN (SELECT session FROM said_segment)",
+      `DELETE FROM said_generation AS g WHERE NOT EXISTS (SELECT 1 FROM said_segment s
+         WHERE s.session = g.session AND s.file = g.file AND s.gen = g.gen)`,
     ).run();
+    return true;
+  }
+
+  /** Drops the projects of sessions that nothing is left of. `isThere`: in any log. */
+  dropClaims(isThere: (session: string) => boolean): void {
+    const rows = this.#statements.prepare(
+      "SELECT session FROM said_claim WHERE session NOT IN (SELECT session FROM said_segment)",
+    ).all() as { session: string }[];
+    for (const { session } of rows) {
+      if (isThere(session)) continue;
+      this.#statements.prepare("DELETE FROM said_claim WHERE session = ?").run(session);
+    }
+  }
+
+  #files(): { session: string; file: string }[] {
+    return this.#statements.prepare("SELECT DISTINCT session, file FROM said_segment")
+      .all() as { session: string; file: string }[];
   }
 
   /** All packs that hold something needed. To be called when all entries are in. */
