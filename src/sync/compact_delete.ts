@@ -43,8 +43,8 @@ export function neededObjects(vault: OpenVault): Map<string, number> {
 }
 
 /**
- * The look before anything is deleted. Errors: `damaged` when a log does not open, `incomplete` when
- * something that is needed is not listed.
+ * The look before anything is deleted. Errors: `damaged` when a log does not open, `incomplete`
+ * when something that is needed is not listed.
  */
 export function requireWhole(vault: OpenVault, seen: Refreshed, listed: Listing): void {
   const hint = "Nothing was deleted. Find out what is wrong: claude-sync verify";
@@ -65,9 +65,9 @@ export function requireWhole(vault: OpenVault, seen: Refreshed, listed: Listing)
 }
 
 /**
- * What is left of a log's entries that this machine's own log says again, and of the packs that only
- * these entries name. Both are read for that, as nothing else knows: `own` is this machine's row,
- * `row` that of the log, the same or one that it has retired. Errors: as `entriesOf`.
+ * What is left of a log's entries that this machine's own log says again, and of the packs that
+ * only these entries name. Both are read for that, as nothing else knows: `own` is this machine's
+ * row, `row` that of the log, the same or one that it has retired. Errors: as `entriesOf`.
  */
 export async function doomedOf(
   vault: OpenVault,

@@ -20,8 +20,8 @@ export const COMPACT_AT_ENTRIES = 500;
 export const COMPACT_AT_LEAST_ENTRIES = 5;
 
 /**
- * Smallest pack that may stay as it is, 4 MiB: half of the largest. So a vault has at most twice the
- * packs that it would have if it were pushed at once.
+ * Smallest pack that may stay as it is, 4 MiB: half of the largest. So a vault has at most twice
+ * the packs that it would have if it were pushed at once.
  */
 export const KEPT_PACK_BYTES_MIN = 4 * 1024 * 1024;
 

@@ -3,7 +3,7 @@ import { sha256Hex } from "../crypto/hash.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { Bytes } from "../base/bytes.ts";
-import type { AddOp, Generation, Group, Op, ProjectClaim, Segment } from "../vault/entry_body.ts";
+import type { AddOp, Generation, Group, Op, Segment } from "../vault/entry_body.ts";
 import { ENTRY_PACKS_MAX, GROUP_RAW_BYTES_MAX } from "../vault/format.ts";
 import { cutGroups } from "./compact_plan.ts";
 import { EntryParts, type PlacedGroup } from "./entry_parts.ts";
@@ -18,7 +18,7 @@ const ENTRY_PLAIN_BYTES_MAX = 64 * 1024 * 1024;
 const ENTRY_SEGMENTS_WANTED = 20_000;
 /** Estimated body of one entry, 12 MiB: 4 MiB less than the limit, for what the estimate misses. */
 const ENTRY_BODY_BYTES_WANTED = 12 * 1024 * 1024;
-/** JSON of a segment without its file's name, and of what is around a group or an op, rounded up. */
+/** JSON of a segment without its file's name, of what is around a group, around an op; or more. */
 const SEGMENT_JSON_BYTES = 320;
 const GROUP_JSON_BYTES = 160;
 const OP_JSON_BYTES = 512;
@@ -146,7 +146,7 @@ export class Restatement {
     return {
       op: "add",
       session,
-      project: isClaimer ? JSON.parse(claim.project) as ProjectClaim : null,
+      project: isClaimer ? claim.project : null,
       ...(by === this.#sender.machineId ? {} : { by }),
       ...(isClaimer ? { time: claim.time } : {}),
       gens: [...gens.values()],

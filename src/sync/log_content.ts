@@ -4,7 +4,7 @@
  * that no fault of the index can make a checkpoint forget something.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { AddOp, EntryBody, ForgetOp, Generation } from "../vault/entry_body.ts";
+import type { AddOp, EntryBody, ForgetOp, Generation, ProjectClaim } from "../vault/entry_body.ts";
 import type { PackClaim, RecallOp, RetireOp, Segment } from "../vault/entry_body.ts";
 import type { Compression } from "../vault/group.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
@@ -70,8 +70,7 @@ export interface SaidGroup {
 
 /** The project of a session, who said so first, and when. */
 export interface SaidClaim {
-  /** JSON of a project claim. */
-  readonly project: string;
+  readonly project: ProjectClaim;
   readonly time: number;
   readonly machine: string;
 }
@@ -85,6 +84,8 @@ export class LogContent {
   /** In the order of the log; a `forget` of one id may come more than once. */
   readonly others: OtherOp[] = [];
   readonly #statements: Statements;
+  /** By their JSON. */
+  readonly #projects = new Map<string, ProjectClaim>();
 
   constructor(database: DatabaseSync) {
     database.exec(TABLES);
@@ -137,11 +138,13 @@ export class LogContent {
 
   #addClaim({ session, project }: AddOp, machine: string, time: number): void {
     if (project === null) return;
+    const json = JSON.stringify(project);
+    this.#projects.set(json, project);
     this.#statements.prepare(
       `INSERT INTO said_claim VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE
        SET project = excluded.project, time = excluded.time, machine = excluded.machine
        WHERE (excluded.time, excluded.machine, excluded.project) < (time, machine, project)`,
-    ).run(session, JSON.stringify(project), time, machine);
+    ).run(session, json, time, machine);
   }
 
   #objectId(object: { name: string; size: number; sha256: string | null }): number {
@@ -249,8 +252,8 @@ export class LogContent {
   claim(session: string): SaidClaim | null {
     const row = this.#statements.prepare(
       "SELECT project, time, machine FROM said_claim WHERE session = ?",
-    ).get(session);
-    return (row as unknown as SaidClaim | undefined) ?? null;
+    ).get(session) as { project: string; time: number; machine: string } | undefined;
+    return row === undefined ? null : { ...row, project: this.#projects.get(row.project) ?? null };
   }
 
   /** Generations of the file, of all machines. */

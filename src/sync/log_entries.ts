@@ -1,7 +1,6 @@
 /** Reads one log's entries again, as they stand in the store. */
 import { fromHex } from "../base/bytes.ts";
 import { mapConcurrently } from "../base/pool.ts";
-import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { EnrolOp } from "../vault/entry_body.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
@@ -34,7 +33,7 @@ export async function* entriesOf(
     );
     for (const [index, entry] of read.entries()) {
       const objectName = batch[index]!.name;
-      if (entry.body.machine !== row.id) throw damagedObject(objectName);
+      if (entry.body.machine !== row.id) throw strange(objectName);
       yield { ...entry, objectName };
     }
   }
@@ -74,7 +73,7 @@ export async function readLogContent(
       [previous, current] = [current.hashes, { seq: body.seq, hashes: [] }];
     }
     current.hashes.push(hash);
-    if (previous.length > 0 && !previous.includes(body.prev)) throw damagedObject(objectName);
+    if (previous.length > 0 && !previous.includes(body.prev)) throw strange(objectName);
     content.add(body, objectName, sizeBytes);
     for (const op of body.ops) {
       if (op.op === "enrol") enrol = op;
@@ -98,6 +97,10 @@ function coveredOf(vault: OpenVault, row: MachineRow): string[] {
     if (hashes.length === 0) throw gap(row, index + 1);
     return [...new Set(hashes)].sort().join("");
   });
+}
+
+function strange(objectName: string): ClaudeSyncError {
+  return new ClaudeSyncError("damaged", "An entry does not continue its log", { objectName });
 }
 
 function gap({ name }: MachineRow, seq: number): ClaudeSyncError {

@@ -142,7 +142,7 @@ export class Sender {
         "this one gets a new one";
     }
     if (this.#ownRow()?.isRetired !== true) return null;
-    return "Another machine has given this one up: it goes on with a new identity, and loses nothing";
+    return "Another machine has given this one up: it gets a new identity, and loses nothing";
   }
 
   /** Whether others will accept the entry as the next of this machine's log. */

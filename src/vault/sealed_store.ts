@@ -13,8 +13,8 @@ const DELETED_AT_ONCE_MAX = 1_000;
 
 /**
  * A store as the vault may use it: everything can be read, only sealed objects and the header can
- * be written, only packs and log entries be deleted. Errors are the store's own, and `bug` for bytes
- * that are not sealed or names that nothing may delete.
+ * be written, only packs and log entries be deleted. Errors are the store's own, and `bug` for
+ * bytes that are not sealed or names that nothing may delete.
  */
 export class VaultStore {
   readonly #store: ObjectStore;

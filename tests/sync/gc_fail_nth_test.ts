@@ -130,8 +130,8 @@ class Stage {
 const KEEP_TIMES: fs.CopySyncOptions = { recursive: true, preserveTimestamps: true };
 
 /**
- * Of the disk's calls every so many: most are those of any push, which has a test of its own. With 1
- * it is all of them.
+ * Of the disk's calls every so many: most are those of any push, which has a test of its own. With
+ * 1 it is all of them.
  */
 const STRIDE = Number(process.env.CLAUDE_SYNC_FAIL_STRIDE ?? 4);
 
