@@ -59,13 +59,15 @@ export function gcLines(result: GcResult): string[] {
   }
   if (waiting !== null) {
     lines.push(
-      `${tallyText(waiting)}, are replaced and kept for the other machines: ` +
+      `${tallyText(waiting)}, ${areText(waiting)} replaced and kept for the other machines: ` +
         `deleted ${dueText(waiting.daysLeft)}.`,
     );
   }
   if (leftovers !== null) {
     lines.push(
-      `${tallyText(leftovers)}, are named by nothing (an interrupted push leaves some): ` +
+      `${tallyText(leftovers)}, ${
+        areText(leftovers)
+      } named by nothing (an interrupted push leaves some): ` +
         `deleted ${dueText(leftovers.daysLeft)}.`,
     );
   }
@@ -102,6 +104,10 @@ function keptText(packs: number): string {
 
 function tallyText({ objects, bytes }: ObjectTally): string {
   return `${countText(objects, "object")}, ${bytesText(bytes)}`;
+}
+
+function areText({ objects }: ObjectTally): string {
+  return objects === 1 ? "is" : "are";
 }
 
 function dueText(daysLeft: number): string {
