@@ -211,7 +211,7 @@ def check_entries():
     changes = [
         ("InvalidSignature", {"signer": stranger}, {}),
         ("get a newer recover.py", {"v": 2}, {}),
-        ("needs a newer recover.py", {"ops": [{"op": "forget"}]}, {}),
+        ("needs a newer recover.py", {"ops": [{"op": "surprise"}]}, {}),
         ("not the entry of this name", {"seq": 3}, {}),
         ("not the entry of this name", {"tag": "0" * 16}, {}),
         ("cannot be verified", {"machine": "0" * 32}, START),
@@ -244,7 +244,7 @@ def check_entries():
     case("something before entry 1", run(writer), 1, "knows of entry 0 of", START)
     writer, laptop = small()
     laptop.add(ONE, [("transcript", "", b"", b"one\n")])
-    laptop.ops.append({"op": "forget"})
+    laptop.ops.append({"op": "surprise"})
     laptop.commit()
     case("an op of a newer program", run(writer), 1, "needs a newer recover.py", START)
     writer, laptop = small()

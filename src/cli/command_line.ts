@@ -7,6 +7,7 @@ import { argument, command, constant, option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
 import { HISTORY_VALUE_FLAGS, historyCommands } from "./history_commands.ts";
 import { isProfileName } from "./home_folder.ts";
+import { gcCommand } from "./gc_command.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
 /** Shells for which `shell-init` and `completions` print scripts. */
@@ -111,6 +112,7 @@ function everyDay(candidates: Candidates) {
     sync(),
     status(),
     command("list", object({ command: constant("list") })),
+    gcCommand(),
     command(
       "verify",
       object({

@@ -4,6 +4,7 @@ import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
 import { diff } from "./commands/diff.ts";
+import { gc } from "./commands/gc.ts";
 import { importSessions } from "./commands/import.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
@@ -82,6 +83,8 @@ async function useCase(
       return await status(deps);
     case "list":
       return await list(deps);
+    case "gc":
+      return await gc(deps, invocation);
     case "verify":
       return await verify(deps, invocation);
     case "store info":

@@ -1,4 +1,5 @@
 /** What every command's help says. `tests/scripts/help.txt` shows how it looks. */
+import { GC_PAGE } from "./help_gc_page.ts";
 import { HISTORY_PAGES } from "./help_history_pages.ts";
 import { STORE_PAGES, TRANSFER_FLAGS } from "./help_store_pages.ts";
 
@@ -146,6 +147,7 @@ export const HELP_PAGES = {
     ],
     exits: [4, 5, 10, 11, 12, 13],
   },
+  "gc": GC_PAGE,
   "store": STORE_PAGES.store,
   "store info": STORE_PAGES["store info"],
   "store test": STORE_PAGES["store test"],
@@ -350,7 +352,7 @@ export const SECTIONS: readonly (readonly [title: string, commands: readonly Hel
   ["START", ["init", "install", "uninstall", "shell-init"]],
   ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume", "log"]],
   ["GET BACK", ["restore", "diff", "import"]],
-  ["ORGANISE AND CARE", ["project", "store", "key", "verify"]],
+  ["ORGANISE AND CARE", ["project", "store", "key", "verify", "gc"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];
 

@@ -20,6 +20,7 @@ const PHASES = {
   receiving: "Receiving",
   writing: "Writing",
   copying: "Copying",
+  checking: "Checking",
 } as const;
 
 type BytesEvent = Extract<ProgressEvent, { readonly kind: "bytes" | "objects" }>;

@@ -1,7 +1,7 @@
 /** What each log entry of the vault brought, in numbers: for `log`, which asks no store. */
 import type { DatabaseSync } from "node:sqlite";
 import { shelfArea } from "../sessions/shelf.ts";
-import type { AddOp } from "../vault/entry_body.ts";
+import type { AddOp, Op } from "../vault/entry_body.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { VaultActivity } from "./history_api.ts";
 import type { Statements } from "./state_db.ts";
@@ -9,12 +9,17 @@ import type { Statements } from "./state_db.ts";
 /** Takes what a verified entry says of itself into the index. */
 export function noteActivity(statements: Statements, entry: VerifiedEntry): void {
   const { body } = entry;
-  const added = body.ops.filter((op): op is AddOp => op.op === "add");
+  const added = body.ops.filter(isNews);
   const sessions = new Set(added.filter(isOfSession).map(({ session }) => session)).size;
   const plain = added.flatMap(({ groups }) => groups).reduce((sum, { raw }) => sum + raw, 0);
   const stored = body.packs.reduce((sum, { size }) => sum + size, entry.sizeBytes);
   statements.prepare("INSERT OR REPLACE INTO activity VALUES (?, ?, ?, ?, ?, ?, ?)")
     .run(body.machine, body.seq, entry.hash, body.time, sessions, plain, stored);
+}
+
+/** What is said again for another machine was news when that one said it. */
+function isNews(op: Op): op is AddOp {
+  return op.op === "add" && op.by === undefined;
 }
 
 /** Plans and memories are no sessions, as in all other counts. */

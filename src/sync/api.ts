@@ -6,6 +6,7 @@ import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
+import type { GcRequest, GcResult } from "./gc_api.ts";
 import type {
   DiffResult,
   ImportRequest,
@@ -50,7 +51,7 @@ export interface SyncContext {
 export type ProgressEvent =
   | {
     readonly kind: "phase";
-    readonly phase: "reading" | "sending" | "receiving" | "writing" | "copying";
+    readonly phase: "reading" | "sending" | "receiving" | "writing" | "copying" | "checking";
   }
   | {
     readonly kind: "bytes";
@@ -293,6 +294,8 @@ export interface SyncService {
   storeTest(context: SyncContext): Promise<StoreTest>;
   /** Copies the vault to another place and uses that from then on. */
   storeMove(context: SyncContext, request: MoveRequest): Promise<MoveResult>;
+  /** Compacts this machine's log and deletes what nobody needs; gives up a lost machine. */
+  gc(context: SyncContext, request: GcRequest): Promise<GcResult>;
   verify(context: SyncContext, request: { readonly readData: boolean }): Promise<VerifyReport>;
   /** Base64 of the key and its fingerprint. */
   keyExport(context: SyncContext): Promise<{ keyText: string; fingerprint: string }>;

@@ -1,15 +1,20 @@
 /** The vault opened for one run: locked, read up to now, an interrupted push finished. */
 import { isClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "./api.ts";
+import { noteLook } from "./compact_due.ts";
 import { openMachine } from "./machine.ts";
 import { Sender } from "./push_send.ts";
 import { refresh, type Refreshed } from "./refresh.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
 
+/** What the last look at the logs showed. */
+export type Seen = Pick<Refreshed, "logs" | "foreign">;
+
 /** What a run works with. */
 export interface Run {
   readonly vault: OpenVault;
   readonly sender: Sender;
+  readonly seen: Seen;
   /** Traffic and time that were reported already. */
   readonly meter: Meter;
 }
@@ -36,36 +41,37 @@ export async function withFreshVault<Result>(
     }
     const sender = new Sender(vault, machine);
     context.onProgress({ kind: "phase", phase: "reading" });
-    const { logs, readBytes } = await freshLogs(vault);
-    context.platform.memory.passed(readBytes);
-    if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
-    return await work({ vault, sender, meter });
+    const first = await look(vault);
+    noteLook(vault, sender, first);
+    const again = staged === "left" ? null : await resumeStaged(vault, sender, first.logs, staged);
+    return await work({ vault, sender, meter, seen: again ?? first });
   });
 }
 
 /** Lets go of what the entries say, which the index has now: of a large vault that is a lot. */
-async function freshLogs(
-  vault: OpenVault,
-): Promise<{ readonly logs: Refreshed["logs"]; readonly readBytes: number }> {
-  const { logs, entries } = await refresh(vault);
-  return { logs, readBytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+async function look(vault: OpenVault, sender?: Sender): Promise<Seen> {
+  const { logs, foreign, entries } = await refresh(vault);
+  sender?.count(entries);
+  const readBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  vault.context.platform.memory.passed(readBytes);
+  return { logs, foreign };
 }
 
 async function resumeStaged(
   vault: OpenVault,
   sender: Sender,
-  logs: Refreshed["logs"],
+  logs: Seen["logs"],
   staged: StagedPush,
-): Promise<void> {
+): Promise<Seen | null> {
   try {
-    if (!await sender.resume(logs)) return;
+    if (!await sender.resume(logs)) return null;
   } catch (error) {
     // A vault that takes nothing can still be read.
     const isRefused = isClaudeSyncError(error, "store-refused", "no-space");
     if (staged === "required" || !isRefused) throw error;
-    return;
+    return null;
   }
-  sender.count((await refresh(vault)).entries);
+  return await look(vault, sender);
 }
 
 /** Counts what was used since the last report. */

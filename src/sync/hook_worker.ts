@@ -9,9 +9,12 @@ import { claudeRoot } from "../sessions/claude_root.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { parseSessionId } from "../sessions/session_id.ts";
 import type { SyncContext } from "./api.ts";
-import { homePaths } from "./home.ts";
+import { isGcDue } from "./compact_due.ts";
+import { runGc } from "./gc.ts";
+import { homePaths, readMachineFile } from "./home.ts";
 import { runPush, runSync } from "./run.ts";
 import { leaveNotice, withdrawNotice } from "./run_log.ts";
+import { withLocalState } from "./vault_access.ts";
 
 /**
  * The client writes within about 100 ms of its hook; a file that did not change for this long is
@@ -31,6 +34,7 @@ export async function runHookWorker(context: SyncContext, kind: "push" | "sync")
       ? { push: await runPush(context, request, "hook"), pull: null }
       : await runSync(context, request, "hook");
     if (push.failures.length === 0) forget(context, queued);
+    const untidied = await tidy(context);
     const unread = new Set(pull?.failures.map(({ sessionId, path }) => sessionId ?? path)).size;
     if (push.failures.length > 0) {
       const sessions = new Set(push.failures.flatMap(({ sessionId }) => sessionId ?? [])).size;
@@ -43,12 +47,42 @@ export async function runHookWorker(context: SyncContext, kind: "push" | "sync")
         context,
         saying(`${unread} ${unread === 1 ? "session" : "sessions"} not received`),
       );
+    } else if (untidied !== null) {
+      leaveNotice(context, untidied);
     } else {
       withdrawNotice(context);
     }
   } catch (error) {
     notice(context, error);
   }
+}
+
+/**
+ * Compacts and deletes what is due by itself. What was pushed is safe in any case, so a failure is
+ * only told: gives the words for it, or null.
+ */
+async function tidy(context: SyncContext): Promise<string | null> {
+  try {
+    if (!await isTidyingDue(context)) return null;
+    const approve = () => Promise.resolve(false);
+    await runGc(context, { dryRun: false, machine: null, approve, isAutomatic: true });
+    return null;
+  } catch (error) {
+    if (isClaudeSyncError(error, "busy", "interrupted", "store-unreachable")) return null;
+    const message = isClaudeSyncError(error) ? error.message : "unexpected failure";
+    return `claude-sync saved everything but could not tidy the vault: ${message}. ` +
+      "See: claude-sync gc";
+  }
+}
+
+async function isTidyingDue(context: SyncContext): Promise<boolean> {
+  const tag = readMachineFile(context.platform, homePaths(context.home))?.tag;
+  if (tag === undefined) return false;
+  return await withLocalState(
+    context,
+    "reader",
+    (local) => Promise.resolve(isGcDue(local, tag)),
+  );
 }
 
 function notice(context: SyncContext, error: unknown): void {

@@ -2,21 +2,17 @@
  * Turns push items into one log entry and its packs: cut, compressed per session, sealed and
  * staged.
  */
-import { assert } from "../base/assert.ts";
-import { type Bytes, concat, utf8 } from "../base/bytes.ts";
+import { type Bytes, utf8 } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { fileKind, parseFileName } from "../sessions/file_name.ts";
 import { groupCodec } from "../vault/codecs.ts";
 import type { Generation } from "../vault/entry_body.ts";
-import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
-import type { PackClaim, Segment } from "../vault/entry_body.ts";
-import { GROUP_RAW_BYTES_MAX, INLINE_BYTES_MAX } from "../vault/format.ts";
-import type { Outbox, StagedBatch } from "../vault/outbox.ts";
-import { PackBuilder } from "../vault/pack.ts";
-import { sealEntry, sealPack } from "../vault/sealing.ts";
+import type { AddOp, Group, ProjectClaim, Segment } from "../vault/entry_body.ts";
+import { GROUP_RAW_BYTES_MAX } from "../vault/format.ts";
+import type { Outbox } from "../vault/outbox.ts";
+import { type EntryFrame, EntryParts, type PlacedGroup, type StagedEntry } from "./entry_parts.ts";
 import type { Config } from "./home.ts";
-import type { Machine } from "./machine.ts";
 import type { PushItem } from "./push_files.ts";
 import { handleOf } from "./push_history.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -38,9 +34,7 @@ export interface SessionItems {
 }
 
 /** A batch ready to be put, and what it says. */
-export interface BuiltBatch extends StagedBatch {
-  readonly body: EntryBody;
-  readonly entryHash: string;
+export interface BuiltBatch extends StagedEntry {
   readonly plainBytes: number;
   /** The state that each item's file has reached, in the order of the items. */
   readonly reached: readonly {
@@ -50,29 +44,21 @@ export interface BuiltBatch extends StagedBatch {
   }[];
 }
 
-/** A group that is moved from the entry to a pack when the entry gets too large for it. */
-type PlacedGroup = { -readonly [Key in keyof Group]: Group[Key] };
-
 /** Builds one batch. Use once. */
 export class BatchBuilder {
   readonly #vault: OpenVault;
-  readonly #outbox: Outbox;
+  readonly #parts: EntryParts;
   readonly #ops: AddOp[] = [];
-  readonly #packs: PackClaim[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   /** What was read last, and the group that it goes into. Large, so used again and again. */
   readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
   readonly #raw = new Uint8Array(GROUP_RAW_BYTES_MAX);
-  #pack = new PackBuilder();
-  /** Groups that still may travel inside the entry; null once there are too many bytes. */
-  #inline: { readonly group: PlacedGroup; readonly stored: Bytes }[] | null = [];
-  #inlineBytes = 0;
   #plainBytes = 0;
   #segments = 0;
 
   constructor(vault: OpenVault, outbox: Outbox) {
     this.#vault = vault;
-    this.#outbox = outbox;
+    this.#parts = new EntryParts(vault, outbox);
   }
 
   /** Bytes read from files so far. */
@@ -104,7 +90,7 @@ export class BatchBuilder {
       const { stored, comp } = encodeGroup([raw.subarray(0, rawBytes)]);
       const size = { stored: stored.length, raw: rawBytes };
       const group: PlacedGroup = { in: -1, at: 0, ...size, comp, segments };
-      await this.#place(group, stored);
+      await this.#parts.place(group, stored);
       groups.push(group);
       this.#plainBytes += rawBytes;
       this.#vault.context.platform.memory.passed(rawBytes);
@@ -142,71 +128,11 @@ export class BatchBuilder {
       this.#segments + moreSegments > BATCH_SEGMENTS_MAX;
   }
 
-  async #place(group: PlacedGroup, stored: Bytes): Promise<void> {
-    if (this.#inline !== null) {
-      if (this.#inlineBytes + stored.length <= INLINE_BYTES_MAX) {
-        Object.assign(group, { in: -1, at: this.#inlineBytes });
-        this.#inline.push({ group, stored });
-        this.#inlineBytes += stored.length;
-        return;
-      }
-      const moved = this.#inline;
-      this.#inline = null;
-      for (const each of moved) Object.assign(each.group, await this.#placeInPack(each.stored));
-    }
-    Object.assign(group, await this.#placeInPack(stored));
-  }
-
-  async #placeInPack(stored: Bytes): Promise<{ in: number; at: number }> {
-    let at = this.#pack.add(stored);
-    if (at === null) {
-      await this.#closePack();
-      at = this.#pack.add(stored);
-    }
-    assert(at !== null, "a group fits an empty pack");
-    return { in: this.#packs.length, at };
-  }
-
-  async #closePack(): Promise<void> {
-    if (this.#pack.groupCount === 0) return;
-    const { random } = this.#vault.context.platform;
-    const sealed = await sealPack(this.#vault, this.#pack.payload(), random);
-    this.#packs.push(this.#outbox.addPack(sealed));
-    this.#pack = new PackBuilder();
-  }
-
-  /**
-   * Signs, seals and stages everything. `previous` is this machine's newest entry, null for the
-   * first.
-   */
-  async finish(
-    machine: Machine,
-    previous: { readonly seq: number; readonly hash: string } | null,
-    enrol: Op | null,
-    heads: Heads,
-  ): Promise<BuiltBatch> {
-    await this.#closePack();
-    const { epoch, context } = this.#vault;
-    const { random, clock } = context.platform;
-    const inline = concat(...(this.#inline ?? []).map(({ stored }) => stored));
-    const body: EntryBody = {
-      v: 1,
-      machine: machine.identity.id,
-      tag: machine.tag,
-      seq: (previous?.seq ?? 0) + 1,
-      prev: previous?.hash ?? "0".repeat(64),
-      kid: epoch.kidHex,
-      time: clock.nowMs(),
-      heads,
-      inline: { size: inline.length, sha256: sha256Hex(inline) },
-      packs: this.#packs,
-      ops: enrol === null ? this.#ops : [enrol, ...this.#ops],
-    };
-    const sealed = await sealEntry(this.#vault, body, machine.identity, inline, random);
-    const { entry, entryHash } = sealed;
-    const staged = { entry, packs: this.#packs, basis: planBasis(this.#vault.config) };
-    this.#outbox.complete(staged);
-    return { ...staged, body, entryHash, plainBytes: this.#plainBytes, reached: this.#reached };
+  /** Signs, seals and stages everything. */
+  async finish(frame: EntryFrame): Promise<BuiltBatch> {
+    const ops = frame.previous === null ? [frame.enrol, ...this.#ops] : this.#ops;
+    const staged = await this.#parts.finish(frame, ops, planBasis(this.#vault.config));
+    return { ...staged, plainBytes: this.#plainBytes, reached: this.#reached };
   }
 }
 

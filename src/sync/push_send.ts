@@ -15,6 +15,7 @@ import { Outbox, type StagedBatch } from "../vault/outbox.ts";
 import type { SealedObject } from "../vault/sealing.ts";
 import { parseLogEntryName } from "../vault/names.ts";
 import { type Machine, replaceMachine } from "./machine.ts";
+import type { EntryFrame, StagedEntry } from "./entry_parts.ts";
 import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
 import { rememberHistory } from "./push_history.ts";
 import { accept } from "./refresh.ts";
@@ -45,6 +46,11 @@ export class Sender {
     return this.#machine.identity.id;
   }
 
+  /** Tag of the log that they go to. */
+  get tag(): string {
+    return this.#machine.tag;
+  }
+
   /**
    * Finishes what a crash interrupted: sends the staged bytes again unless the log has them or has
    * gone on. `logs` is what the last list showed. True when something was sent, and the index must
@@ -54,7 +60,7 @@ export class Sender {
     const batch = await this.outbox.recover(this.#vault);
     const entry = batch === null ? null : parseLogEntryName(batch.entry.name);
     const listed = entry === null ? undefined : logs.get(entry.tag);
-    const isNext = entry?.tag === this.#machine.tag && entry.seq === (listed?.length ?? 0) + 1;
+    const isNext = entry?.tag === this.#machine.tag && entry.seq === (listed?.at(-1)?.seq ?? 0) + 1;
     const isGood = batch !== null && isNext && await this.#continuesLog(batch.entry) &&
       await this.#isWanted(batch);
     if (isGood) await this.#put(batch);
@@ -84,36 +90,64 @@ export class Sender {
 
   /** Stages, puts and accepts a batch; gives its plain bytes. Errors: the store's own, `forked`. */
   async send(builder: BatchBuilder): Promise<number> {
-    await this.#requireOwnLog();
-    const batch = await builder.finish(
-      this.#machine,
-      this.#previous(),
-      this.#enrol(),
-      this.#heads(),
-    );
-    assert(await this.#continuesLog(batch.entry), "every machine can read what is put");
-    await this.#put(batch);
-    this.#accept(batch);
-    this.outbox.clear();
+    const batch = await builder.finish(await this.frame());
+    await this.deliver(batch);
+    this.#count(batch);
     return batch.plainBytes;
+  }
+
+  /** Where this machine's next entry stands. It may have got a new identity for that. */
+  async frame(): Promise<EntryFrame> {
+    await this.#requireOwnLog();
+    return {
+      machine: this.#machine,
+      previous: this.#previous(),
+      base: this.#ownRow()?.base ?? 1,
+      enrol: this.#enrol(),
+      heads: this.#heads(),
+    };
+  }
+
+  /** Puts and accepts an entry that was staged for `frame`. Errors: the store's own, `forked`. */
+  async deliver(staged: StagedEntry): Promise<void> {
+    assert(await this.#continuesLog(staged.entry), "every machine can read what is put");
+    await this.#put(staged);
+    const { body, entry, entryHash } = staged;
+    const sizeBytes = entry.bytes.length;
+    accept(this.#vault, [{ objectName: entry.name, body, hash: entryHash, sizeBytes }]);
+    this.outbox.clear();
+  }
+
+  /** Whether this machine may go on with its log: see `#requireOwnLog`. */
+  get hasOwnLog(): boolean {
+    return this.#strangeness() === null;
   }
 
   /**
    * A tag and a seed that came from different places (a folder restored in part) would write what
-   * nobody can verify, for ever; two clones of one machine write one number twice. Each begins
-   * anew.
+   * nobody can verify, for ever; two clones of one machine write one number twice; nobody reads a
+   * log on that was retired. Each begins anew.
    */
   async #requireOwnLog(): Promise<void> {
+    const message = this.#strangeness();
+    if (message === null) return;
+    this.#machine = await replaceMachine(this.#vault.context.platform, this.#vault.paths);
+    this.#vault.context.onProgress({ kind: "note", message });
+  }
+
+  /** What is wrong with this machine's log, as a note; null when it is its own. */
+  #strangeness(): string | null {
     const { identity, tag } = this.#machine;
     const rows = this.#vault.index.machines();
-    const isOurs = rows.every((row) => (row.id === identity.id) === (row.tag === tag));
-    const isCloned = this.#vault.index.twins(identity.id).length > 0;
-    if (isOurs && !isCloned) return;
-    this.#machine = await replaceMachine(this.#vault.context.platform, this.#vault.paths);
-    const message = isOurs
-      ? "A copy of this machine writes to the vault with the same identity: this one gets a new one"
-      : "This machine's identity did not fit its log: it gets a new one";
-    this.#vault.context.onProgress({ kind: "note", message });
+    if (!rows.every((row) => (row.id === identity.id) === (row.tag === tag))) {
+      return "This machine's identity did not fit its log: it gets a new one";
+    }
+    if (this.#vault.index.twins(identity.id).length > 0) {
+      return "A copy of this machine writes to the vault with the same identity: " +
+        "this one gets a new one";
+    }
+    if (this.#ownRow()?.isRetired !== true) return null;
+    return "Another machine has given this one up: it gets a new identity, and loses nothing";
   }
 
   /** Whether others will accept the entry as the next of this machine's log. */
@@ -158,12 +192,9 @@ export class Sender {
     });
   }
 
-  #accept(batch: BuiltBatch): void {
-    const { body, entry, entryHash } = batch;
+  #count(batch: BuiltBatch): void {
     this.sent.plainBytes += batch.plainBytes;
-    for (const op of body.ops) if (op.op === "add") this.#countOne(op);
-    const sizeBytes = entry.bytes.length;
-    accept(this.#vault, [{ objectName: entry.name, body, hash: entryHash, sizeBytes }]);
+    for (const op of batch.body.ops) if (op.op === "add") this.#countOne(op);
     for (const { item, hash, end } of batch.reached) {
       const state = { gen: item.from.gen, hash, len: end };
       if (item.content !== undefined) {
@@ -185,8 +216,7 @@ export class Sender {
     return this.#vault.index.machines().find(({ tag }) => tag === this.#machine.tag) ?? null;
   }
 
-  #enrol(): EnrolOp | null {
-    if (this.#previous() !== null) return null;
+  #enrol(): EnrolOp {
     const { identity } = this.#machine;
     return {
       op: "enrol",

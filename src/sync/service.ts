@@ -1,5 +1,6 @@
 import type { SyncService } from "./api.ts";
 import { diffSession } from "./diff.ts";
+import { runGc } from "./gc.ts";
 import { runHookWorker } from "./hook_worker.ts";
 import { importSessions } from "./import.ts";
 import { initVault } from "./init.ts";
@@ -25,6 +26,7 @@ export const syncService: SyncService = {
   storeInfo,
   storeTest,
   storeMove: moveVault,
+  gc: runGc,
   verify: verifyVault,
   keyExport: exportKey,
   keyImport: importKey,

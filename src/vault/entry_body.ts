@@ -79,9 +79,8 @@ export interface Generation {
   readonly from: FileState;
 }
 
-/** First op of entry 1: who this machine is. */
-export interface EnrolOp {
-  readonly op: "enrol";
+/** Who a machine is. */
+export interface Enrolment {
   /** Ed25519 public key. */
   readonly sign: string;
   /** X25519 public key. */
@@ -91,17 +90,75 @@ export interface EnrolOp {
   readonly os: string;
 }
 
-/** New bytes of one session. */
+/** First op of entry 1 and of every checkpoint. */
+export interface EnrolOp extends Enrolment {
+  readonly op: "enrol";
+}
+
+/** Bytes of one session: new ones, or those of older entries said again. */
 export interface AddOp {
   readonly op: "add";
   readonly session: string;
   readonly project: ProjectClaim;
+  /** Whose segments these are; missing: the entry's machine's. */
+  readonly by?: string | undefined;
+  /** When `project` was claimed first, in ms since 1970; missing: at the entry's time. */
+  readonly time?: number | undefined;
   readonly gens: readonly Generation[];
   readonly groups: readonly Group[];
 }
 
+/** Ends a checkpoint: entries below `from` are not needed any more. */
+export interface CheckpointOp {
+  readonly op: "checkpoint";
+  readonly from: number;
+  /** For each number below `from` the first 8 hex digits of the entry's hash. */
+  readonly covered: readonly string[];
+}
+
+/** Another machine's log, up to `seq`, is not needed any more: this one has what it had. */
+export interface RetireOp extends Enrolment {
+  readonly op: "retire";
+  readonly machine: string;
+  readonly tag: string;
+  readonly seq: number;
+  /** Of the entry `seq`. */
+  readonly hash: string;
+  /** Like a checkpoint's, up to `seq`; 16 or more digits where clones wrote a number twice. */
+  readonly covered: readonly string[];
+}
+
+/** A state of a file that the user wants deleted, with all that lead to it. */
+export interface ForgottenLeaf extends FileState {
+  readonly file: string;
+  readonly len: number;
+}
+
+/** The wish to delete what a session holds now. */
+export interface ForgetOp {
+  readonly op: "forget";
+  readonly id: string;
+  readonly session: string;
+  readonly leaves: readonly ForgottenLeaf[];
+}
+
+/** Withdraws `forget` ops. */
+export interface RecallOp {
+  readonly op: "recall";
+  readonly ids: readonly string[];
+}
+
 /** What an entry does. */
-export type Op = EnrolOp | AddOp;
+export type Op = EnrolOp | AddOp | CheckpointOp | RetireOp | ForgetOp | RecallOp;
+
+const OPS: ReadonlySet<string> = new Set<Op["op"]>([
+  "enrol",
+  "add",
+  "checkpoint",
+  "retire",
+  "forget",
+  "recall",
+]);
 
 /** Everything that an entry says and signs. */
 export interface EntryBody {
@@ -114,6 +171,8 @@ export interface EntryBody {
   readonly kid: string;
   /** Milliseconds since 1970; informative only. */
   readonly time: number;
+  /** Number of the first entry of this log that a reader needs; missing: 1. See `baseOf`. */
+  readonly base?: number | undefined;
   readonly heads: Heads;
   readonly inline: { readonly size: number; readonly sha256: string };
   readonly packs: readonly PackClaim[];
@@ -156,5 +215,5 @@ function isOfNewerProgram(value: unknown): boolean {
   if (!entry.success) return false;
   if (entry.data.v !== ENTRY_VERSION) return true;
   const ops = entryWithAnyOps.safeParse(value);
-  return ops.success && ops.data.ops.some(({ op }) => op !== "enrol" && op !== "add");
+  return ops.success && ops.data.ops.some(({ op }) => !OPS.has(op));
 }

@@ -3,12 +3,17 @@ import { fromHex } from "../base/bytes.ts";
 import { ENVELOPE_OVERHEAD_BYTES } from "../crypto/frame.ts";
 import { EMPTY_SHA256_HEX } from "../crypto/hash.ts";
 import { machineIdOf } from "../crypto/machine_identity.ts";
-import type { AddOp, EnrolOp, EntryBody, Group, Segment } from "./entry_body.ts";
+import type { AddOp, Enrolment, EntryBody, Group, Op, Segment } from "./entry_body.ts";
 import { ENTRY_SEGMENTS_MAX, MACHINES_MAX } from "./format.ts";
 import { generationName } from "./generation.ts";
 
 /** `prev` of a machine's first entry. */
 export const NO_PREVIOUS_ENTRY = "0".repeat(64);
+
+/** Number of the first entry that a reader of the entry's log needs. */
+export function baseOf({ base }: Pick<EntryBody, "base">): number {
+  return base ?? 1;
+}
 
 /** Whether a body of the right shape also keeps every rule that concerns this entry alone. */
 export function keepsEntryRules(body: EntryBody): boolean {
@@ -17,29 +22,54 @@ export function keepsEntryRules(body: EntryBody): boolean {
 
 function keepsChainRules(body: EntryBody): boolean {
   if ((body.seq === 1) !== (body.prev === NO_PREVIOUS_ENTRY)) return false;
+  if (baseOf(body) > body.seq) return false;
   // A machine that vouched for its own log could vouch for entries that it has not written yet.
   return !Object.hasOwn(body.heads, body.machine);
 }
 
-/** Enrolment is the first op of entry 1 and stands nowhere else. */
 function keepsOpRules(body: EntryBody): boolean {
-  for (const [index, op] of body.ops.entries()) {
-    const isFirst = body.seq === 1 && index === 0;
-    if ((op.op === "enrol") !== isFirst) return false;
-    if (op.op === "enrol" ? !isEnrolmentOf(op, body.machine) : !keepsAddRules(op, body)) {
-      return false;
-    }
-  }
-  return body.seq !== 1 || body.ops.length > 0;
+  const isEnrolling = body.ops[0]?.op === "enrol";
+  // Whoever begins to read at this entry needs the key that it is verified with.
+  if ((body.seq === 1 || body.seq === baseOf(body)) && !isEnrolling) return false;
+  return body.ops.every((op, index) => keepsRulesOf(op, index, body));
 }
 
-function isEnrolmentOf(op: EnrolOp, machine: string): boolean {
-  const sign = fromHex(op.sign);
-  const kem = fromHex(op.kem);
+function keepsRulesOf(op: Op, index: number, body: EntryBody): boolean {
+  switch (op.op) {
+    case "enrol":
+      return index === 0 && isEnrolmentOf(op, body.machine);
+    case "add":
+      return keepsAddRules(op, body);
+    case "checkpoint":
+      return index === body.ops.length - 1 && op.from > 1 && op.from === baseOf(body) &&
+        op.covered.length === op.from - 1 && op.covered.every(({ length }) => length === 8);
+    case "retire":
+      return op.machine !== body.machine && op.tag !== body.tag &&
+        isEnrolmentOf(op, op.machine) && op.covered.length === op.seq &&
+        isCovered(op.covered, op.seq, op.hash);
+    case "forget":
+    case "recall":
+      return true;
+  }
+}
+
+/** Whether `covered` has the entry `seq` with that hash, or its beginning. */
+export function isCovered(covered: readonly string[], seq: number, hash: string): boolean {
+  const hashes = covered[seq - 1] ?? "";
+  for (let at = 0; at < hashes.length; at += 8) {
+    if (hash.startsWith(hashes.slice(at, at + 8))) return true;
+  }
+  return false;
+}
+
+function isEnrolmentOf(enrolment: Enrolment, machine: string): boolean {
+  const sign = fromHex(enrolment.sign);
+  const kem = fromHex(enrolment.kem);
   return sign !== null && kem !== null && machineIdOf(sign, kem) === machine;
 }
 
 function keepsAddRules(op: AddOp, body: EntryBody): boolean {
+  if (op.by === body.machine) return false;
   return op.gens.every(({ gen, from }) => gen === generationName(from)) &&
     op.groups.every((group) => keepsGroupRules(group, body));
 }

@@ -4,12 +4,14 @@ import { utf8 } from "../base/bytes.ts";
 import { listOf } from "../base/checked_lists.ts";
 import { SEALED_BYTES_MIN } from "../crypto/frame.ts";
 import {
+  COVERED_MAX,
   ENTRY_PACKS_MAX,
   ENTRY_SEGMENTS_MAX,
   ENTRY_SEQ_MAX,
   ENTRY_VERSION,
   FILE_NAME_BYTES_MAX,
   FILE_NAME_LEVELS_MAX,
+  FORGOTTEN_LEAVES_MAX,
   GROUP_RAW_BYTES_MAX,
   INLINE_BYTES_MAX,
   MACHINE_NAME_CHARACTERS_MAX,
@@ -17,6 +19,7 @@ import {
   OS_NAME_CHARACTERS_MAX,
   PACK_SEALED_BYTES_MAX,
   PROJECT_TEXT_BYTES_MAX,
+  RECALLED_IDS_MAX,
 } from "./format.ts";
 import { isMachineTag, parsePackName } from "./names.ts";
 
@@ -52,6 +55,8 @@ const safeCount = count(Number.MAX_SAFE_INTEGER);
 const hash = hex(32);
 const machineId = hex(16);
 const seq = z.int().check(z.gte(1), z.lte(ENTRY_SEQ_MAX));
+const tag = z.string().check(z.refine(isMachineTag));
+const sessionId = z.string().check(z.regex(SESSION_ID));
 const fileName = z.string().check(z.refine(isFileName));
 const generation = z.union([z.literal(""), hex(16)]);
 const projectText = textBytes(PROJECT_TEXT_BYTES_MAX);
@@ -81,24 +86,56 @@ const group = z.object({
   segments: listOf(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
 });
 
-const enrolOp = z.object({
-  op: z.literal("enrol"),
+const enrolment = {
   sign: hex(32),
   kem: hex(32),
   name: characters(MACHINE_NAME_CHARACTERS_MAX),
   os: characters(OS_NAME_CHARACTERS_MAX),
-});
+};
+
+const enrolOp = z.object({ op: z.literal("enrol"), ...enrolment });
 
 const addOp = z.object({
   op: z.literal("add"),
-  session: z.string().check(z.regex(SESSION_ID)),
+  session: sessionId,
   project,
+  by: z.optional(machineId),
+  time: z.optional(safeCount),
   gens: listOf(z.object({
     file: fileName,
     gen: hex(16),
     from: z.object({ gen: generation, hash }),
   })),
   groups: listOf(group),
+});
+
+/** Of each number the hash's first eight digits; more than eight where clones wrote it twice. */
+const covered = listOf(z.string().check(z.regex(/^([0-9a-f]{8})+$/), z.maxLength(8 * MACHINES_MAX)))
+  .check(z.maxLength(COVERED_MAX));
+
+const checkpointOp = z.object({ op: z.literal("checkpoint"), from: seq, covered });
+
+const retireOp = z.object({
+  op: z.literal("retire"),
+  machine: machineId,
+  tag,
+  seq,
+  hash,
+  ...enrolment,
+  covered,
+});
+
+const forgetOp = z.object({
+  op: z.literal("forget"),
+  id: hex(16),
+  session: sessionId,
+  leaves: listOf(z.object({ file: fileName, gen: generation, hash, len: safeCount }))
+    .check(z.minLength(1), z.maxLength(FORGOTTEN_LEAVES_MAX)),
+});
+
+const recallOp = z.object({
+  op: z.literal("recall"),
+  ids: listOf(hex(16)).check(z.minLength(1), z.maxLength(RECALLED_IDS_MAX)),
 });
 
 const pack = z.object({
@@ -117,16 +154,19 @@ export const entryWithAnyOps = z.object({ ops: listOf(z.object({ op: z.string() 
 export const entrySchema = z.object({
   v: z.literal(ENTRY_VERSION),
   machine: machineId,
-  tag: z.string().check(z.refine(isMachineTag)),
+  tag,
   seq,
   prev: hash,
   kid: hex(16),
   time: safeCount,
+  base: z.optional(seq),
   heads: z.pipe(
     z.custom<unknown>(hasFewMembers),
     z.record(machineId, z.object({ seq, hash })),
   ),
   inline: z.object({ size: count(INLINE_BYTES_MAX), sha256: hash }),
   packs: listOf(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
-  ops: listOf(z.discriminatedUnion("op", [enrolOp, addOp])),
+  ops: listOf(
+    z.discriminatedUnion("op", [enrolOp, addOp, checkpointOp, retireOp, forgetOp, recallOp]),
+  ),
 });

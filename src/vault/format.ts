@@ -61,3 +61,12 @@ export const ENTRY_SEQ_MAX = 999_999_999_999;
 
 /** Deepest nesting of JSON in a vault: ours is 8 deep, later formats may go further. */
 export const JSON_DEPTH_MAX = 64;
+
+/** Most entries before a log's base, 1,000,000: what `covered` of one entry has room for. */
+export const COVERED_MAX = 1_000_000;
+
+/** Most leaves that one `forget` names, 100,000: as many as one entry can have segments. */
+export const FORGOTTEN_LEAVES_MAX = 100_000;
+
+/** Most `forget` ops that one `recall` withdraws. */
+export const RECALLED_IDS_MAX = 100_000;

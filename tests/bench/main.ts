@@ -8,6 +8,7 @@
  *     deno task bench requests            how often the store is asked
  *     deno task bench stores              the same on every kind of store
  *     deno task bench crowd               eight machines at one place for a minute
+ *     deno task bench compaction          5,000 pushes, then what they cost others
  *     deno task bench git-growth          1,000 small pushes into one Git repository
  *     deno task bench limits [--large]    what is at the edge, and how much memory it takes
  *
@@ -21,6 +22,7 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { benchCompaction } from "./compaction.ts";
 import { benchDelta } from "./delta.ts";
 import { compileEmptyProgram } from "./empty_program.ts";
 import { benchFirst } from "./first.ts";
@@ -41,6 +43,7 @@ const BENCHES: ReadonlyMap<string, (world: BenchWorld) => Promise<void>> = new M
   ["requests", benchRequests],
   ["stores", benchStores],
   ["crowd", benchCrowd],
+  ["compaction", benchCompaction],
   ["git-growth", benchGitGrowth],
   ["limits", benchLimits],
 ]);

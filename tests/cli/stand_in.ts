@@ -106,6 +106,7 @@ export function service(parts: Partial<SyncService>): SyncService {
     sync: unused,
     status: unused,
     list: unused,
+    gc: unused,
     verify: unused,
     storeInfo: unused,
     storeTest: unused,

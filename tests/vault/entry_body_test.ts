@@ -100,7 +100,7 @@ Deno.test("a newer version or op is told apart from damage", () => {
     { ...bodyWith(), v: 2 },
     { v: 2 },
     { v: 3, ops: "nothing we know" },
-    { ...bodyWith(), ops: [{ op: "forget", session: 7 }] },
+    { ...bodyWith(), ops: [{ op: "surprise", session: 7 }] },
     { ...bodyWith(), ops: [...bodyWith().ops, { op: "Add" }] },
   ];
   for (const body of newer) {
@@ -142,14 +142,15 @@ Deno.test("the chain's ends are where they must be", () => {
   );
 });
 
-Deno.test("enrolment stands first in entry 1 and nowhere else", () => {
+Deno.test("enrolment stands first or nowhere, and always in entry 1", () => {
   const enrol = sampleEnrolment(identity);
   const first = sampleBody(identity, "ab".repeat(16), inline, []);
   refused({ ...first, ops: [] }, "entry 1 without enrolment");
   refused({ ...first, ops: [sampleAdd([group])] }, "entry 1 that only adds");
   refused({ ...first, ops: [sampleAdd([group]), enrol] }, "enrolment second");
   refused({ ...first, ops: [enrol, enrol] }, "two enrolments");
-  refused(bodyWith({ ops: [enrol] }), "enrolment in entry 2");
+  accepted(bodyWith({ ops: [enrol] }), "a checkpoint that begins");
+  refused(bodyWith({ ops: [sampleAdd([group]), enrol] }), "enrolment second in entry 2");
   refused({ ...first, machine: "ab".repeat(16) }, "machine is not its keys'");
   refused({ ...first, ops: [{ ...enrol, kem: "cd".repeat(32) }] }, "keys are not the machine's");
 });

@@ -95,3 +95,20 @@ Deno.test("VaultStore lists what is there", async () => {
   assert.deepEqual(listed, [{ name, sizeBytes: 4096 }]);
   assert.equal(store.label, "the label");
 });
+
+Deno.test("VaultStore deletes entries in order, packs, and nothing else", async () => {
+  const memory = new MemoryStore();
+  const store = new VaultStore(memory);
+  const tag = "0123456789abcdef";
+  const entries = [1, 2, 3].map((seq) => logEntryName(tag, seq, "0".repeat(64)));
+  const packs = [packName(random), packName(random)];
+  for (const name of [...entries, ...packs]) await memory.put(name, utf8("x"));
+  const done: string[] = [];
+  const isDone = (name: string) => void done.push(name);
+  await store.deleteAll(packs, { isDone });
+  await store.deleteAll(entries, { isDone });
+  assert.deepEqual(done.slice(2), entries);
+  assert.deepEqual([...done].sort(), [...packs, ...entries].sort());
+  assert.deepEqual(await namesIn(memory), []);
+  await assert.rejects(() => store.deleteAll([HEADER_NAME], { isDone }), isBug);
+});

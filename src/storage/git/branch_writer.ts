@@ -112,32 +112,47 @@ export class BranchWriter {
     throw this.#outrun();
   }
 
-  /** See `ObjectStore.delete`. */
-  async remove(name: ObjectName, signal?: AbortSignal): Promise<void> {
+  /** All of them, in one commit for each branch that is concerned: see `ObjectStore.delete`. */
+  async remove(names: readonly ObjectName[], signal?: AbortSignal): Promise<void> {
     const repository = this.#repository;
     await repository.refresh(signal);
     for (let attempt = 1; attempt <= RACE_ATTEMPTS; attempt++) {
-      const [holder] = repository.index.holders(name);
-      if (holder === undefined) return;
-      const { branch, sizeBytes } = holder;
-      const isForeign = branch !== repository.own && branch !== SHARED_BRANCH;
-      const mark = {
-        read: () => Promise.resolve(utf8("")),
-        pathFor: () => hidingPath(name, branch),
-      };
-      const changes = isForeign
-        ? { files: [mark], removedPaths: [] }
-        : { files: [], removedPaths: [objectPath(name, sizeBytes)] };
-      const target = isForeign ? repository.own : branch;
-      if (await this.#append(target, changes, "delete", signal)) {
-        // Another branch may hold it as well.
+      const next = this.#nextRemoval(names);
+      if (next === null) return;
+      if (await this.#append(next.target, next.changes, "delete", signal)) {
+        // Other branches may hold some of them as well.
         attempt = 0;
         continue;
       }
       await repository.refresh(signal);
-      if (target !== SHARED_BRANCH) repository.cache.beginBranch();
+      if (next.target !== SHARED_BRANCH) repository.cache.beginBranch();
     }
     throw this.#outrun();
+  }
+
+  /** What is to be changed on the first branch that holds one of `names`; null when none does. */
+  #nextRemoval(names: readonly ObjectName[]): { target: string; changes: Changes } | null {
+    const repository = this.#repository;
+    let target: string | null = null;
+    const files: CommitFile[] = [];
+    const removedPaths: string[] = [];
+    for (const name of new Set(names)) {
+      const [holder] = repository.index.holders(name);
+      if (holder === undefined) continue;
+      const { branch, sizeBytes } = holder;
+      const isForeign = branch !== repository.own && branch !== SHARED_BRANCH;
+      const changed = isForeign ? repository.own : branch;
+      target ??= changed;
+      if (changed !== target) continue;
+      if (!isForeign) removedPaths.push(objectPath(name, sizeBytes));
+      else {
+        files.push({
+          read: () => Promise.resolve(utf8("")),
+          pathFor: () => hidingPath(name, branch),
+        });
+      }
+    }
+    return target === null ? null : { target, changes: { files, removedPaths } };
   }
 
   /** Commits and pushes; false when somebody else has moved the branch. */

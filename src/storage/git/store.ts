@@ -80,6 +80,7 @@ class GitStore implements MeteredStore, DescribedStore {
   readonly #note: (message: string) => void;
   readonly #gets: Batches<ObjectName, Bytes | null>;
   readonly #puts: Batches<PutRequest, PutOutcome>;
+  readonly #deletes: Batches<ObjectName, null>;
   #last: Promise<unknown> = Promise.resolve();
   #sentBytes = 0;
   #receivedBytes = 0;
@@ -103,6 +104,10 @@ class GitStore implements MeteredStore, DescribedStore {
       platform.clock,
       (requests, signal) => this.#exclusive(signal, () => this.#writer.putShared(requests, signal)),
     );
+    this.#deletes = new Batches(platform.clock, async (names, signal) => {
+      await this.#exclusive(signal, () => this.#writer.remove(names, signal));
+      return names.map(() => null);
+    });
   }
 
   /** For `create`. */
@@ -164,7 +169,7 @@ class GitStore implements MeteredStore, DescribedStore {
   async delete(name: ObjectName, options: StoreOptions = {}): Promise<void> {
     assertName(name);
     const { signal } = options;
-    await this.#exclusive(signal, () => this.#writer.remove(name, signal));
+    await this.#deletes.ask(name, signal);
   }
 
   traffic(): StoreTraffic {

@@ -227,6 +227,21 @@ Deno.test("delete hides another machine's object too, for everybody, until it is
     assert.equal(await b.get(nameA), null);
   }));
 
+Deno.test("deletes that are asked for side by side are one commit for each branch", () =>
+  withGitWorld(async (world) => {
+    const a = await world.open("a", { create: true });
+    const b = await world.open("b");
+    const names = Array.from({ length: 50 }, (_, n) => objectName(`x/${n}`));
+    await a.putAll(itemsOf(...names.map((name) => [name, one] as [string, typeof one])));
+    await b.putAll(itemsOf(["y/1", one], ["y/2", one]));
+    await listNames(a);
+    const before = a.traffic().requests.delete;
+    const doomed = [...names.slice(1), objectName("y/1"), names[1]!, objectName("z/none")];
+    await Promise.all(doomed.map((name) => a.delete(name)));
+    assert.equal(a.traffic().requests.delete - before, 1, "a hidden name stands on the own branch");
+    for (const store of [a, b]) assert.deepEqual(await listNames(store), ["x/0", "y/2"]);
+  }));
+
 Deno.test("any series of calls on two machines is what a map would say", () =>
   withGitWorld(async (world) => {
     const stores = [await world.open("a", { create: true }), await world.open("b")];

@@ -1,0 +1,47 @@
+/** Whether there is something to compact or to delete, as far as it shows without the store. */
+import type { Clock } from "../platform/types.ts";
+import { COMPACT_AT_ENTRIES } from "./compact_plan.ts";
+import type { Sender } from "./push_send.ts";
+import type { Seen } from "./fresh_vault.ts";
+import { GRACE_DAYS, watchedBase, WatchedDays, watchedRetirement } from "./watched_days.ts";
+import type { LocalState, OpenVault } from "./vault_access.ts";
+
+/** Counts from the last time that a machine has tidied up by itself: not more than once a day. */
+const TRIED = "tried";
+
+/**
+ * Counts the day after a look at the vault: it has found every checkpoint that it knows of, for a
+ * log whose entries from its base on are not all there is an alarm.
+ */
+export function noteLook(vault: OpenVault, { tag }: Sender, { logs }: Seen): void {
+  const nowMs = vault.context.platform.clock.nowMs();
+  const days = new WatchedDays(vault.database);
+  days.count(nowMs);
+  // After a crash, or when the database was lost, the days begin anew.
+  for (const row of vault.index.machines()) {
+    if (!row.isRetired && row.tag !== tag) continue;
+    if (logs.get(row.tag)?.some(({ seq }) => seq < row.base) !== true) continue;
+    days.watch(row.tag === tag ? watchedBase(tag, row.base) : watchedRetirement(row), nowMs);
+  }
+}
+
+/**
+ * Whether the machine with the log `tag` has something to do, and has not tried to today. Looks at
+ * the local database only.
+ */
+export function isGcDue({ database, index }: LocalState, tag: string): boolean {
+  const days = new WatchedDays(database);
+  if ((days.days(TRIED) ?? 1) < 1) return false;
+  const own = index.machines().find((row) => row.tag === tag);
+  if (own === undefined) return false;
+  const isLong = own.seq - own.base + 1 >= COMPACT_AT_ENTRIES;
+  return isLong || [...days.all("base "), ...days.all("retired ")]
+    .some((watched) => watched.days >= GRACE_DAYS);
+}
+
+/** Remembers that it was tried, however it ends. */
+export function noteTry({ database }: LocalState, clock: Clock): void {
+  const days = new WatchedDays(database);
+  days.end(TRIED);
+  days.watch(TRIED, clock.nowMs());
+}

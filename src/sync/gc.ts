@@ -1,0 +1,252 @@
+/** Keeps a vault small: checkpoints, deletion after the grace, lost machines (FORMAT.md 12). */
+import { ClaudeSyncError } from "../errors.ts";
+import type { ObjectInfo } from "../storage/object_store.ts";
+import type { SyncContext } from "./api.ts";
+import { noteTry } from "./compact_due.ts";
+import { addTallies, deleteDoomed, doomedOf, listAll, type Listing } from "./compact_delete.ts";
+import { requireWhole, SleepWatch, tallyOf, unnamedPacks } from "./compact_delete.ts";
+import { COMPACT_AT_ENTRIES } from "./compact_plan.ts";
+import type { GcRequest, GcResult, ObjectTally, Restated, WaitingObjects } from "./gc_api.ts";
+import { ownRow, restate } from "./restate.ts";
+import { type Run, withFreshVault } from "./fresh_vault.ts";
+import type { MachineRow } from "./segment_index.ts";
+import { DAY_MS, GRACE_DAYS, watchedBase, WatchedDays, watchedPack } from "./watched_days.ts";
+import { watchedRetirement } from "./watched_days.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** A machine that was seen within this time is not taken for lost without being told so. */
+const RECENT_MS = 30 * DAY_MS;
+
+/**
+ * See `SyncService.gc`. Errors: `bug` when a checkpoint would have changed anything, `not-found`,
+ * `ambiguous`, `usage`, the alarms, the store's own; nothing is deleted then.
+ */
+export async function runGc(context: SyncContext, request: GcRequest): Promise<GcResult> {
+  const staged = request.dryRun ? "left" : "required";
+  return await withFreshVault(context, staged, (run) => new GarbageCollection(run, request).run());
+}
+
+/** Entries that a log has from its base on. */
+function lengthOf({ seq, base }: MachineRow): number {
+  return seq - base + 1;
+}
+
+const NOTHING: ObjectTally = { objects: 0, bytes: 0 };
+
+class GarbageCollection {
+  readonly #run: Run;
+  readonly #vault: OpenVault;
+  readonly #request: GcRequest;
+  readonly #days: WatchedDays;
+
+  constructor(run: Run, request: GcRequest) {
+    this.#run = run;
+    this.#vault = run.vault;
+    this.#request = request;
+    this.#days = new WatchedDays(run.vault.database);
+  }
+
+  async run(): Promise<GcResult> {
+    const { dryRun, isAutomatic = false, machine } = this.#request;
+    const { sender, meter } = this.#run;
+    if (!dryRun) noteTry(this.#vault, this.#vault.context.platform.clock);
+    const lost = machine === null ? null : this.#find(machine);
+    if (lost !== null && !await this.#isApproved(lost)) {
+      throw new ClaudeSyncError("interrupted", `"${lost.name}" was not given up`);
+    }
+    const watch = new SleepWatch(this.#vault.context.platform.clock);
+    const listed = await listAll(this.#vault);
+    const own = sender.hasOwnLog ? this.#row(sender.tag) : null;
+    let deleted = await this.#deleteDue(own, listed, watch);
+    deleted = addTallies(deleted, await this.#deleteUnnamed(listed, watch));
+    const entries = own === null ? 0 : lengthOf(own);
+    const isLong = !isAutomatic || entries >= COMPACT_AT_ENTRIES;
+    const compacted = own !== null && isLong && lost === null ? await this.#compact(own) : null;
+    const retired = lost === null ? null : await this.#retire(lost);
+    const after = dryRun ? listed : await this.#relist(listed, deleted, compacted ?? retired);
+    const { requests, ms } = meter.sinceLast();
+    return {
+      ...{ dryRun, compacted, retired, deleted, entries },
+      ...this.#waiting(after),
+      ...{ requests, ms },
+    };
+  }
+
+  #row(tag: string): MachineRow | null {
+    return this.#vault.index.machines().find((row) => row.tag === tag) ?? null;
+  }
+
+  #log(row: MachineRow) {
+    return this.#run.seen.logs.get(row.tag) ?? [];
+  }
+
+  #nowMs(): number {
+    return this.#vault.context.platform.clock.nowMs();
+  }
+
+  /** The other machine that is meant. Errors: `not-found`, `ambiguous`, `usage`. */
+  #find(query: string): MachineRow {
+    const rows = this.#vault.index.machines();
+    const named = rows.filter(({ id, name }) => name === query || id === query);
+    const begun = rows.filter(({ id }) => query.length >= 4 && id.startsWith(query));
+    const found = named.length > 0 ? named : begun;
+    const [row, another] = found.filter(({ tag }) => tag !== this.#run.sender.tag);
+    if (another !== undefined) {
+      throw new ClaudeSyncError("ambiguous", `"${query}" fits several machines`, {
+        hint: `Give the id: ${found.map(({ id }) => id).join(", ")}`,
+      });
+    }
+    if (row !== undefined) return row;
+    if (found.length > 0) {
+      throw new ClaudeSyncError("usage", "This machine cannot give itself up", {
+        hint: "Do it on another one; for this machine's own log: claude-sync gc",
+      });
+    }
+    throw new ClaudeSyncError("not-found", `There is no machine "${query}" in the vault`, {
+      hint: "See the machines: claude-sync status",
+    });
+  }
+
+  async #isApproved({ id, name, lastSeenMs }: MachineRow): Promise<boolean> {
+    if (this.#request.dryRun) return true;
+    const isRecent = this.#nowMs() - lastSeenMs < RECENT_MS;
+    return await this.#request.approve({ id, name, lastSeenMs, isRecent });
+  }
+
+  async #compact(own: MachineRow): Promise<Restated | null> {
+    const { dryRun } = this.#request;
+    const request = { row: own, logs: this.#run.seen.logs, isOwn: true, dryRun };
+    const restated = await restate(this.#vault, this.#run.sender, request);
+    if (restated === null || dryRun) return restated;
+    this.#days.end(watchedBase(own.tag, own.base));
+    const { tag, base } = ownRow(this.#vault, this.#run.sender);
+    this.#days.watch(watchedBase(tag, base), this.#nowMs());
+    return restated;
+  }
+
+  async #retire(lost: MachineRow): Promise<Restated | null> {
+    const { dryRun } = this.#request;
+    // What was given up before, and has not grown, only waits for the end of its grace.
+    if (lost.isRetired && lost.seq < lost.base) return null;
+    const { logs } = this.#run.seen;
+    const request = { row: lost, logs, isOwn: false, dryRun };
+    const restated = await restate(this.#vault, this.#run.sender, request);
+    if (dryRun) return restated;
+    this.#days.end(watchedRetirement(lost));
+    this.#days.watch(watchedRetirement(this.#row(lost.tag)!), this.#nowMs());
+    return restated;
+  }
+
+  /** Deletes what was replaced long enough ago. */
+  async #deleteDue(
+    own: MachineRow | null,
+    listed: Listing,
+    watch: SleepWatch,
+  ): Promise<ObjectTally> {
+    let deleted = NOTHING;
+    if (own === null) return deleted;
+    for (const { row, what } of this.#due(own)) {
+      requireWhole(this.#vault, this.#run.seen, listed);
+      const { logs } = this.#run.seen;
+      const doomed = await doomedOf(this.#vault, { own, row, logs }, listed);
+      if (!this.#request.dryRun) {
+        await deleteDoomed(this.#vault, doomed, watch);
+        for (const { name } of doomed.packs) this.#days.end(watchedPack(name));
+        this.#days.end(what);
+      }
+      deleted = addTallies(deleted, tallyOf([...doomed.packs, ...doomed.entries]));
+    }
+    return deleted;
+  }
+
+  #due(own: MachineRow): { row: MachineRow; what: string }[] {
+    const due: { row: MachineRow; what: string }[] = [];
+    const rows = this.#vault.index.machines();
+    for (const row of rows) {
+      const isOwn = row.tag === own.tag;
+      const what = isOwn ? watchedBase(row.tag, row.base) : watchedRetirement(row);
+      const days = isOwn || row.isRetired ? this.#days.days(what) : null;
+      if (days === null || days < GRACE_DAYS) continue;
+      if (!isOwn && this.#log(row).some(({ seq }) => seq >= row.base)) {
+        const message = `"${row.name}" has pushed after it was given up: its log stays. ` +
+          "Give it up again, or let it begin anew with its next push";
+        this.#vault.context.onProgress({ kind: "note", message });
+        continue;
+      }
+      due.push({ row, what });
+    }
+    return due;
+  }
+
+  /** Deletes packs that nobody has named for the whole grace. */
+  async #deleteUnnamed(listed: Listing, watch: SleepWatch): Promise<ObjectTally> {
+    const unnamed = unnamedPacks(this.#vault, listed);
+    const present = new Set(unnamed.map(({ name }) => watchedPack(name)));
+    if (this.#request.dryRun && unnamed.length === 0) return NOTHING;
+    for (const { what } of this.#days.all(watchedPack(""))) {
+      if (!present.has(what) && !this.#request.dryRun) this.#days.end(what);
+    }
+    const due: ObjectInfo[] = [];
+    for (const info of unnamed) {
+      if (!this.#request.dryRun) this.#days.watch(watchedPack(info.name), this.#nowMs());
+      const days = this.#days.days(watchedPack(info.name)) ?? 0;
+      if (days >= GRACE_DAYS) due.push(info);
+    }
+    // What only replaced entries name belongs to the log that they are in.
+    if (due.length === 0 || this.#hasReplacedEntries()) return NOTHING;
+    requireWhole(this.#vault, this.#run.seen, listed);
+    if (!this.#request.dryRun) {
+      await deleteDoomed(this.#vault, { packs: due, entries: [] }, watch);
+      for (const { name } of due) this.#days.end(watchedPack(name));
+    }
+    return tallyOf(due);
+  }
+
+  #hasReplacedEntries(): boolean {
+    return this.#vault.index.machines()
+      .some((row) => this.#log(row).some(({ seq }) => seq < row.base));
+  }
+
+  /** The store after this run; what was there before, unless something has changed. */
+  async #relist(
+    listed: Map<string, ObjectInfo>,
+    deleted: ObjectTally,
+    restated: Restated | null,
+  ): Promise<Map<string, ObjectInfo>> {
+    return deleted.objects === 0 && restated === null ? listed : await listAll(this.#vault);
+  }
+
+  /** What is kept for now. */
+  #waiting(listed: Listing): Pick<GcResult, "waiting" | "leftovers"> {
+    const packs = unnamedPacks(this.#vault, listed);
+    const entries: ObjectInfo[] = [];
+    const days: number[] = [];
+    for (const row of this.#vault.index.machines()) {
+      const isOwn = row.tag === this.#run.sender.tag;
+      if (!isOwn && !row.isRetired) continue;
+      const what = isOwn ? watchedBase(row.tag, row.base) : watchedRetirement(row);
+      const counted = this.#days.days(what);
+      if (counted === null) continue;
+      const old = this.#log(row).flatMap(({ seq, name }) =>
+        seq < row.base && listed.has(name) ? [listed.get(name)!] : []
+      );
+      if (old.length > 0) days.push(counted);
+      entries.push(...old);
+    }
+    if (entries.length > 0) {
+      const daysLeft = Math.max(0, GRACE_DAYS - Math.min(...days));
+      return { waiting: { ...tallyOf([...entries, ...packs]), daysLeft }, leftovers: null };
+    }
+    const daysLeft = packs.length === 0 ? 0 : this.#daysLeftOf(packs);
+    return { waiting: null, leftovers: waitingOf(packs, daysLeft) };
+  }
+
+  #daysLeftOf(packs: readonly ObjectInfo[]): number {
+    const counted = packs.map(({ name }) => this.#days.days(watchedPack(name)) ?? 0);
+    return Math.max(0, GRACE_DAYS - Math.min(...counted));
+  }
+}
+
+function waitingOf(objects: readonly ObjectInfo[], daysLeft: number): WaitingObjects | null {
+  return objects.length === 0 ? null : { ...tallyOf(objects), daysLeft };
+}

@@ -1,0 +1,58 @@
+/** What tests of compaction do with machines again and again. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import type { GcRequest, GcResult } from "../../src/sync/gc_api.ts";
+import { syncService } from "../../src/sync/service.ts";
+import { said, type SyncMachine, type TestClock } from "./sync_machine.ts";
+import { historyOf, transcriptsOf } from "./sync_world.ts";
+
+/** One day of a test's clock. */
+export const DAY_MS = 24 * 3_600_000;
+
+/** Ids of sessions. */
+export const IDS = Array.from({ length: 8 }, (_, n) => `aaaaaaaa-0000-4000-8000-00000000000${n}`);
+
+/** Runs `gc`; whoever is asked says yes. */
+export function gc(machine: SyncMachine, request: Partial<GcRequest> = {}): Promise<GcResult> {
+  return syncService.gc(machine.context(), {
+    dryRun: false,
+    machine: null,
+    approve: () => Promise.resolve(true),
+    ...request,
+  });
+}
+
+/** Appends a turn to a session, which is made when it is not there. */
+export function speak(machine: SyncMachine, session: string, text: string): void {
+  const facts = { session, cwd: machine.project, atMs: machine.platform.clock.nowMs() };
+  const [path] = transcriptsOf(machine, session);
+  const before = path === undefined ? "" : readFileSync(path, "utf8");
+  machine.writeTranscript(session, before + said("user", text, facts));
+}
+
+/** Pushes so many turns, one by one. */
+export async function pushTurns(
+  machine: SyncMachine,
+  clock: TestClock,
+  turns: number,
+): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    speak(machine, IDS[turn % 3]!, `turn ${turn} of ${machine.name} at ${clock.nowMs()}`);
+    const pushed = await machine.push();
+    assert.deepEqual([pushed.pushed, pushed.failures], [1, []]);
+    clock.advance(60_000);
+  }
+}
+
+/** Looks at the vault on so many days. */
+export async function liveOn(machine: SyncMachine, clock: TestClock, days: number): Promise<void> {
+  for (let day = 0; day < days; day++) {
+    clock.advance(DAY_MS);
+    await machine.pull();
+  }
+}
+
+/** Every state that the vault can give back, in an order that does not matter. */
+export async function allStates(machine: SyncMachine): Promise<string[]> {
+  return (await historyOf(machine)).map((state) => JSON.stringify(state)).sort();
+}
