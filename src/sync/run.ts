@@ -2,20 +2,16 @@
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import { knownFolders } from "../sessions/placement.ts";
 import { discoverPlans } from "../sessions/plans.ts";
-import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
+import { type Run, withFreshVault } from "./fresh_vault.ts";
 import { memoryShelves, planShelves } from "./local_shelves.ts";
-import { openMachine } from "./machine.ts";
 import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
-import { Sender } from "./push_send.ts";
-import { refresh, type Refreshed } from "./refresh.ts";
 import { recorded } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
 import { skippedFailures, skippedHere, skippedNote } from "./skipped.ts";
-import { type OpenVault, withVault } from "./vault_access.ts";
 
 /** See `SyncService.push`. */
 export function runPush(
@@ -70,53 +66,6 @@ export function runSync(
     () => withFreshVault(context, request.dryRun ? "left" : "if-possible", both),
     (result) => failureOfPull(result.pull) ?? failureOfPush(result.push),
   );
-}
-
-interface Run {
-  readonly vault: OpenVault;
-  readonly sender: Sender;
-  /** Traffic and time that were reported already. */
-  readonly meter: Meter;
-}
-
-/** How an interrupted push is gone on with: a pull can do without. */
-type StagedPush = "required" | "if-possible" | "left";
-
-async function withFreshVault<Result>(
-  context: SyncContext,
-  staged: StagedPush,
-  work: (run: Run) => Promise<Result>,
-): Promise<Result> {
-  return await withVault(context, async (vault) => {
-    const meter = new Meter(vault);
-    const { machine, made } = await openMachine(context.platform, vault.paths);
-    if (made === "copied-home") {
-      const message = "This home was copied from another computer: it gets an identity of its own";
-      context.onProgress({ kind: "note", message });
-    }
-    const sender = new Sender(vault, machine);
-    context.onProgress({ kind: "phase", phase: "reading" });
-    const { logs } = await refresh(vault);
-    if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
-    return await work({ vault, sender, meter });
-  });
-}
-
-async function resumeStaged(
-  vault: OpenVault,
-  sender: Sender,
-  logs: Refreshed["logs"],
-  staged: StagedPush,
-): Promise<void> {
-  try {
-    if (!await sender.resume(logs)) return;
-  } catch (error) {
-    // A vault that takes nothing can still be read.
-    const isRefused = isClaudeSyncError(error, "store-refused", "no-space");
-    if (staged === "required" || !isRefused) throw error;
-    return;
-  }
-  sender.count((await refresh(vault)).entries);
 }
 
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
@@ -179,40 +128,6 @@ async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
   const { writtenBytes, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };
   return { ...counts, bytes, requests, ms, dryRun };
-}
-
-/** Counts what was used since the last report. */
-class Meter {
-  readonly #vault: OpenVault;
-  #requests = 0;
-  #sentBytes = 0;
-  #receivedBytes = 0;
-  #atMs: number;
-
-  constructor(vault: OpenVault) {
-    this.#vault = vault;
-    this.#atMs = vault.context.platform.clock.monotonicMs();
-  }
-
-  /** `keep-sent`: the bytes sent until now are for the next report. */
-  sinceLast(
-    sent: "keep-sent" | "all" = "all",
-  ): { requests: number; sentBytes: number; receivedBytes: number; ms: number } {
-    const { requests: kinds, sentBytes, receivedBytes } = this.#vault.store.traffic();
-    const requests = kinds.get + kinds.put + kinds.list + kinds.delete;
-    const nowMs = this.#vault.context.platform.clock.monotonicMs();
-    const since = {
-      requests: requests - this.#requests,
-      sentBytes: sentBytes - this.#sentBytes,
-      receivedBytes: receivedBytes - this.#receivedBytes,
-      ms: Math.round(nowMs - this.#atMs),
-    };
-    this.#requests = requests;
-    if (sent === "all") this.#sentBytes = sentBytes;
-    this.#receivedBytes = receivedBytes;
-    this.#atMs = nowMs;
-    return since;
-  }
 }
 
 function failureOfPush(result: PushResult): { code: string; message: string } | null {
