@@ -1,6 +1,7 @@
 /** The vault opened for one run: locked, read up to now, with what an interrupted push left sent. */
 import { isClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "./api.ts";
+import { countForgetDays } from "./forget_clock.ts";
 import { openMachine } from "./machine.ts";
 import { Sender } from "./push_send.ts";
 import { refresh, type Refreshed } from "./refresh.ts";
@@ -38,6 +39,7 @@ export async function withFreshVault<Result>(
     context.onProgress({ kind: "phase", phase: "reading" });
     const { logs } = await refresh(vault);
     if (staged !== "left") await resumeStaged(vault, sender, logs, staged);
+    countForgetDays(vault.database, context.platform.clock.nowMs());
     return await work({ vault, sender, meter });
   });
 }

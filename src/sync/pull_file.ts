@@ -4,6 +4,7 @@ import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { scanFile } from "./file_scan.ts";
+import { Forgotten } from "./forgotten.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import { lookAt } from "./push_files.ts";
 import type { FileState } from "./segment_index.ts";
@@ -23,9 +24,25 @@ export interface WriteOperation {
 
 /**
  * What is to be written of `target` where `here` is: `push-first` when the file has bytes that the
- * vault must get before they are replaced, null when nothing is. Errors: those of reading.
+ * vault must get before they are replaced, null when nothing is, or when the file here is a
+ * forgotten state. Errors: those of reading.
  */
 export async function planFile(
+  vault: OpenVault,
+  rows: ReadonlyMap<string, LocalFileRow>,
+  session: SessionTarget,
+  here: LocalSession,
+  target: FileTarget,
+): Promise<WriteOperation | "push-first" | null> {
+  const planned = await compare(vault, rows, session, here, target);
+  if (planned === null || planned === "push-first" || planned.base === null) return planned;
+  // The vault may soon have it no longer, and this machine keeps what it has.
+  const file = target.source ?? target.name;
+  const forgotten = new Forgotten(vault.database);
+  return forgotten.isForgotten(session.id, file, planned.base) ? null : planned;
+}
+
+async function compare(
   vault: OpenVault,
   rows: ReadonlyMap<string, LocalFileRow>,
   session: SessionTarget,

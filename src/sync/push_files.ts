@@ -9,6 +9,7 @@ import { besideOf, shelfArea } from "../sessions/shelf.ts";
 import { isRewriteOf } from "../sessions/spoken_records.ts";
 import { type FileScan, scanFile } from "./file_scan.ts";
 import { type LocalFileRow, mayChangeUnseen } from "./local_files.ts";
+import { forgottenContent, knownOf } from "./push_forgotten.ts";
 import { decideLines, decideWhole, type FileRelation, relate } from "./push_plan.ts";
 import type { FileState } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -44,23 +45,35 @@ export interface LookedAt {
 
 /**
  * Scans the file and decides. Remembers in the state database what it proved. `mayTear`: a torn
- * last line may be pushed. Errors: `local-io`, and those of reading the vault when contents must be
+ * last line may be pushed. `isGoneOnWith`: the session's transcript is pushed now, so nothing of it
+ * counts as forgotten. Errors: `local-io`, and those of reading the vault when contents must be
  * compared.
  */
 export async function lookAt(
   vault: OpenVault,
   session: LocalSession,
   file: LocalFile,
-  row: LocalFileRow | undefined,
+  remembered: LocalFileRow | undefined,
   mayTear: boolean,
+  isGoneOnWith = false,
 ): Promise<LookedAt> {
-  const states = vault.index.states(session.id, file.name);
+  const { states, row } = knownOf(vault, session.id, file.name, remembered);
   const known = row === undefined || row.isDerived ? states : [...states, row];
   const scan = scanFile(vault.context.platform.fs, file.path, known);
   if (scan === null) {
     return { item: null, isTorn: false, state: null, scan };
   }
   const isFresh = mayChangeUnseen(file.name, scan.stat, vault.context.platform.clock.nowMs());
+  const forgotten = isGoneOnWith ? null : forgottenContent(vault, session.id, file.name, scan);
+  if (forgotten !== null) {
+    vault.locals.remember(
+      file.path,
+      { session: session.id, file: file.name },
+      scan.stat,
+      forgotten,
+    );
+    return { item: null, isTorn: false, state: forgotten, scan };
+  }
   const shown = states.length === 0 ? shownBeside(vault, session, file, scan) : null;
   if (shown !== null) {
     const key = { session: session.id, file: file.name };

@@ -8,6 +8,7 @@ import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
 import type { LogMark } from "../vault/log_plan.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
+import { hideForgotten, noteForget, noteRecall } from "./forgotten.ts";
 import { Statements, transaction } from "./state_db.ts";
 
 /** H of nothing: the empty start of every generation. */
@@ -99,6 +100,8 @@ export class SegmentIndex {
       const touched = new Map<string, [string, string]>();
       for (const entry of entries) this.#applyOne(entry, touched);
       for (const [session, file] of touched.values()) this.#refreshLeaves(session, file);
+      const sessions = [...touched.values()].map(([session]) => session);
+      hideForgotten(this.#statements, sessions, (...of) => this.#refreshLeaves(...of));
     });
   }
 
@@ -112,6 +115,11 @@ export class SegmentIndex {
           .run(body.tag, body.machine, op.sign, op.name, body.seq, entry.hash, body.time);
       } else if (op.op === "add") {
         this.#applyAdd(entry, op, touched);
+      } else if (op.op === "forget" || op.op === "recall") {
+        const sessions = op.op === "forget"
+          ? noteForget(this.#statements, op, body)
+          : noteRecall(this.#statements, op);
+        for (const session of sessions) touched.set(`${session}/`, [session, ""]);
       }
     }
     this.#statements.prepare(
