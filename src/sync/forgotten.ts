@@ -8,7 +8,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { ForgetOp, RecallOp } from "../vault/entry_body.ts";
-import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
+import type { FileState, Leaf } from "./segment_index.ts";
 import { dueForgets } from "./forget_clock.ts";
 import { Statements } from "./state_db.ts";
 
@@ -156,13 +156,12 @@ export class Forgotten {
     return rows as unknown as Leaf[];
   }
 
-  /** Every hidden leaf, by session and file. */
-  allLeaves(): readonly StoredLeaf[] {
+  /** Names of the files of a session that have hidden leaves. */
+  files(session: string): string[] {
     const rows = this.#statements.prepare(
-      `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM forgotten_leaf
-       ORDER BY session, file, gen, hash`,
-    ).all();
-    return rows as unknown as StoredLeaf[];
+      "SELECT DISTINCT file FROM forgotten_leaf WHERE session = ? ORDER BY file",
+    ).all(session) as { file: string }[];
+    return rows.map(({ file }) => file);
   }
 
   /** The states of one file that forgets which hold name, by `ids` only. */
@@ -204,6 +203,27 @@ export class Forgotten {
     const history = this.#history(session, file);
     const waiting = this.named(session, file, (id) => !due.has(id)).map(stateKey);
     return history.before([...this.#there(session, file), ...waiting]);
+  }
+
+  /**
+   * What a `forget` of some leaves of a file has to name: these and every state before them that no
+   * other leaf needs. All of them are named, not only the leaves: where compactions have taken the
+   * later segments first, nothing else tells that the earlier ones lead to them.
+   */
+  statesOf(session: string, file: string, isLeaf: (leaf: Leaf) => boolean): FileState[] {
+    const leaves = this.#statements.prepare(
+      `SELECT gen, hash, len, mtime AS mtimeMs, machine FROM leaf
+       WHERE session = ? AND file = ? ORDER BY gen, hash`,
+    ).all(session, file) as unknown as Leaf[];
+    const history = this.#history(session, file);
+    const others = history.before(leaves.filter((leaf) => !isLeaf(leaf)).map(stateKey));
+    const own = history.before(leaves.filter(isLeaf).map(stateKey));
+    const states = this.#statements.prepare(
+      `SELECT DISTINCT gen, hash, off + len AS len FROM segment
+       WHERE session = ? AND file = ? ORDER BY len, gen, hash`,
+    ).all(session, file) as unknown as FileState[];
+    return states.filter((state) => own.has(stateKey(state)) && !others.has(stateKey(state)))
+      .map(({ gen, hash, len }) => ({ gen, hash, len }));
   }
 
   /** States of one file that the vault can give back: a chain of segments leads to them. */

@@ -4,7 +4,6 @@ import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { scanFile } from "./file_scan.ts";
-import { Forgotten } from "./forgotten.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import { lookAt } from "./push_files.ts";
 import type { FileState } from "./segment_index.ts";
@@ -38,8 +37,7 @@ export async function planFile(
   if (planned === null || planned === "push-first" || planned.base === null) return planned;
   // The vault may soon have it no longer, and this machine keeps what it has.
   const file = target.source ?? target.name;
-  const forgotten = new Forgotten(vault.database);
-  return forgotten.isForgotten(session.id, file, planned.base) ? null : planned;
+  return vault.forgotten.isForgotten(session.id, file, planned.base) ? null : planned;
 }
 
 async function compare(

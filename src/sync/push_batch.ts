@@ -8,6 +8,7 @@ import { type Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { fileKind, parseFileName } from "../sessions/file_name.ts";
 import type { Generation } from "../vault/entry_body.ts";
+import type { ForgetOp, RecallOp } from "../vault/entry_body.ts";
 import type { AddOp, EntryBody, Group, Heads, Op, ProjectClaim } from "../vault/entry_body.ts";
 import type { PackClaim, Segment } from "../vault/entry_body.ts";
 import { GROUP_RAW_BYTES_MAX, INLINE_BYTES_MAX } from "../vault/format.ts";
@@ -56,7 +57,7 @@ type PlacedGroup = { -readonly [Key in keyof Group]: Group[Key] };
 export class BatchBuilder {
   readonly #vault: OpenVault;
   readonly #outbox: Outbox;
-  readonly #ops: AddOp[] = [];
+  readonly #ops: (AddOp | ForgetOp | RecallOp)[] = [];
   readonly #packs: PackClaim[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   /** What was read last, and the group that it goes into. Large, so used again and again. */
@@ -82,6 +83,11 @@ export class BatchBuilder {
   /** Whether it is to be sent before more is added. */
   get isFull(): boolean {
     return this.#wouldBeFull(0, 0);
+  }
+
+  /** Adds ops that have no bytes. */
+  say(ops: readonly (ForgetOp | RecallOp)[]): void {
+    this.#ops.push(...ops);
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import type { FileScan } from "./file_scan.ts";
-import { Forgotten, stateKey } from "./forgotten.ts";
+import { type Forgotten, stateKey } from "./forgotten.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import type { FileState } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -27,9 +27,8 @@ export function knownOf(
   row: LocalFileRow | undefined,
 ): KnownOf {
   const states = vault.index.states(session, file);
-  const forgotten = new Forgotten(vault.database);
-  if (!forgotten.isTouched(session)) return { states, row };
-  const reachable = forgotten.reachable(session, file);
+  if (!vault.forgotten.isTouched(session)) return { states, row };
+  const reachable = vault.forgotten.reachable(session, file);
   const has = (state: FileState) => reachable.has(stateKey(state));
   const isKept = row !== undefined && (row.isDerived || has(row));
   return { states: states.filter(has), row: isKept ? row : undefined };
@@ -42,7 +41,7 @@ export function forgottenContent(
   file: string,
   scan: FileScan,
 ): FileState | null {
-  const forgotten = new Forgotten(vault.database);
+  const { forgotten } = vault;
   if (!forgotten.isTouched(session)) return null;
   const same = forgotten.named(session, file)
     .filter(({ len, hash }) => len === scan.sizeBytes && hash === scan.hash);
@@ -55,7 +54,7 @@ export class ForgottenPush {
   readonly #sessions: ReadonlySet<string>;
 
   constructor(vault: OpenVault) {
-    this.#forgotten = new Forgotten(vault.database);
+    this.#forgotten = vault.forgotten;
     this.#sessions = this.#forgotten.sessions();
   }
 

@@ -8,7 +8,6 @@ import { besideOf, memoryShelfId, shelfArea } from "../sessions/shelf.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
 import type { Failure } from "./api.ts";
-import { Forgotten } from "./forgotten.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import { type LocalShelf, shelfOfRows } from "./local_shelves.ts";
 import { MemoryFolders } from "./memory_folders.ts";
@@ -239,7 +238,7 @@ export class ShelfPlanner {
     if (!isOurs || shelf.files.some(({ name }) => name === file.name)) return null;
     // Forgotten in the vault, it stays here.
     const shows = besideOf(file.name)?.name ?? file.name;
-    return new Forgotten(this.#vault.database).isForgotten(shelf.id, shows, row) ? null : row;
+    return this.#vault.forgotten.isForgotten(shelf.id, shows, row) ? null : row;
   }
 
   #namersOf(plan: string): readonly LocalSession[] {

@@ -4,7 +4,6 @@
 import { type Bytes, concat } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
-import { Forgotten } from "./forgotten.ts";
 import { isUnchanged } from "./local_files.ts";
 import type { FileState, StoredSegment } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -115,7 +114,7 @@ export async function isBehind(
   tail: (offset: number, length: number) => Bytes,
   sizeBytes: number,
 ): Promise<boolean> {
-  const hidden = new Forgotten(vault.database).leaves(session, file);
+  const hidden = vault.forgotten.leaves(session, file);
   for (const leaf of [...vault.index.leaves(session, file), ...hidden]) {
     if (leaf.len < sizeBytes || (from.len > 0 && leaf.gen !== from.gen)) continue;
     const chain = vault.index.chain(session, file, leaf);

@@ -118,6 +118,8 @@ export function service(parts: Partial<SyncService>): SyncService {
     projectUnmap: unused,
     projectExclude: unused,
     resume: unused,
+    forget: unused,
+    listForgotten: unused,
     hookWorker: unused,
     ...parts,
   };
