@@ -132,6 +132,8 @@ export interface PushResult extends Traffic {
   readonly bytes: { readonly plain: number; readonly sent: number };
   /** Sessions looked at. */
   readonly sessions: number;
+  /** Of them, those that stay here as they are forgotten in the vault. */
+  readonly forgotten: number;
   /** Torn last lines that wait for their end. */
   readonly tornTails: number;
   readonly failures: readonly Failure[];

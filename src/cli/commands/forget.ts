@@ -22,17 +22,19 @@ export async function forget(
   const request = requestOf(deps, invocation);
   const plan = await deps.service.forget(deps.context, { ...request, dryRun: true });
   const isNothing = plan.sessions.length === 0 && plan.otherFiles === 0;
-  if (isNothing || invocation.dryRun) return answerOf(deps, plan, isNothing);
+  if (isNothing || invocation.dryRun) {
+    return await answerOf(deps, { ...plan, dryRun: invocation.dryRun }, isNothing);
+  }
   const { streams } = deps.world;
-  if (!invocation.quiet) {
-    for (const line of [...await tableOf(deps, plan), ...CONSEQUENCE]) streams.err(line);
+  if (!invocation.yes) {
+    for (const line of [...await tableOf(deps, plan), "", ...CONSEQUENCE, ""]) streams.err(line);
   }
   if (!await isConfirmed(deps, request, plan)) {
-    return { json: { ...plan, sessions: [] }, talk: ["Nothing was forgotten."] };
+    return { json: { ...plan, sessions: [], dryRun: false }, talk: ["Nothing was forgotten."] };
   }
   const only = plan.sessions.map(({ id }) => id);
   const done = await deps.service.forget(deps.context, { ...request, only, dryRun: false });
-  return answerOf(deps, done, done.sessions.length === 0 && done.otherFiles === 0);
+  return await answerOf(deps, done, done.sessions.length === 0 && done.otherFiles === 0);
 }
 
 function requestOf(
@@ -69,11 +71,9 @@ async function isConfirmed(
 }
 
 const CONSEQUENCE = [
-  "",
   "Files stay on this machine and on all others. Text is deleted from the store after 30 days;",
   "until then it can be brought back: claude-sync restore ID",
   "What the provider keeps of deleted objects (versions, Git history) is not ours to delete.",
-  "",
 ] as const;
 
 async function answerOf(
@@ -109,7 +109,8 @@ function doneLines(result: ForgetResult): string[] {
   const id = sessions[0] === undefined ? "ID" : shortId(sessions[0].id);
   return [
     `Forgot ${what}  (${countText(requests, "request")}, ${durationText(ms)})`,
-    `Bring back within 30 days: claude-sync restore ${id}`,
+    "Files stay on every machine. The text is deleted from the store after 30 days; until then:",
+    `  claude-sync restore ${id}`,
   ];
 }
 
