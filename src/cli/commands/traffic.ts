@@ -45,9 +45,11 @@ export function pushLines(result: PushResult): string[] {
   } else if (result.failed === 0) {
     const all = result.sessions === 0
       ? "there are no sessions here."
+      : result.forgotten === result.sessions
+      ? `what is here (${countText(result.sessions, "session")}) is forgotten in the vault.`
       : result.forgotten > 0
-      ? `${numberText(result.forgotten)} of ${countText(result.sessions, "session")} here ` +
-        `${result.forgotten === 1 ? "is" : "are"} forgotten, the others are in the vault.`
+      ? `${countText(result.sessions - result.forgotten, "session")} of ` +
+        `${numberText(result.sessions)} here are in the vault, the others are forgotten there.`
       : result.sessions === 1
       ? "the one session here is in the vault."
       : `all ${countText(result.sessions, "session")} are in the vault.`;
