@@ -31,7 +31,7 @@ export function shelvesGoing(
   const isWhole = whole !== null && !staying.some(({ root }) => keyOf(root) === projectKey(whole));
   if (isWhole && stored.has(memoryShelfId(whole))) shelves.push(memoryShelfId(whole));
   const plans = new PlanNames(vault.context.platform.fs, vault.database);
-  const here = local.all();
+  const here = local.all().filter(({ id }) => !vault.forgotten.isSession(id));
   let named: { readonly going: Set<string>; readonly staying: Set<string> } | null = null;
   for (const shelf of targets.shelves) {
     const plan = planOfShelf(shelf.id, shelf.files);

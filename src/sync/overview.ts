@@ -170,7 +170,7 @@ function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
       dir: facts?.firstCwd ?? null,
       lastActivityMs: facts?.lastActivityMs ?? transcript?.stat.mtimeMs ?? null,
       sizeBytes: files.reduce((sum, file) => sum + file.stat.sizeBytes, 0),
-      where: whereOf(inVault.has(id) || isDerived, isSent, !isNews),
+      where: whereOf(inVault.has(id) || (isDerived && !isHidden), isSent, !isNews),
       live: live.has(id),
       archived: false,
       forgotten: isHidden && isSent,

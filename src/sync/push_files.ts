@@ -3,6 +3,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Sha256 } from "../crypto/hash.ts";
 import { Sha256 as FreshHash } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
+import { mayBeBranchId } from "../sessions/branch_id.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
 import { besideOf, shelfArea } from "../sessions/shelf.ts";
@@ -64,19 +65,17 @@ export async function lookAt(
     return { item: null, isTorn: false, state: null, scan };
   }
   const isFresh = mayChangeUnseen(file.name, scan.stat, vault.context.platform.clock.nowMs());
+  const key = { session: session.id, file: file.name };
   const forgotten = isGoneOnWith ? null : forgottenContent(vault, session.id, file.name, scan);
   if (forgotten !== null) {
-    vault.locals.remember(
-      file.path,
-      { session: session.id, file: file.name },
-      scan.stat,
-      forgotten,
-    );
+    // A branch that nobody has stored can be made again when it is recalled.
+    const isMade = file.name === TRANSCRIPT && mayBeBranchId(session.id) &&
+      !states.some(({ hash }) => hash === scan.hash);
+    vault.locals.remember(file.path, key, scan.stat, forgotten, isMade);
     return { item: null, isTorn: false, state: forgotten, scan };
   }
   const shown = states.length === 0 ? shownBeside(vault, session, file, scan) : null;
   if (shown !== null) {
-    const key = { session: session.id, file: file.name };
     vault.locals.remember(file.path, key, scan.stat, shown, true);
     return { item: null, isTorn: false, state: shown, scan };
   }
@@ -85,7 +84,6 @@ export async function lookAt(
     : await decideForLines(vault, session, file, row, scan, mayTear);
   if (decision.kind === "nothing") {
     const { state, isTorn } = decision;
-    const key = { session: session.id, file: file.name };
     if (!isShortened(row, state)) vault.locals.remember(file.path, key, scan.stat, state);
     if (isFresh) vault.locals.doubt(file.path);
     return { item: null, isTorn, state, scan };
