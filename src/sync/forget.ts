@@ -42,7 +42,7 @@ async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {
   const choice = chooseForgotten(facts, request);
   const { queries, only } = request;
   const asked = choice.chosen.filter(({ id }) => only === null || only.includes(id));
-  const { going, failures } = await planForget(facts, asked);
+  const { going, failures } = await planForget(facts, asked, choice.already);
   const [open] = failures;
   if (open !== undefined && queries.length > 0 && going.length === 0) {
     throw new ClaudeSyncError("busy", open.message, {
@@ -60,7 +60,7 @@ async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {
   return {
     sessions,
     otherFiles,
-    already: choice.already,
+    already: choice.already.filter((id) => !ids.has(id)),
     project: choice.project === null ? null : describeProject(choice.project),
     sizeBytes: sessions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     failures,
@@ -81,6 +81,7 @@ interface Going {
 async function planForget(
   facts: ForgetFacts,
   asked: readonly Forgettable[],
+  already: readonly string[],
 ): Promise<{ readonly going: readonly Going[]; readonly failures: readonly Failure[] }> {
   const going: Going[] = [];
   const failures: Failure[] = [];
@@ -105,6 +106,14 @@ async function planForget(
     } catch (error) {
       failures.push(failureOf(error, session.id));
     }
+  }
+  for (const id of already) {
+    // It may have turns here that were not here, or could not be read, when it was forgotten.
+    const named: Named = new Map();
+    const unsent = nameUnsent(facts, named, [id]);
+    if (unsent.length === 0) continue;
+    if (isOpen(id)) failures.push(openFailure(id));
+    else going.push({ id, members: [id], named, unsent });
   }
   return { going, failures };
 }
@@ -134,7 +143,7 @@ function rowsOf(facts: ForgetFacts, going: readonly Going[]): ForgottenSession[]
   const names = new Map(vault.index.machines().map(({ id, name }) => [id, name]));
   return going.flatMap(({ id: first, members }) =>
     members.map((id): ForgottenSession => {
-      const session = sessions.get(id)!;
+      const session = sessions.get(id) ?? onlyHere(facts, id);
       const project = projects.ofVaultSession(session.root);
       const writers = [...vault.index.writers(id), ...vault.index.writers(first)];
       return {
@@ -149,6 +158,12 @@ function rowsOf(facts: ForgetFacts, going: readonly Going[]): ForgottenSession[]
       };
     })
   );
+}
+
+/** A session of which only turns that were never sent are to be forgotten. */
+function onlyHere({ local }: ForgetFacts, id: string): Forgettable {
+  const { stat } = transcriptOf(local.copies(id)[0]!)!;
+  return { id, root: id, lastActivityMs: stat.mtimeMs, sizeBytes: stat.sizeBytes };
 }
 
 async function write(

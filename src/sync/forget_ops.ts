@@ -146,10 +146,14 @@ export function nameUnsent(
   const unsent: UnsentTranscript[] = [];
   const rows = vault.locals.all();
   for (const session of members) {
+    const before = new Set(
+      vault.forgotten.named(session, TRANSCRIPT).map(({ hash }) => hash),
+    );
     for (const copy of local.copies(session)) {
       const { path, stat } = transcriptOf(copy)!;
       const row = rows.get(path);
       const isKnown = (hash: string) =>
+        before.has(hash) ||
         named.get(session)?.some((leaf) => leaf.file === TRANSCRIPT && leaf.hash === hash) === true;
       if (row !== undefined && isSettled(row, stat) && isKnown(row.hash)) continue;
       const scan = scanFile(vault.context.platform.fs, path, []);

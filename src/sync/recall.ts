@@ -1,7 +1,9 @@
 /** Takes a `forget` back, and tells what can be taken back. */
+import { mayBeBranchId } from "../sessions/branch_id.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { describeProject } from "../sessions/project.ts";
+import { parseSessionId } from "../sessions/session_id.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { RECALLED_IDS_MAX } from "../vault/format.ts";
 import type { SyncContext } from "./api.ts";
@@ -100,6 +102,8 @@ function recallableBytes(
     }
   }
   if (hasTranscript) return bytes;
+  const id = parseSessionId(session);
+  if (id === null || !mayBeBranchId(id)) return null;
   const named = forgotten.named(session, TRANSCRIPT, (id) => ids.has(id));
   const isElsewhere = forgotten.held().some(({ id, session: other }) =>
     ids.has(id) && other !== session &&
