@@ -35,6 +35,7 @@ SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNSAFE = re.compile(  # what no part of a path may be: section 8, and where git finds commands
     r'|.*[<>:"|?*\\].*|\s.*|.*[\s.]|.*~[0-9].*|\.git'
     r"|(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9])\s*(\..*)?")
+OPS = {"enrol", "add", "checkpoint", "retire", "forget", "recall"}  # section 7
 START = (sha256().hexdigest(), 0)  # a file before its first byte; a state is a hash and a length
 Piece = namedtuple("Piece", "segment at group base source")  # a segment and where its bytes are
 
@@ -107,6 +108,7 @@ class Vault:
         """Sections 3 and 4: reads the header."""
         self.folder, self.vault_id, self.problems = Path(folder), vault_id, 0
         self.signers, self.known, self.claims = {}, set(), {}  # by machine; entries; who says so
+        self.covered = set()  # entries that a checkpoint or another machine says again
         self.files = defaultdict(lambda: defaultdict(list))  # {(session, file): {gen: [Piece]}}
         self.replaced, self.projects = {}, {}  # {(session, file, gen, hash): newer gen}; by session
         self.kid = header_kid = hkdf(root_key, label("key-id"), 16)
@@ -139,38 +141,53 @@ class Vault:
     def read_log(self):
         """Section 11: takes in every entry that opens and verifies, says which are missing."""
         paths = (path.relative_to(self.folder).as_posix() for path in self.folder.glob("log/*/*"))
-        for name in sorted(filter(LOG_NAME.fullmatch, paths)):  # so entry 1 of a log comes first
+        entries = []
+        for name in sorted(filter(LOG_NAME.fullmatch, paths)):
             with self.noting(name):
-                self.take_in(name)
+                entries.append((name, *self.read_entry(name)))
+        for name, *entry in entries:
+            with self.noting(name):
+                self.take_in(name, *entry)
         for (machine, seq, digest), name in self.claims.items():
             with self.noting(name):
-                need((machine, seq, digest) in self.known,
+                need((machine, seq, digest) in self.known
+                     or (machine, seq, digest[:8]) in self.covered,
                      f"knows of entry {seq!a} of machine {machine!a}, which is missing or damaged")
         with self.noting("log"):
             need(self.known, "no entry can be used; if the header is damaged, give --vault-id")
 
-    def take_in(self, name):
-        """Sections 7 and 11: verifies an entry, collects its segments and generations."""
+    def read_entry(self, name):
+        """Section 7: an entry's parts, and what it says of keys and of entries it stands for."""
         payload = self.open("log", name)
         end = 8 + int.from_bytes(payload[:4], "big")
         data = expand("zstd", payload[8:end], int.from_bytes(payload[4:8], "big"), 16 * MIB)
-        signature, inline = payload[end:end + 64], payload[end + 64:]
-        digest = sha256(label("log-hash") + lp(data) + signature).hexdigest()
         body = json.loads(data)
-        machine, seq, tag, ops, packs = (body[k] for k in ("machine", "seq", "tag", "ops", "packs"))
         need(body["v"] == 1, "was written by a newer program: get a newer recover.py")
+        for op in body["ops"]:
+            is_introduced, machine = op["op"] in ("enrol", "retire"), op.get("machine", body["machine"])
+            if is_introduced:
+                sign, kem = (bytes.fromhex(op[key]) for key in ("sign", "kem"))
+                own_id = sha256(label("machine-id") + sign + kem).hexdigest()[:32]
+                need(machine == own_id, "is of a machine that does not have these keys")
+                self.signers[machine] = Ed25519PublicKey.from_public_bytes(sign)
+                self.known.add((machine, 0, "0" * 64))
+            for seq, hashes in enumerate(op.get("covered", ()), 1):
+                digests = re.findall(".{8}", hashes)
+                self.covered.update((machine, seq, digest) for digest in digests)
+        return body, data, payload[end:end + 64], payload[end + 64:], end
+
+    def take_in(self, name, body, data, signature, inline, end):
+        """Sections 7 and 11: verifies an entry, collects its segments and generations."""
+        digest = sha256(label("log-hash") + lp(data) + signature).hexdigest()
+        machine, seq, tag, ops, packs = (body[k] for k in ("machine", "seq", "tag", "ops", "packs"))
         need(name == f"log/{tag}/{seq:012}.{digest[:8]}", "is not the entry of this name")
         need(all(PACK_NAME.fullmatch(pack["name"]) for pack in packs), "names a pack badly")
-        if seq == 1:
-            sign, kem = (bytes.fromhex(ops[0][key]) for key in ("sign", "kem"))
-            own_id = sha256(label("machine-id") + sign + kem).hexdigest()[:32]
-            need(machine == own_id, "is of a machine that does not have these keys")
-            self.signers[machine] = Ed25519PublicKey.from_public_bytes(sign)
-            self.known.add((machine, 0, "0" * 64))
         if machine in self.signers:
             signed = label("log-entry") + lp(self.vault_id) + data
             self.signers[machine].verify(signature, signed)
         self.known.add((machine, seq, digest))
+        if (machine, seq, digest[:8]) in self.covered:
+            return  # section 12: later entries say it again, and its packs may be gone
         self.claims[machine, seq - 1, body["prev"]] = name
         self.claims.update(((m, h["seq"], h["hash"]), name) for m, h in body["heads"].items())
         for op in (op for op in ops if op["op"] == "add"):
@@ -190,7 +207,7 @@ class Vault:
                     at += segment["len"]
         need(sha256(inline).hexdigest() == body["inline"]["sha256"], "has another inline part")
         need(machine in self.signers, "is used but cannot be verified: entry 1 of its log is lost")
-        need({op["op"] for op in ops} <= {"enrol", "add"}, "needs a newer recover.py")
+        need({op["op"] for op in ops} <= OPS, "needs a newer recover.py")
 
     def bytes_of(self, piece):
         """Sections 6 and 7: the bytes of a segment."""

@@ -269,9 +269,10 @@ export async function checkKey(
   const opener = { store: new VaultStore(store), epoch, vaultId: header.vaultId, signal };
   const listed = [];
   for await (const info of store.list(LOG_PREFIX, { signal })) listed.push(info);
-  const firsts = [...groupByLog(listed).values()].flat().filter(({ seq }) => seq === 1);
+  const firsts = [...groupByLog(listed).values()]
+    .flatMap((log) => log.filter(({ seq }) => seq === log[0]!.seq));
   // One that opens is enough: a stranger's log beside it does not belong to the vault.
-  for (const first of firsts) if (await tryReadEntry(opener, first, null) !== null) return;
+  for (const first of firsts) if (await tryReadEntry(opener, first, "unchecked") !== null) return;
   const [first] = firsts;
   if (first === undefined) return;
   throw new ClaudeSyncError("damaged", "No log of the vault can be opened with its key", {

@@ -49,7 +49,7 @@ export class Sender {
     const batch = await this.outbox.recover(this.#vault);
     const entry = batch === null ? null : parseLogEntryName(batch.entry.name);
     const listed = entry === null ? undefined : logs.get(entry.tag);
-    const isNext = entry?.tag === this.#machine.tag && entry.seq === (listed?.length ?? 0) + 1;
+    const isNext = entry?.tag === this.#machine.tag && entry.seq === (listed?.at(-1)?.seq ?? 0) + 1;
     const isGood = batch !== null && isNext && await this.#continuesLog(batch.entry) &&
       await this.#isWanted(batch);
     if (isGood) await this.#put(batch);

@@ -5,10 +5,10 @@
 import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
-import { groupByLog, type ListedEntry, type LogMark, planLogRead } from "../vault/log_plan.ts";
+import { acceptedIn, readLogs } from "../vault/log_base.ts";
+import { groupByLog, type ListedEntry, type LogMark } from "../vault/log_plan.ts";
 import { foreignLogMessage, type LogContext, type ReadLogs } from "../vault/log_reader.ts";
-import { readPlanned, unmetClaims } from "../vault/log_reader.ts";
-import type { VerifiedEntry } from "../vault/log_reader.ts";
+import { unmetClaims, type VerifiedEntry } from "../vault/log_reader.ts";
 import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
 import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
 import { type OpenVault, readHeader } from "./vault_access.ts";
@@ -35,14 +35,10 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
     const read = await readOnce(vault);
-    const accepted = new Set(
-      read.entries.map(({ body, hash }) => `${body.machine}/${body.seq}/${hash}`),
-    );
+    const isRead = acceptedIn(read.entries);
     const [unmet] = unmetClaims(
       read.entries,
-      (machine, seq, hash) =>
-        accepted.has(`${machine}/${seq}/${hash}`) ||
-        vault.index.hashesAt(machine, seq).includes(hash),
+      (...claimed) => isRead(...claimed) || vault.index.hasEntry(...claimed),
     );
     if (unmet === undefined) {
       accept(vault, read.entries);
@@ -72,7 +68,7 @@ async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {
   const isKnownHere = [...known].some(([tag, log]) => isListed(logs.get(tag), log));
   let read: ReadLogs;
   try {
-    read = await readPlanned(vault.opener, planLogRead(logs, known), known);
+    read = await readLogs(vault.opener, logs, known);
   } catch (error) {
     if (!isKnownHere && isAlarm(error)) await requireOurHeader(vault, logs, error);
     throw error;
@@ -144,13 +140,15 @@ function knownLogs(vault: OpenVault): Map<string, LogContext> {
   }
   for (const row of vault.index.machines()) {
     const cursor: LogMark = { seq: row.seq, hash: row.hash };
+    const mark = known.get(row.tag)?.mark ?? null;
     known.set(row.tag, {
+      base: row.base,
+      isRetired: row.isRetired,
       machine: { id: row.id, tag: row.tag, name: row.name, signPublic: fromHex(row.sign)! },
       cursor,
-      mark: known.get(row.tag)?.mark ?? null,
+      mark,
       twins: [...(known.get(row.tag)?.twins ?? []), ...vault.index.twins(row.id)],
-      hasRead: ({ seq, hash8 }) =>
-        vault.index.hashesAt(row.id, seq).some((hash) => hash.startsWith(hash8)),
+      hasRead: ({ seq, hash8 }) => vault.index.hasEntry(row.id, seq, hash8),
       hashesAt: (seq) => vault.index.hashesAt(row.id, seq),
     });
   }

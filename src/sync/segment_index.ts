@@ -4,11 +4,10 @@
  * cache over the signed logs: applying the same entries in any order gives the same content.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { AddOp, EntryBody, Segment } from "../vault/entry_body.ts";
 import type { LogMark } from "../vault/log_plan.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
-import { hideForgotten, noteForget, noteRecall } from "./forgotten.ts";
+import { applyEntries } from "./apply_entries.ts";
 import { Statements, transaction } from "./state_db.ts";
 
 /** H of nothing: the empty start of every generation. */
@@ -54,6 +53,10 @@ export interface MachineRow {
   readonly seq: number;
   readonly hash: string;
   readonly lastSeenMs: number;
+  /** Number of the first entry that is needed. */
+  readonly base: number;
+  /** Whether another machine has taken over all before the base. */
+  readonly isRetired: boolean;
 }
 
 /** Index over an open state database. */
@@ -69,12 +72,16 @@ export class SegmentIndex {
   /** All machines whose entries were applied, by id. */
   machines(): MachineRow[] {
     const rows = this.#statements.prepare(
-      "SELECT id, tag, sign, name, seq, hash, last_ms AS lastSeenMs FROM machine ORDER BY id, tag",
-    ).all();
-    return rows as unknown as MachineRow[];
+      `SELECT id, tag, sign, name, seq, hash, last_ms AS lastSeenMs, base, retired AS isRetired
+       FROM machine ORDER BY id, tag`,
+    ).all() as unknown as MachineRow[];
+    return rows.map((row) => ({ ...row, isRetired: Boolean(row.isRetired) }));
   }
 
-  /** Hashes of the applied entries with that number: none, one, or those of clones. */
+  /**
+   * Hashes of the applied entries with that number: none, one, or those of clones. Only eight
+   * digits of an entry that a checkpoint spared us.
+   */
   hashesAt(machine: string, seq: number): string[] {
     const rows = this.#statements.prepare("SELECT hash FROM entry WHERE machine = ? AND seq = ?")
       .all(machine, seq) as { hash: string }[];
@@ -84,11 +91,17 @@ export class SegmentIndex {
   /** Applied entries of a machine that share their number with another, by number and hash. */
   twins(machine: string): LogMark[] {
     const rows = this.#statements.prepare(
-      `SELECT seq, hash FROM entry WHERE machine = ?1 AND seq IN
-         (SELECT seq FROM entry WHERE machine = ?1 GROUP BY seq HAVING count(*) > 1)
+      `SELECT seq, hash FROM entry WHERE machine = ?1 AND spared = 0 AND seq IN
+         (SELECT seq FROM entry WHERE machine = ?1 AND spared = 0 GROUP BY seq HAVING count(*) > 1)
        ORDER BY seq, hash`,
     ).all(machine) as unknown as LogMark[];
     return rows.map(({ seq, hash }) => ({ seq, hash }));
+  }
+
+  /** Whether an entry was applied, or said again by a checkpoint that was; `hash` or its start. */
+  hasEntry(machine: string, seq: number, hash: string): boolean {
+    const found = this.hashesAt(machine, seq);
+    return found.some((one) => one.startsWith(hash) || hash.startsWith(one));
   }
 
   /**
@@ -96,122 +109,7 @@ export class SegmentIndex {
    */
   apply(entries: readonly VerifiedEntry[]): void {
     if (entries.length === 0) return;
-    transaction(this.#database, () => {
-      const touched = new Map<string, [string, string]>();
-      for (const entry of entries) this.#applyOne(entry, touched);
-      for (const [session, file] of touched.values()) this.#refreshLeaves(session, file);
-      const sessions = [...touched.values()].map(([session]) => session);
-      hideForgotten(this.#statements, sessions, (...of) => this.#refreshLeaves(...of));
-    });
-  }
-
-  #applyOne(entry: VerifiedEntry, touched: Map<string, [string, string]>): void {
-    const { body } = entry;
-    this.#statements.prepare("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
-      .run(body.machine, body.seq, entry.hash);
-    for (const op of body.ops) {
-      if (op.op === "enrol") {
-        this.#statements.prepare("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)")
-          .run(body.tag, body.machine, op.sign, op.name, body.seq, entry.hash, body.time);
-      } else if (op.op === "add") {
-        this.#applyAdd(entry, op, touched);
-      } else if (op.op === "forget" || op.op === "recall") {
-        const sessions = op.op === "forget"
-          ? noteForget(this.#statements, op, body)
-          : noteRecall(this.#statements, op);
-        for (const session of sessions) touched.set(`${session}/`, [session, ""]);
-      }
-    }
-    this.#statements.prepare(
-      `UPDATE machine SET seq = ?1, hash = ?2, last_ms = ?3 WHERE tag = ?4 AND seq <= ?1`,
-    ).run(body.seq, entry.hash, body.time, body.tag);
-  }
-
-  #applyAdd(entry: VerifiedEntry, op: AddOp, touched: Map<string, [string, string]>): void {
-    this.#applyClaim(entry.body, op);
-    for (const { file, gen, from } of op.gens) {
-      this.#statements.prepare("INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?)")
-        .run(op.session, file, gen, from.gen, from.hash);
-      touched.set(`${op.session}/${file}`, [op.session, file]);
-    }
-    for (const group of op.groups) {
-      const pack = group.in === -1 ? null : entry.body.packs[group.in]!;
-      const object = this.#objectId(
-        pack?.name ?? entry.objectName,
-        pack?.size ?? entry.sizeBytes,
-        pack?.sha256 ?? null,
-      );
-      const { lastInsertRowid } = this.#statements.prepare(
-        "INSERT INTO grp (object, at, stored, raw, comp) VALUES (?, ?, ?, ?, ?)",
-      ).run(object, group.at, group.stored, group.raw, group.comp);
-      let offset = 0;
-      for (const segment of group.segments) {
-        this.#addSegment(op.session, segment, Number(lastInsertRowid), offset, entry.body.machine);
-        touched.set(`${op.session}/${segment.file}`, [op.session, segment.file]);
-        offset += segment.len;
-      }
-    }
-  }
-
-  /**
-   * Of several claims about one session the one with the smallest rank holds, in whatever order
-   * they arrive.
-   */
-  #applyClaim(body: EntryBody, op: AddOp): void {
-    if (op.project === null) return;
-    const rank = `${String(body.time).padStart(16, "0")}/${body.machine}/${body.seq}`;
-    this.#statements.prepare(
-      `INSERT INTO claim VALUES (?, ?, ?) ON CONFLICT (session) DO UPDATE
-       SET project = excluded.project, rank = excluded.rank WHERE excluded.rank < rank`,
-    ).run(op.session, JSON.stringify(op.project), rank);
-  }
-
-  #objectId(name: string, size: number, sha256: string | null): number {
-    this.#statements.prepare("INSERT OR IGNORE INTO object (name, size, sha256) VALUES (?, ?, ?)")
-      .run(name, size, sha256);
-    const row = this.#statements.prepare("SELECT id FROM object WHERE name = ?").get(name);
-    return (row as { id: number }).id;
-  }
-
-  #addSegment(
-    session: string,
-    segment: Segment,
-    group: number,
-    offset: number,
-    machine: string,
-  ): void {
-    this.#statements.prepare(
-      `INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE
-       SET mtime = max(mtime, excluded.mtime), machine = min(machine, excluded.machine)`,
-    ).run(
-      session,
-      segment.file,
-      segment.gen,
-      segment.parent,
-      segment.hash,
-      segment.off,
-      segment.len,
-      segment.mtime,
-      group,
-      offset,
-      machine,
-    );
-  }
-
-  #refreshLeaves(session: string, file: string): void {
-    this.#statements.prepare("DELETE FROM leaf WHERE session = ? AND file = ?").run(session, file);
-    this.#statements.prepare(
-      `INSERT INTO leaf
-       SELECT s.session, s.file, s.gen, s.hash, s.off + s.len, max(s.mtime), min(s.machine)
-       FROM segment s
-       WHERE s.session = ? AND s.file = ?
-         AND NOT EXISTS (SELECT 1 FROM segment c WHERE c.session = s.session AND c.file = s.file
-                         AND c.gen = s.gen AND c.parent = s.hash AND c.len > 0)
-         AND NOT EXISTS (SELECT 1 FROM generation g WHERE g.session = s.session AND g.file = s.file
-                         AND g.from_gen = s.gen AND g.from_hash = s.hash)
-       GROUP BY s.gen, s.hash`,
-    ).run(session, file);
+    transaction(this.#database, () => applyEntries(this.#statements, entries));
   }
 
   /** Leaves of one file, by generation and hash. Empty when the vault has nothing of it. */
@@ -277,7 +175,7 @@ export class SegmentIndex {
               s.grp_off AS offsetInGroup, s.machine
        FROM segment s JOIN grp g ON g.id = s.grp JOIN object o ON o.id = g.object
        WHERE s.session = ? AND s.file = ? AND s.gen = ? AND s.hash = ?
-       ORDER BY s.len DESC, s.parent LIMIT 1`,
+       ORDER BY s.len DESC, s.parent, s.machine, s.grp DESC LIMIT 1`,
     );
     const chain: StoredSegment[] = [];
     let { hash, len } = to;
@@ -307,8 +205,9 @@ export class SegmentIndex {
 
   /** The project claimed for a session, as JSON that still is to be decoded; null without one. */
   projectClaim(session: string): string | null {
-    const row = this.#statements.prepare("SELECT project FROM claim WHERE session = ?")
-      .get(session);
+    const row = this.#statements.prepare(
+      "SELECT project FROM claim WHERE session = ? ORDER BY rank LIMIT 1",
+    ).get(session);
     return (row as { project: string | null } | undefined)?.project ?? null;
   }
 

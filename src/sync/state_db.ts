@@ -11,28 +11,31 @@ import { FORGET_TABLES } from "./forget_tables.ts";
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 7;
+const SCHEMA_VERSION = 8;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
 CREATE TABLE machine (
   tag TEXT PRIMARY KEY, id TEXT NOT NULL, sign TEXT NOT NULL, name TEXT NOT NULL,
-  seq INTEGER NOT NULL, hash TEXT NOT NULL, last_ms INTEGER NOT NULL
+  seq INTEGER NOT NULL, hash TEXT NOT NULL, last_ms INTEGER NOT NULL,
+  base INTEGER NOT NULL DEFAULT 1, retired INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE entry (machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
-  PRIMARY KEY (machine, seq, hash)) STRICT, WITHOUT ROWID;
+  spared INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (machine, seq, hash)) STRICT, WITHOUT ROWID;
 CREATE TABLE object (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, sha256 TEXT
 ) STRICT;
 CREATE TABLE grp (
   id INTEGER PRIMARY KEY, object INTEGER NOT NULL, at INTEGER NOT NULL, stored INTEGER NOT NULL,
-  raw INTEGER NOT NULL, comp TEXT NOT NULL
+  raw INTEGER NOT NULL, comp TEXT NOT NULL,
+  log TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
+CREATE INDEX grp_log ON grp (log, seq);
 CREATE TABLE segment (
   session TEXT NOT NULL, file TEXT NOT NULL, gen TEXT NOT NULL, parent TEXT NOT NULL,
   hash TEXT NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL, mtime INTEGER NOT NULL,
   grp INTEGER NOT NULL, grp_off INTEGER NOT NULL, machine TEXT NOT NULL,
-  PRIMARY KEY (session, file, gen, parent, hash)
+  PRIMARY KEY (session, file, gen, parent, hash, grp, grp_off)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE generation (
   session TEXT NOT NULL, file TEXT NOT NULL, gen TEXT NOT NULL,
@@ -44,7 +47,10 @@ CREATE TABLE leaf (
   len INTEGER NOT NULL, mtime INTEGER NOT NULL, machine TEXT NOT NULL,
   PRIMARY KEY (session, file, gen, hash)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE claim (session TEXT PRIMARY KEY, project TEXT, rank TEXT NOT NULL) STRICT;
+CREATE TABLE claim (
+  session TEXT NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
+  project TEXT, rank TEXT NOT NULL, PRIMARY KEY (session, log)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE resolution (
   session TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL
 ) STRICT;

@@ -10,7 +10,10 @@ import { open } from "../crypto/envelope.ts";
 import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { EntryBody } from "./entry_body.ts";
-import { type ListedEntry, type LogMark, type LogPlan } from "./log_plan.ts";
+import { isCovered } from "./entry_rules.ts";
+import { checkChain, type ReadListed } from "./log_chain.ts";
+import type { KnownLog, ListedEntry, PlannedLog } from "./log_plan.ts";
+import type { SignKey } from "./record.ts";
 import type { VaultStore } from "./sealed_store.ts";
 
 /** Entries, and logs, that are read at the same time at least. */
@@ -45,17 +48,20 @@ export interface EntryOpener {
   readonly epoch: Epoch;
   readonly vaultId: Bytes;
   readonly signal: AbortSignal;
+  /** Entries that were fetched just now, by object name. */
+  readonly fetched?: ReadonlyMap<string, Bytes>;
 }
 
 /** What is known before reading, by tag. */
-export interface LogContext {
+export interface LogContext extends KnownLog {
   readonly machine: KnownMachine | null;
-  readonly cursor: LogMark | null;
-  readonly mark: LogMark | null;
-  readonly twins?: readonly LogMark[];
-  readonly hasRead?: (entry: ListedEntry) => boolean;
-  /** Hashes of the accepted entries with that number; one, but for a log that was forked. */
+  /**
+   * Hashes of the accepted entries with that number: one, but for a log that was forked. Only
+   * eight digits of those that a checkpoint spared us.
+   */
   readonly hashesAt?: (seq: number) => readonly string[];
+  /** Of a retired log: what the `retire` op says of the entries before the base. */
+  readonly covered?: readonly string[];
 }
 
 /** An entry that holds by itself. */
@@ -70,7 +76,7 @@ export interface ReadEntry {
 export async function readEntry(
   opener: EntryOpener,
   listed: ListedEntry,
-  signPublic: Bytes | null,
+  signPublic: SignKey,
 ): Promise<ReadEntry> {
   const entry = await tryReadEntry(opener, listed, signPublic);
   if (entry !== null) return entry;
@@ -84,15 +90,19 @@ export async function readEntry(
 export async function tryReadEntry(
   opener: EntryOpener,
   listed: ListedEntry,
-  signPublic: Bytes | null,
+  signPublic: SignKey,
 ): Promise<ReadEntry | null> {
-  const sealed = await opener.store.get(listed.name, { signal: opener.signal });
-  if (sealed === null) {
-    throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
-      objectName: listed.name,
-    });
-  }
-  return await decodeEntry(opener, listed, sealed, signPublic);
+  return await decodeEntry(opener, listed, await sealedEntry(opener, listed), signPublic);
+}
+
+/** The entry's object as the store has it. Errors: `incomplete`, the store's own. */
+export async function sealedEntry(opener: EntryOpener, { name }: ListedEntry): Promise<Bytes> {
+  const sealed = opener.fetched?.get(name) ??
+    await opener.store.get(name, { signal: opener.signal });
+  if (sealed !== null) return sealed;
+  throw new ClaudeSyncError("incomplete", "An entry that the store lists cannot be read", {
+    objectName: name,
+  });
 }
 
 /** Opens an entry's bytes and verifies them; null when they do not open. */
@@ -100,7 +110,7 @@ export async function decodeEntry(
   opener: Pick<EntryOpener, "epoch" | "vaultId">,
   listed: ListedEntry,
   sealed: Bytes,
-  signPublic: Bytes | null,
+  signPublic: SignKey,
 ): Promise<ReadEntry | null> {
   const context = { type: "log" as const, vaultId: opener.vaultId, name: listed.name };
   const payload = await open(opener.epoch, context, sealed).catch((error: unknown) => {
@@ -140,17 +150,17 @@ export function foreignLogMessage(tag: string): string {
  */
 export async function readPlanned(
   opener: EntryOpener,
-  plan: LogPlan,
+  logs: readonly PlannedLog[],
   known: ReadonlyMap<string, LogContext>,
 ): Promise<ReadLogs> {
   const budget = { bytes: INLINE_KEPT_BYTES_MAX };
   const perLog = await mapConcurrently(
-    plan.logs,
+    logs,
     lanesOf(opener),
-    (log) => readLog(opener, log.entries, known.get(log.tag) ?? null, budget),
+    (log) => readLog(opener, log, known.get(log.tag) ?? null, budget),
   );
   const entries = perLog.flatMap((log) => log ?? []);
-  const foreign = plan.logs.filter((_, i) => perLog[i] === null).map((log) => log.entries[0]!);
+  const foreign = logs.filter((_, i) => perLog[i] === null).map((log) => log.entries[0]!);
   if (foreign.length > 0 && entries.length === 0 && known.size === 0) {
     throw damagedObject(foreign[0]!.name);
   }
@@ -184,93 +194,92 @@ export function lanesOf({ store }: EntryOpener): number {
 /** Null for a log that nobody knows and of which nothing opens. */
 async function readLog(
   opener: EntryOpener,
-  entries: readonly ListedEntry[],
+  log: PlannedLog,
   known: LogContext | null,
   budget: { bytes: number },
 ): Promise<VerifiedEntry[] | null> {
   let signPublic = known?.machine?.signPublic ?? null;
-  let machineId = known?.machine?.id ?? null;
-  const read = new LogHashes(known);
-  const verified: VerifiedEntry[] = [];
-  let at = 0;
-  while (at < entries.length) {
-    // Entry 1 brings the key that the others are verified with, so it is read alone.
-    const batch = entries.slice(at, signPublic === null ? 1 : at + lanesOf(opener));
-    const key = signPublic;
-    const isStrange = known === null && at === 0 && entries[1]?.seq !== 1;
-    const first = isStrange ? await tryReadEntry(opener, batch[0]!, key) : undefined;
+  if (log.from !== null) signPublic ??= await keyAtBase(opener, log.entries, log.from);
+  const read: ReadListed[] = [];
+  while (read.length < log.entries.length) {
+    // The first one brings the key that the others are verified with, so it is read alone.
+    const end = signPublic === null ? 1 : read.length + lanesOf(opener);
+    const batch = log.entries.slice(read.length, end);
+    const isStrange = known === null && read.length === 0 &&
+      log.entries[1]?.seq !== log.entries[0]!.seq;
+    const first = isStrange ? await tryReadEntry(opener, batch[0]!, signPublic) : undefined;
     if (first === null) return null;
-    const records = first !== undefined
-      ? [first]
-      : await Promise.all(batch.map((entry) => readEntry(opener, entry, key)));
-    for (const [i, record] of records.entries()) {
-      const listed = batch[i]!;
-      checkLink(listed, record.body, machineId, read.at(listed.seq - 1));
-      machineId = record.body.machine;
-      const first = record.body.ops[0];
-      if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
-      read.add(listed.seq, record.hash);
-      const { body, hash, sizeBytes, inline } = record;
-      const isKept = inline.length > 0 && inline.length <= budget.bytes;
-      if (isKept) budget.bytes -= inline.length;
-      const entry = { objectName: listed.name, body, hash, sizeBytes };
-      verified.push(isKept ? { ...entry, inline: inline.slice() } : entry);
-    }
-    at += batch.length;
+    const entries = first !== undefined ? [first] : await readAll(opener, batch, signPublic);
+    read.push(...entries.map((entry, i) => kept(batch[i]!, entry, budget)));
+    signPublic ??= keyOf(read[0]!);
   }
-  checkMark(known, entries, read);
-  return verified;
+  const covered = coveredOf(log, read) ?? known?.covered ?? [];
+  // What a checkpoint does not say again was written by a clone, and came late.
+  const late = log.before.filter(({ seq, hash8 }) => !isCovered(covered, seq, hash8));
+  const lateEntries = await readAll(opener, late, signPublic);
+  read.unshift(...lateEntries.map((entry, i) => kept(late[i]!, entry, budget)));
+  checkChain(log.from, read, known, covered);
+  return read.map(({ entry }) => entry);
 }
 
-/** Hashes of a log's entries by number: what the index has, and what was read now. */
-class LogHashes {
-  readonly #known: LogContext | null;
-  readonly #read = new Map<number, string[]>();
-
-  constructor(known: LogContext | null) {
-    this.#known = known;
-  }
-
-  add(seq: number, hash: string): void {
-    this.#read.set(seq, [...(this.#read.get(seq) ?? []), hash]);
-  }
-
-  at(seq: number): readonly string[] {
-    if (seq === 0) return ["0".repeat(64)];
-    const { cursor = null, hashesAt } = this.#known ?? {};
-    const accepted = hashesAt?.(seq) ?? (cursor?.seq === seq ? [cursor.hash] : []);
-    return [...accepted, ...(this.#read.get(seq) ?? [])];
-  }
-}
-
-/** The name has eight digits of the hash; the log's owner could find a second entry for them. */
-function checkMark(
-  known: LogContext | null,
+/**
+ * The key that a compacted log brings at its base. A clone's entry of the same number may stand
+ * beside the one that has it. Errors: `damaged` when none has it, and those of `readEntry`.
+ */
+export async function keyAtBase(
+  opener: EntryOpener,
   entries: readonly ListedEntry[],
-  read: LogHashes,
-): void {
-  for (const { seq, hash } of [known?.mark ?? [], known?.twins ?? []].flat()) {
-    const listed = entries.find((entry) => entry.seq === seq);
-    if (listed === undefined || read.at(seq).includes(hash)) continue;
-    throw new ClaudeSyncError(
-      "forked",
-      `Entry ${seq} of the log ${listed.tag} is not the one read here before`,
-      { objectName: listed.name },
-    );
+  base: number,
+): Promise<Bytes> {
+  const atBase = entries.filter(({ seq }) => seq === base);
+  for (const listed of atBase) {
+    const entry = await tryReadEntry(opener, listed, "unchecked");
+    const first = entry?.body.ops[0];
+    if (first?.op === "enrol") return fromHex(first.sign)!;
   }
+  throw damagedObject(atBase[0]?.name ?? entries.at(-1)!.name);
 }
 
-function checkLink(
+function readAll(
+  opener: EntryOpener,
+  entries: readonly ListedEntry[],
+  signPublic: Bytes | null,
+): Promise<ReadEntry[]> {
+  return mapConcurrently(
+    entries,
+    lanesOf(opener),
+    (listed) => readEntry(opener, listed, signPublic),
+  );
+}
+
+/** The key that the first entry brings; every place where one may begin to read has it. */
+function keyOf({ listed, entry }: ReadListed): Bytes {
+  const [first] = entry.body.ops;
+  const key = first?.op === "enrol" ? fromHex(first.sign) : null;
+  if (key === null) throw damagedObject(listed.name);
+  return key;
+}
+
+/** Hashes of the entries before the one that reading began at; null when it began at the first. */
+function coveredOf(log: PlannedLog, read: readonly ReadListed[]): readonly string[] | null {
+  if (log.from === null) return null;
+  for (const { entry } of read) {
+    const op = entry.body.ops.at(-1);
+    if (op?.op === "checkpoint" && op.from === log.from) return op.covered;
+  }
+  return null;
+}
+
+/** What stays of an entry: not the object it came in, which may be large. */
+function kept(
   listed: ListedEntry,
-  body: EntryBody,
-  machineId: string | null,
-  previous: readonly string[],
-): void {
-  const sameMachine = machineId === null || body.machine === machineId;
-  if (sameMachine && previous.includes(body.prev)) return;
-  throw new ClaudeSyncError("damaged", "An entry does not continue its log", {
-    objectName: listed.name,
-  });
+  { body, hash, sizeBytes, inline }: ReadEntry,
+  budget: { bytes: number },
+): ReadListed {
+  const entry = { objectName: listed.name, body, hash, sizeBytes };
+  if (inline.length === 0 || inline.length > budget.bytes) return { listed, entry };
+  budget.bytes -= inline.length;
+  return { listed, entry: { ...entry, inline: inline.slice() } };
 }
 
 /** A claim of some entry that the known logs do not meet. */

@@ -8,11 +8,12 @@ import { damagedObject } from "../crypto/damaged.ts";
 import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
-import { groupByLog, type KnownLog, type ListedEntry, type LogMark } from "./log_plan.ts";
-import { planLogRead } from "./log_plan.ts";
-import type { EntryOpener, ReadEntry, VerifiedEntry } from "./log_reader.ts";
-import { checkOneLogEach, foreignLogMessage, lanesOf } from "./log_reader.ts";
-import { tryReadEntry, unmetClaims } from "./log_reader.ts";
+import { baseOf, isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
+import { acceptedIn, lookAtLogs, retirementsIn, withBases, withRetired } from "./log_base.ts";
+import { groupByLog, type KnownLog, type ListedEntry, planLogRead } from "./log_plan.ts";
+import type { EntryOpener, LogContext, ReadEntry, VerifiedEntry } from "./log_reader.ts";
+import { checkOneLogEach, foreignLogMessage, keyAtBase, lanesOf } from "./log_reader.ts";
+import { readEntry, tryReadEntry, unmetClaims } from "./log_reader.ts";
 import { HEADER_NAME, parsePackName } from "./names.ts";
 
 /** Something that is wrong with a vault. */
@@ -53,24 +54,10 @@ export async function checkLogs(
   }
   await checkHeader(opener, expectedVaultId, problems);
   const logs = groupByLog(listed);
-  for (const [tag, entries] of logs) {
-    collect(problems, () => planLogRead(new Map([[tag, entries]]), only(marks, tag)));
-  }
-  for (const tag of marks.keys()) {
-    if (!logs.has(tag)) collect(problems, () => planLogRead(new Map(), only(marks, tag)));
-  }
-  const entries: VerifiedEntry[] = [];
-  let readBytes = 0;
-  for (const log of logs.values()) {
-    const mark = marks.get(log[0]!.tag)?.mark ?? null;
-    for (const entry of await checkLog(opener, log, mark, problems)) {
-      entries.push(entry);
-      readBytes += entry.sizeBytes;
-    }
-  }
+  const entries = await checkEachLog(opener, logs, marks, problems);
+  const readBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   collect(problems, () => checkOneLogEach(entries, []));
-  const hashes = new Set(entries.map((e) => `${e.body.machine}/${e.body.seq}/${e.hash}`));
-  for (const claim of unmetClaims(entries, (...claimed) => hashes.has(claimed.join("/")))) {
+  for (const claim of unmetClaims(entries, acceptedIn(entries))) {
     const message = `It speaks of entry ${claim.seq} of another machine, which is not there`;
     problems.push({ objectName: claim.claimedIn, code: "incomplete", message });
   }
@@ -82,9 +69,31 @@ export async function checkLogs(
   return { problems, entries, storedBytes, readBytes, packs, unreferenced };
 }
 
-function only(marks: ReadonlyMap<string, KnownLog>, tag: string): Map<string, KnownLog> {
-  const log = marks.get(tag);
-  return new Map(log === undefined ? [] : [[tag, { ...log, cursor: null }]]);
+/** Logs in which entries are missing come last: what the others say may explain it. */
+async function checkEachLog(
+  opener: EntryOpener,
+  logs: ReadonlyMap<string, readonly ListedEntry[]>,
+  marks: ReadonlyMap<string, KnownLog>,
+  problems: Problem[],
+): Promise<VerifiedEntry[]> {
+  const known = new Map<string, LogContext>();
+  for (const [tag, mark] of marks) known.set(tag, { ...mark, cursor: null, machine: null });
+  const looked = await lookAtLogs(opener, logs, known, (error) => {
+    if (!isProblem(error)) throw error;
+    // It will be met again where the log is read.
+  });
+  const contexts = withBases(known, looked.bases);
+  const suspects = new Set(planLogRead(logs, contexts).alarms.keys());
+  const entries: VerifiedEntry[] = [];
+  const check = async (tag: string, context: LogContext | undefined) => {
+    entries.push(...await checkLog(opener, logs.get(tag) ?? [], context, problems));
+  };
+  for (const tag of logs.keys()) if (!suspects.has(tag)) await check(tag, contexts.get(tag));
+  let explained = contexts;
+  collect(problems, () => explained = withRetired(contexts, retirementsIn(entries)));
+  for (const alarm of planLogRead(logs, explained).alarms.values()) problems.push(asProblem(alarm));
+  for (const tag of suspects) await check(tag, explained.get(tag));
+  return entries;
 }
 
 async function checkHeader(
@@ -135,22 +144,35 @@ class ReadAhead {
 async function checkLog(
   opener: EntryOpener,
   log: readonly ListedEntry[],
-  mark: LogMark | null,
+  known: LogContext | undefined,
   problems: Problem[],
 ): Promise<VerifiedEntry[]> {
+  const { mark = null, base = 1 } = known ?? {};
   const verified: VerifiedEntry[] = [];
-  let signPublic: Bytes | null = null;
-  let machine: string | null = null;
-  const hashes = new Map<number, string[]>([[0, ["0".repeat(64)]]]);
-  const reads = new ReadAhead(opener, log);
-  for (const [index, listed] of log.entries()) {
+  let signPublic = known?.machine?.signPublic ?? null;
+  if (base > 1 && signPublic === null) {
+    try {
+      signPublic = await keyAtBase(opener, log, base);
+    } catch (error) {
+      if (!isProblem(error)) throw error;
+      problems.push(asProblem(error));
+      return [];
+    }
+  }
+  let machine: string | null = known?.machine?.id ?? null;
+  const hashes = new Map<number, string[]>([[0, [NO_PREVIOUS_ENTRY]]]);
+  const needed = log.filter(({ seq }) => seq >= base);
+  // A base that no checkpoint has made would hide what is missing before it.
+  let explained = base;
+  const reads = new ReadAhead(opener, needed);
+  for (const [index, listed] of needed.entries()) {
     opener.signal.throwIfAborted();
     let entry: VerifiedEntry;
     try {
       // Without the first entry's key nothing after it can be verified, and it says so itself.
-      if (listed.seq > 1 && signPublic === null) break;
+      if (index > 0 && needed[0]!.seq !== listed.seq && signPublic === null) break;
       const read = await reads.at(index, signPublic);
-      if (read === null && listed.seq === 1 && log[1]?.seq !== 1 && mark === null) {
+      if (read === null && index === 0 && needed[1]?.seq !== listed.seq && mark === null) {
         const message = foreignLogMessage(listed.tag);
         problems.push({ objectName: listed.name, code: "damaged", message });
         return verified;
@@ -160,29 +182,86 @@ async function checkLog(
       entry = { objectName: listed.name, body, hash, sizeBytes };
     } catch (error) {
       if (!isProblem(error)) throw error;
-      problems.push({ objectName: listed.name, code: error.code, message: error.message });
+      problems.push(asProblem(error, listed.name));
       continue;
     }
     const previous = hashes.get(listed.seq - 1);
     const isOthers = machine !== null && entry.body.machine !== machine;
-    if (isOthers || (previous !== undefined && !previous.includes(entry.body.prev))) {
+    const last = entry.body.ops.at(-1);
+    if (last?.op === "checkpoint") explained = Math.max(explained, last.from);
+    const isLoose = previous !== undefined && !previous.includes(entry.body.prev);
+    if (isOthers || isLoose || baseOf(entry.body) > explained) {
       const message = "The entry does not continue its log";
       problems.push({ objectName: listed.name, code: "damaged", message });
     }
     if (isOthers) continue;
     machine = entry.body.machine;
     const [first] = entry.body.ops;
-    if (listed.seq === 1 && first?.op === "enrol") signPublic = fromHex(first.sign);
+    if (first?.op === "enrol") signPublic ??= fromHex(first.sign);
     verified.push(entry);
     hashes.set(listed.seq, [...(hashes.get(listed.seq) ?? []), entry.hash]);
   }
+  if (base > 1) await checkBefore(opener, log, known!, signPublic, verified, problems);
   // The name has eight digits of the hash, and a log's owner could find a second entry for them.
   const atMark = mark === null ? [] : verified.filter(({ body }) => body.seq === mark.seq);
-  if (atMark.length > 0 && !atMark.some(({ hash }) => hash === mark?.hash)) {
+  if (atMark.length > 0 && mark!.seq >= base && !atMark.some(({ hash }) => hash === mark?.hash)) {
     const message = "The entry is not the one this machine has read before";
     problems.push({ objectName: atMark[0]!.objectName, code: "forked", message });
   }
   return verified;
+}
+
+/** Checks how a compacted log begins, and adds what clones wrote that came too late for that. */
+async function checkBefore(
+  opener: EntryOpener,
+  log: readonly ListedEntry[],
+  known: LogContext,
+  signPublic: Bytes | null,
+  verified: VerifiedEntry[],
+  problems: Problem[],
+): Promise<void> {
+  const { base = 1 } = known;
+  const covered = checkCovered(verified, known, problems);
+  const atBase = verified.filter(({ body }) => body.seq === base);
+  const late = new Set<string>();
+  for (const listed of log) {
+    if (listed.seq >= base || isCovered(covered, listed.seq, listed.hash8)) continue;
+    try {
+      const { body, hash, sizeBytes } = await readEntry(opener, listed, signPublic);
+      verified.push({ objectName: listed.name, body, hash, sizeBytes });
+      late.add(hash);
+    } catch (error) {
+      if (!isProblem(error)) throw error;
+      problems.push(asProblem(error, listed.name));
+    }
+  }
+  for (const { body: { prev }, objectName } of atBase) {
+    if (late.has(prev) || isCovered(covered, base - 1, prev)) continue;
+    problems.push({ objectName, code: "damaged", message: "The entry does not continue its log" });
+  }
+}
+
+/** What the log says of the entries before its base. */
+function checkCovered(
+  verified: readonly VerifiedEntry[],
+  known: LogContext,
+  problems: Problem[],
+): readonly string[] {
+  const { base = 1, mark } = known;
+  const ops = verified.flatMap(({ body }) => body.ops);
+  const covered = known.covered ??
+    ops.flatMap((op) => op.op === "checkpoint" && op.from === base ? [op.covered] : [])[0];
+  const objectName = verified[0]?.objectName ?? null;
+  if (covered === undefined) {
+    const message = "The log's checkpoint is missing";
+    problems.push({ objectName, code: "damaged", message });
+    return [];
+  }
+  if (mark !== null && mark.seq < base && !isCovered(covered, mark.seq, mark.hash)) {
+    const message = `Entry ${mark.seq} of the log is not the one this machine has read before`;
+    problems.push({ objectName, code: "forked", message });
+  }
+  return covered;
 }
 
 function checkPacks(
@@ -209,9 +288,15 @@ function collect(problems: Problem[], check: () => void): void {
     check();
   } catch (error) {
     if (!isProblem(error)) throw error;
-    const { code, message } = error;
-    problems.push({ objectName: error.objectName ?? null, code, message });
+    problems.push(asProblem(error));
   }
+}
+
+function asProblem(
+  { code, message, objectName }: ClaudeSyncError,
+  name: string | null = null,
+): Problem {
+  return { objectName: objectName ?? name, code, message };
 }
 
 function isProblem(error: unknown): error is ClaudeSyncError {

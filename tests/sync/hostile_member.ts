@@ -67,6 +67,27 @@ export class HostileMember {
     );
   }
 
+  /** What his entries say of the log's beginning; nothing while it is entry 1. */
+  base: number | undefined;
+
+  /** Hash of his newest entry. */
+  get newest(): string {
+    return this.#prev;
+  }
+
+  /** Another one with the same identity and log, who goes on by himself from here. */
+  clone(): HostileMember {
+    const clone = new HostileMember(this.vaultDir, this.#epoch, this.#vaultId, this.identity);
+    clone.tag = this.tag;
+    [clone.#seq, clone.#prev, clone.base] = [this.#seq, this.#prev, this.base];
+    return clone;
+  }
+
+  /** Begins his log anew. */
+  rewind(): void {
+    [this.#seq, this.#prev] = [0, "0".repeat(64)];
+  }
+
   /** `enrol` of his own identity. */
   enrol(name = "mallory"): Loose {
     const { signPublic, kemPublic } = this.identity;
@@ -83,6 +104,7 @@ export class HostileMember {
       prev: this.#prev,
       kid: this.#epoch.kidHex,
       time: 1_764_000_000_000,
+      ...(this.base === undefined ? {} : { base: this.base }),
       heads: {},
       inline: { size: inline.length, sha256: sha256Hex(inline) },
       packs: [],

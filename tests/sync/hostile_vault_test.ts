@@ -80,9 +80,20 @@ Deno.test("pull refuses bodies that are not what the format says", () =>
   assertAllRefused({
     "no enrolment": putBody({ ops: [] }),
     "an enrolment as second": ({ mallory }) => mallory.put(mallory.body([mallory.enrol()], EMPTY)),
-    "an enrolment in entry 2": async ({ mallory }) => {
+    "an enrolment as second in entry 2": async ({ mallory }) => {
       await mallory.put(mallory.body([], EMPTY));
-      await mallory.put(mallory.body([mallory.enrol()], EMPTY));
+      await mallory.put(
+        mallory.body([{ op: "recall", ids: ["ab".repeat(16)] }, mallory.enrol()], EMPTY),
+      );
+    },
+    "a checkpoint that says less than it covers": async ({ mallory }) => {
+      await mallory.put(mallory.body([], EMPTY));
+      const checkpoint = { op: "checkpoint", from: 2, covered: [] };
+      await mallory.put(mallory.body([mallory.enrol(), checkpoint], EMPTY, { base: 2 }));
+    },
+    "a base without a checkpoint": async ({ mallory }) => {
+      await mallory.put(mallory.body([], EMPTY));
+      await mallory.put(mallory.body([mallory.enrol()], EMPTY, { base: 2 }));
     },
     "a name that is too long": ({ mallory }) =>
       mallory.put(mallory.body([], EMPTY, { ops: [mallory.enrol("x".repeat(65))] })),
@@ -144,7 +155,7 @@ Deno.test("pull refuses a newer entry and says so", () =>
   assertAllRefused({
     "version 2": putBody({ v: 2 }),
     "an op of tomorrow": ({ mallory }) =>
-      mallory.put(mallory.body([{ op: "forget", session: HOSTILE }], EMPTY)),
+      mallory.put(mallory.body([{ op: "surprise", session: HOSTILE }], EMPTY)),
   }, ["newer-format"]));
 
 Deno.test("pull refuses claims about entries that are not there", () =>

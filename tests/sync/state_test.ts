@@ -68,7 +68,7 @@ Deno.test("a full disk is reported as one, and the transaction is undone", () =>
     const database = openStateDb(fs, path, "writer", null);
     database.exec("PRAGMA max_page_count = 1");
     const insert = () => {
-      const statement = database.prepare("INSERT INTO claim VALUES (?, ?, '')");
+      const statement = database.prepare("INSERT INTO claim VALUES (?, 'log', 1, '', ?, '')");
       for (let n = 0; n < 10_000; n++) statement.run(String(n), "x".repeat(1000));
     };
     let thrown: unknown = null;
@@ -96,7 +96,7 @@ Deno.test("openStateDb remakes a database of another vault, and shows a reader n
       return n;
     };
     const first = openStateDb(fs, path, "writer", "aa");
-    first.exec("INSERT INTO claim VALUES ('s', null, '')");
+    first.exec("INSERT INTO claim VALUES ('s', 'log', 1, '', null, '')");
     first.close();
     assert.equal(claims(openStateDb(fs, path, "writer", "aa")), 1);
     assert.equal(claims(openStateDb(fs, path, "reader", null)), 1);

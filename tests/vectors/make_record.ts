@@ -11,7 +11,8 @@ import { zstdCompress } from "../../src/vault/zstd_frame.ts";
 import { fixedRandom } from "../crypto/fixed_random.ts";
 import { rawSha256 } from "../crypto/raw_envelope.ts";
 import { SAMPLE_HASHES, SAMPLE_PARTS, SAMPLE_TAG, sampleAdd } from "../vault/sample_entry.ts";
-import { sampleBody, sampleGroup, sampleRewrite } from "../vault/sample_entry.ts";
+import { sampleBody, sampleEnrolment, sampleGroup } from "../vault/sample_entry.ts";
+import { sampleRewrite } from "../vault/sample_entry.ts";
 import { base64 } from "./make_envelope.ts";
 
 const vaultId = new Uint8Array(16).fill(0xaa);
@@ -117,9 +118,13 @@ export async function recordVectors() {
   const one = await signRecord(json(first), identity, vaultId, inline);
   const second = secondBody(first, one.hash);
   const two = await signRecord(json(second), identity, vaultId, new Uint8Array(0));
+  const other = await machineIdentityFromSeed(new Secret(new Uint8Array(32).fill(2)));
+  const third = thirdBody(first, second, [one.hash, two.hash], other);
+  const three = await signRecord(json(third), identity, vaultId, new Uint8Array(0));
   const valid = [
     described("entry 1", one, 1, null),
     described("entry 2 with a pack", two, 2, toHex(identity.signPublic)),
+    described("entry 3, a checkpoint that brings its key", three, 3, null),
   ].map((vector, i) => ({ ...vector, inline: i === 0 ? base64(inline) : "" }));
   return {
     section: "7",
@@ -129,8 +134,72 @@ export async function recordVectors() {
     invalid: [
       ...await wrongBodies(first, identity, inline),
       ...await wrongRecords(first, one, identity, inline),
+      ...await wrongCheckpoints(third, identity),
     ],
   };
+}
+
+/** Says entries 1 and 2 again, and has every op there is. */
+function thirdBody(
+  first: EntryBody,
+  second: EntryBody,
+  [one, two]: readonly [string, string],
+  other: MachineIdentity,
+): EntryBody {
+  const forgotten = "0f".repeat(16);
+  const leaf = { file: "transcript", gen: "", hash: SAMPLE_HASHES[0], len: SAMPLE_PARTS[0].length };
+  const adds = second.ops.map((op) => ({ ...op, by: other.id, time: 1763000000000 }));
+  const { v, machine, tag, kid, time, inline, packs } = second;
+  return {
+    ...{ v, machine, tag, seq: 3, prev: two, kid, time, base: 3, heads: {}, inline, packs },
+    ops: [
+      ...first.ops.slice(0, 1),
+      ...adds,
+      {
+        ...sampleEnrolment(other),
+        op: "retire",
+        machine: other.id,
+        tag: "fedcba9876543210",
+        seq: 2,
+        hash: "cd".repeat(32),
+        covered: ["01234567", "89abcdef" + "cd".repeat(4)],
+      },
+      {
+        op: "forget",
+        id: forgotten,
+        session: "6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
+        leaves: [leaf],
+      },
+      { op: "recall", ids: [forgotten] },
+      { op: "checkpoint", from: 3, covered: [one.slice(0, 8), two.slice(0, 8)] },
+    ],
+  };
+}
+
+async function wrongCheckpoints(third: EntryBody, identity: MachineIdentity) {
+  const text = JSON.stringify(third);
+  const covers = text.slice(text.lastIndexOf('"covered":'));
+  const wrong: [string, string, string][] = [
+    ["a base that is to come", '"base":3', '"base":4'],
+    ["a checkpoint of another base", '"base":3', '"base":2'],
+    ["no base at a checkpoint", '"base":3,', ""],
+    ["a checkpoint that covers too little", covers, '"covered":["01234567"]}]}'],
+    [
+      "a checkpoint that is not the last op",
+      '"ops":[',
+      '"ops":[{"op":"checkpoint","from":3,' +
+      `${covers.slice(0, -3)}},`,
+    ],
+    ["said again by itself", '"by":"', `"by":"${identity.id}","x":"`],
+    ["a retirement that ends elsewhere", "89abcdef" + "cd".repeat(4), "89abcdef"],
+    ["nothing forgotten", /"leaves":\[[^\]]*\]/.exec(text)![0], '"leaves":[]'],
+    ["nothing recalled", /"ids":\[[^\]]*\]/.exec(text)![0], '"ids":[]'],
+  ];
+  return await Promise.all(wrong.map(async ([name, from, to]) => {
+    const body = utf8(text.replace(from, to));
+    const record = await signRecord(body, identity, vaultId, new Uint8Array(0));
+    return { ...described(name, record, 3, null), expect: "damaged" };
+  }));
 }
 
 function secondBody(first: EntryBody, prev: string): EntryBody {

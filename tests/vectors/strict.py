@@ -70,6 +70,9 @@ def group(comp, stored, raw):
     need(frame.eof and not frame.unused_data and size == raw, "not one whole zstd frame")
 
 
+OPS = {"enrol", "add", "checkpoint", "retire", "forget", "recall"}
+
+
 def body(data, kid, owner, inline):
     """Section 7: the body of an entry and its inline part, in the log of the machine `owner`."""
     entry = parse_json(data)
@@ -90,14 +93,42 @@ def body(data, kid, owner, inline):
         need(PACK_NAME.fullmatch(field(pack, "name", str)), "bad name of a pack")
         need(field(pack, "size", int) <= 8 * MIB and field(pack, "sha256", HEX32), "bad pack")
     kinds = [field(op, "op", str) for op in field(entry, "ops", list)]
-    need({"enrol", "add"}.issuperset(kinds), "a newer program's op")
-    need(("enrol" in kinds[:1]) == (seq == 1) and "enrol" not in kinds[1:], "enrols wrongly")
+    need(OPS.issuperset(kinds), "a newer program's op")
+    base = field({"base": 1, **entry}, "base", int)
+    need(1 <= base <= seq, "a base that is no entry up to this one")
+    need(("enrol" in kinds[:1]) or seq not in (1, base), "does not enrol")
+    need("enrol" not in kinds[1:] and "checkpoint" not in kinds[:-1], "an op in a wrong place")
     for op in entry["ops"]:
-        if op["op"] == "enrol":
-            field(op, "sign", HEX32), field(op, "kem", HEX32)
+        if op["op"] in ("enrol", "retire"):
+            sign, kem = (bytes.fromhex(field(op, key, HEX32)) for key in ("sign", "kem"))
+            own_id = hashlib.sha256(label("machine-id") + sign + kem).hexdigest()[:32]
+            need(own_id == field({"machine": machine, **op}, "machine", HEX16), "others' keys")
             need(len(field(op, "name", str)) <= 64, "the machine's name is too long")
-        else:
+        if op["op"] == "add":
+            need(op.get("by") != machine, "says again what is its own")
             add(op, packs, inline)
+        if op["op"] == "checkpoint":
+            need(1 < field(op, "from", int) == base, "a checkpoint of another base")
+            covers(op, base - 1, "[0-9a-f]{8}")
+        if op["op"] == "retire":
+            need(op["machine"] != machine and field(op, "tag", str) != entry["tag"], "itself")
+            covers(op, field(op, "seq", int), "([0-9a-f]{8})+")
+            need(field(op, "hash", HEX32)[:8] in re.findall(".{8}", op["covered"][-1]), "no end")
+        if op["op"] == "forget":
+            field(op, "id", HEX16), need(SESSION_ID.fullmatch(field(op, "session", str)), "no id")
+            need(field(op, "leaves", list), "forgets nothing")
+            for leaf in op["leaves"]:
+                field(leaf, "file", str), field(leaf, "gen", GEN), field(leaf, "hash", HEX32)
+                field(leaf, "len", int)
+        if op["op"] == "recall":
+            need(field(op, "ids", list), "recalls nothing")
+            need(all(re.fullmatch(HEX16, forgotten) for forgotten in op["ids"]), "recalls no id")
+
+
+def covers(op, count, hashes):
+    """Section 7: `covered` of a checkpoint or a retirement."""
+    need(len(field(op, "covered", list)) == count, "covers another number of entries")
+    need(all(re.fullmatch(hashes, one) for one in op["covered"]), "covers what is no hash")
 
 
 def add(op, packs, inline):
