@@ -1,4 +1,4 @@
-/** The vault opened for one run: locked, read up to now, with what an interrupted push left sent. */
+/** The vault opened for one run: locked, read up to now, with what an earlier push left sent. */
 import { isClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "./api.ts";
 import { countForgetDays } from "./forget_clock.ts";

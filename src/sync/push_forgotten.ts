@@ -64,8 +64,8 @@ export class ForgottenPush {
   }
 
   /**
-   * Files of `session` that the vault may lack: as it is there, or as it will be once its transcript
-   * is pushed, when nothing of it is forgotten any more.
+   * Files of `session` that the vault may lack: as it is there, or as it will be once its
+   * transcript is pushed, when nothing of it is forgotten any more.
    */
   changed(
     session: LocalSession,

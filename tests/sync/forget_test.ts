@@ -63,7 +63,7 @@ async function isIdle(machine: SyncMachine): Promise<void> {
   assert.deepEqual([pull.pulled, pull.archived, push.pushed, push.bytes.sent], [0, 0, 0, 0]);
 }
 
-Deno.test("a forgotten session is gone from the vault on every machine, and no file is touched", () =>
+Deno.test("a forgotten session is gone from every machine's list, and no file is touched", () =>
   withShared(async (machines) => {
     const [anna, bert] = machines;
     const before = machines.map((machine) => machine.files());
@@ -133,7 +133,7 @@ Deno.test("new turns on any machine bring the session back, as a whole", () =>
     assert.deepEqual((await anna.verify()).problems, []);
   }));
 
-Deno.test("a machine that was offline revives it with its own turns, and it can be forgotten again", () =>
+Deno.test("a machine that was offline revives it, and it can be forgotten again", () =>
   withShared(async ([anna, bert, cleo]) => {
     speak(cleo, FIRST, "from afar");
     await forget(anna, [FIRST]);
@@ -149,7 +149,7 @@ Deno.test("a machine that was offline revives it with its own turns, and it can 
     }
   }));
 
-Deno.test("turns that were not sent yet are forgotten as they are here, and are not sent for it", () =>
+Deno.test("turns that were not sent yet are forgotten here, and are not sent for it", () =>
   withShared(async ([anna, bert]) => {
     speak(bert, FIRST, "never sent");
     const before = bert.readTranscript(FIRST);
@@ -183,7 +183,7 @@ Deno.test("a recall brings everything back, on all machines and in whatever stat
     }
   }));
 
-Deno.test("after a compaction it is not pushed again, and comes back whole when somebody goes on", () =>
+Deno.test("after a compaction it is not pushed again, but whole when somebody goes on", () =>
   withShared(async ([anna, bert], world) => {
     await forget(anna, [FIRST]);
     await bert.sync();

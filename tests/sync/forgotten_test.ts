@@ -1,4 +1,4 @@
-/** Forgotten states are a function of sets: whatever the order in which a machine learns of them. */
+/** Forgotten states are a function of sets, in whatever order a machine learns of them. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
@@ -160,7 +160,7 @@ function expectedLeaves(ops: readonly Op[]): { there: string[]; hidden: string[]
   };
 }
 
-Deno.test("in whatever order adds, forgets and recalls arrive, the same is there and hidden", () => {
+Deno.test("in whatever order adds, forgets and recalls arrive, the same is hidden", () => {
   const steps = fc.array(arbitraryStep, { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(steps, fc.infiniteStream(fc.nat()), (chosen, random) => {
@@ -209,7 +209,7 @@ function forgetOp(id: number, texts: readonly string[], file = "transcript"): Op
 const stateOf = (text: string) => ({ gen: "", hash: sha256Hex(utf8(text)) });
 const keyOf = (text: string) => `/${sha256Hex(utf8(text))}`;
 
-Deno.test("what stands before a forgotten state is forgotten, but for what another leaf needs", () => {
+Deno.test("what stands before a forgotten state is forgotten, unless it is needed", () => {
   const adds = [
     addOp([segment("transcript", "", "", "a")]),
     addOp([segment("transcript", "", "a", "ab")]),
