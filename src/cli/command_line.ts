@@ -5,6 +5,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { FORGET_VALUE_FLAGS, forgetCommand } from "./forget_command.ts";
 import { HISTORY_VALUE_FLAGS, historyCommands } from "./history_commands.ts";
 import { isProfileName } from "./home_folder.ts";
 import { gcCommand } from "./gc_command.ts";
@@ -111,7 +112,7 @@ function everyDay(candidates: Candidates) {
     pull(candidates),
     sync(),
     status(),
-    command("list", object({ command: constant("list") })),
+    command("list", object({ command: constant("list"), forgotten: option("--forgotten") })),
     gcCommand(),
     command(
       "verify",
@@ -227,6 +228,10 @@ function grammar(candidates: Candidates) {
     or(
       everyDay(candidates),
       history(candidates),
+      forgetCommand(
+        () => words("ID|WORDS", candidates.sessions),
+        () => words("PROJECT", candidates.projects),
+      ),
       keys(),
       stores(),
       projects(candidates),
@@ -352,6 +357,7 @@ const VALUE_FLAGS = new Set([
   "--profile",
   ...STORE_VALUE_FLAGS,
   ...HISTORY_VALUE_FLAGS,
+  ...FORGET_VALUE_FLAGS,
   "--machine",
   "--session",
   "--mark",

@@ -4,6 +4,7 @@ import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
 import { diff } from "./commands/diff.ts";
+import { forget } from "./commands/forget.ts";
 import { gc } from "./commands/gc.ts";
 import { importSessions } from "./commands/import.ts";
 import { init } from "./commands/init.ts";
@@ -82,7 +83,7 @@ async function useCase(
     case "status":
       return await status(deps);
     case "list":
-      return await list(deps);
+      return await list(deps, invocation);
     case "gc":
       return await gc(deps, invocation);
     case "verify":
@@ -103,6 +104,8 @@ async function useCase(
       return await log(deps, invocation);
     case "restore":
       return await restore(deps, invocation);
+    case "forget":
+      return await forget(deps, invocation);
     case "key export":
       return await keyExport(deps);
     case "key import":
@@ -164,7 +167,7 @@ async function completions(
 }
 
 /** Commands whose arguments are sessions. */
-const NAMES_SESSIONS: ReadonlySet<string> = new Set(["resume", "restore", "diff"]);
+const NAMES_SESSIONS: ReadonlySet<string> = new Set(["resume", "restore", "diff", "forget"]);
 
 /** Sessions and projects that may be meant; none when they cannot be found out. */
 async function candidatesFor(

@@ -1,5 +1,6 @@
 import type { SyncService } from "./api.ts";
 import { diffSession } from "./diff.ts";
+import { forgetSessions } from "./forget.ts";
 import { runGc } from "./gc.ts";
 import { runHookWorker } from "./hook_worker.ts";
 import { importSessions } from "./import.ts";
@@ -8,6 +9,7 @@ import { exportKey, fingerprint, importKey } from "./keys.ts";
 import { showLog } from "./log.ts";
 import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
+import { listForgotten } from "./recall.ts";
 import { listVersions, restoreSessions } from "./restore.ts";
 import { resumeSession } from "./resume.ts";
 import { runPull, runPush, runSync } from "./run.ts";
@@ -41,5 +43,7 @@ export const syncService: SyncService = {
   log: showLog,
   restore: restoreSessions,
   restoreVersions: listVersions,
+  forget: forgetSessions,
+  listForgotten,
   hookWorker: runHookWorker,
 };

@@ -286,6 +286,7 @@ export class SimMachine {
       },
       processes: { run: no, exec: no, spawnDetached: no },
       http: { request: no },
+      memory: { passed: () => {} },
     };
   }
 }

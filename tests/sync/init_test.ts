@@ -25,7 +25,7 @@ function speak(machine: SyncMachine, session: string): void {
 Deno.test("a folder that is not the vault is neither pushed to nor taken for an attack", () =>
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });
-    const b = new SyncMachine({ name: "bert", dir });
+    const b: SyncMachine = new SyncMachine({ name: "bert", dir });
     await a.init();
     await b.join(a);
     speak(a, IDS[0]!);
@@ -51,7 +51,7 @@ Deno.test("a folder that is not the vault is neither pushed to nor taken for an 
 Deno.test("another vault in the place of ours is said to be one, and left alone", () =>
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });
-    const b = new SyncMachine({ name: "bert", dir });
+    const b: SyncMachine = new SyncMachine({ name: "bert", dir });
     const other = new SyncMachine({ name: "olga", dir, vaultDir: join(dir, "other") });
     for (const machine of [a, other]) {
       await machine.init();
@@ -87,7 +87,7 @@ Deno.test("a first push reads the header; later ones do not", () =>
 
 Deno.test("of two that make a vault in one moment the second joins, without the key it made", () =>
   inTempDir(async (dir) => {
-    const b = new SyncMachine({ name: "bert", dir });
+    const b: SyncMachine = new SyncMachine({ name: "bert", dir });
     const a: SyncMachine = new SyncMachine({
       name: "anna",
       dir,
@@ -114,7 +114,7 @@ Deno.test("the key of a vault that lost the race goes, also when the winner cann
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });
     let isHidden = true;
-    const b = new SyncMachine({
+    const b: SyncMachine = new SyncMachine({
       name: "bert",
       dir,
       store: async (location, create) => {
@@ -164,7 +164,7 @@ Deno.test("a machine may begin with another vault, and go back with what it reme
 Deno.test("two vaults that a synchroniser merged go on side by side, and it is said", () =>
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });
-    const b = new SyncMachine({ name: "bert", dir });
+    const b: SyncMachine = new SyncMachine({ name: "bert", dir });
     const other = new SyncMachine({ name: "olga", dir, vaultDir: join(dir, "other") });
     await a.init();
     await b.join(a);
