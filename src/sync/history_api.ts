@@ -55,6 +55,8 @@ export interface RestoreResult extends Traffic {
   readonly sessions: readonly RestoredSession[];
   readonly bytes: { readonly received: number; readonly written: number };
   readonly failures: readonly Failure[];
+  /** Ids of sessions that were forgotten and are not any more. */
+  readonly recalled: readonly string[];
   readonly dryRun: boolean;
 }
 

@@ -8,7 +8,7 @@ import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import { isSettled, type LocalFileRow } from "./local_files.ts";
+import type { LocalFileRow } from "./local_files.ts";
 import type { Failure } from "./api.ts";
 import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";

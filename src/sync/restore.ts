@@ -13,6 +13,7 @@ import { LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
 import { type ChoiceFacts, chooseNamed, chooseSessions, titleOf } from "./restore_choice.ts";
 import { restoreAsCopy } from "./restore_copy.ts";
+import { recallNamed } from "./restore_recall.ts";
 import { FilesFolder } from "./restore_files.ts";
 import { partialFailure, recorded } from "./run_log.ts";
 import { computeTargets } from "./targets.ts";
@@ -74,6 +75,7 @@ interface Outcome {
 }
 
 async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult> {
+  const recalled = await recallNamed(run, request);
   const facts = await factsOf(run);
   const { vault } = facts;
   const ids = await chooseSessions(facts, request);
@@ -106,6 +108,7 @@ async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult
     sessions: outcome.sessions.sort((a, b) => order.get(a.of)! - order.get(b.of)!),
     bytes: { received: receivedBytes, written: outcome.writtenBytes },
     failures: outcome.failures,
+    recalled,
     dryRun: request.dryRun,
     requests,
     ms,

@@ -64,6 +64,7 @@ const RESTORED: RestoreResult = {
   }],
   bytes: { received: 1, written: 1 },
   failures: [{ sessionId: null, path: HOSTILE, code: HOSTILE, message: HOSTILE }],
+  recalled: [],
   dryRun: false,
   requests: 1,
   ms: 1,
@@ -126,6 +127,7 @@ Deno.test("restore ends with exit code 3 when a session failed or is open", asyn
   const open: RestoreResult = {
     ...RESTORED,
     failures: [],
+    recalled: [],
     sessions: [{ ...RESTORED.sessions[0]!, outcome: "open" }],
   };
   const { exit, out } = await run(["restore", "3f2a"], { restore: () => Promise.resolve(open) });

@@ -95,7 +95,7 @@ function checkFlags(invocation: InvocationOf<"restore">): void {
 
 /** What was restored, and how to go on. */
 export function restoreLines(result: RestoreResult): string[] {
-  const lines: string[] = [];
+  const lines = result.recalled.map((id) => `${shortId(id)} is no longer forgotten`);
   const told = result.sessions.filter(({ outcome }) => outcome !== "failed");
   for (const session of told.slice(0, SESSIONS_SHOWN_MAX)) {
     lines.push(...sessionLines(session, result.dryRun));

@@ -1,0 +1,70 @@
+/** `restore` takes a wish to forget back. */
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { ClaudeSyncError } from "../../src/errors.ts";
+import type { RestoreRequest } from "../../src/sync/history_api.ts";
+import { namedAmong } from "../../src/sync/restore_recall.ts";
+import { syncService } from "../../src/sync/service.ts";
+import { forget, listed, speak } from "../support/forget_world.ts";
+import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
+import { newWorld } from "../support/sync_world.ts";
+
+const FIRST = "11111111-1111-4111-8111-111111111111";
+const OTHER = "22222222-2222-4222-8222-222222222222";
+
+function restore(machine: SyncMachine, request: Partial<RestoreRequest>) {
+  const nothing = { project: null, archived: false, atMs: null, version: null, to: null };
+  return syncService.restore(machine.context(), {
+    ...{ ...nothing, queries: [], force: false, dryRun: false },
+    ...request,
+  });
+}
+
+Deno.test("restore brings a forgotten session back, for every machine", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir, { names: ["anna", "bert"] });
+    const [anna, bert] = world.machines as unknown as [SyncMachine, SyncMachine];
+    speak(anna, FIRST, "one");
+    speak(anna, OTHER, "another");
+    await anna.push();
+    await bert.pull();
+    const text = anna.readTranscript(FIRST);
+    await forget(anna, [FIRST]);
+    rmSync(anna.transcriptPath(FIRST));
+    await bert.sync();
+    assert.equal((await listed(bert))[FIRST], "here, forgotten");
+    for (const request of [{ dryRun: true }, { to: `${dir}/out` }]) {
+      await assert.rejects(
+        restore(anna, { queries: ["11111111"], ...request }),
+        (error) => error instanceof ClaudeSyncError && error.code === "not-found",
+      );
+    }
+    const result = await restore(anna, { queries: ["11111111"] });
+    assert.deepEqual(result.recalled, [FIRST]);
+    assert.equal(result.restored, 1);
+    assert.equal(anna.readTranscript(FIRST), text);
+    rmSync(bert.transcriptPath(FIRST));
+    await bert.pull({ sessions: [FIRST] });
+    assert.equal(bert.readTranscript(FIRST), text);
+    const again = await restore(bert, { queries: [FIRST] });
+    assert.deepEqual([again.recalled, again.restored], [[], 0]);
+    assert.deepEqual((await anna.verify()).problems, []);
+  }));
+
+Deno.test("namedAmong takes ids before words, and all of the words", () => {
+  const session = (id: string, title: string | null) => ({
+    ...{ id, title, project: null, sizeBytes: 1, forgottenMs: 1, by: "desk" },
+    ...{ daysLeft: 30, isHere: true },
+  });
+  const sessions = [
+    session(FIRST, "Fix the cache"),
+    session(OTHER, "Fix 1111"),
+    session("x", null),
+  ];
+  const named = (...queries: string[]) => namedAmong(sessions, queries).map(({ id }) => id);
+  assert.deepEqual(named("1111"), [FIRST]);
+  assert.deepEqual(named("fix"), [FIRST, OTHER]);
+  assert.deepEqual(named("the", "CACHE"), [FIRST]);
+  assert.deepEqual(named("the cache", "dog"), []);
+  assert.deepEqual(named("111"), [OTHER], "too short for an id");
+});
