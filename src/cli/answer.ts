@@ -41,4 +41,10 @@ export interface CommandDeps {
    * answer.
    */
   readonly confirm: (question: string, flag: string) => Promise<boolean>;
+  /** As `confirm`, for what is not done by a quick yes: true when `expected` is typed. */
+  readonly confirmByTyping: (
+    question: string,
+    expected: string,
+    flag: string,
+  ) => Promise<boolean>;
 }

@@ -5,6 +5,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { FORGET_VALUE_FLAGS, forgetCommand } from "./forget_command.ts";
 import { isProfileName } from "./home_folder.ts";
 import { gcCommand } from "./gc_command.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
@@ -110,7 +111,7 @@ function everyDay(candidates: Candidates) {
     pull(candidates),
     sync(),
     status(),
-    command("list", object({ command: constant("list") })),
+    command("list", object({ command: constant("list"), forgotten: option("--forgotten") })),
     gcCommand(),
     command(
       "verify",
@@ -216,7 +217,17 @@ function itself() {
 function grammar(candidates: Candidates) {
   return merge(
     globalFlags(),
-    or(everyDay(candidates), keys(), stores(), projects(candidates), itself()),
+    or(
+      everyDay(candidates),
+      forgetCommand(
+        () => words("ID|WORDS", candidates.sessions),
+        () => words("PROJECT", candidates.projects),
+      ),
+      keys(),
+      stores(),
+      projects(candidates),
+      itself(),
+    ),
   );
 }
 
@@ -336,6 +347,7 @@ const VALUE_FLAGS = new Set([
   "--color",
   "--profile",
   ...STORE_VALUE_FLAGS,
+  ...FORGET_VALUE_FLAGS,
   "--machine",
   "--session",
   "--mark",

@@ -4,6 +4,7 @@ import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
 import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
 import { gc } from "./commands/gc.ts";
+import { forget } from "./commands/forget.ts";
 import { init } from "./commands/init.ts";
 import { install, uninstall } from "./commands/install.ts";
 import { keyExport, keyFingerprint, keyImport } from "./commands/key.ts";
@@ -78,7 +79,7 @@ async function useCase(
     case "status":
       return await status(deps);
     case "list":
-      return await list(deps);
+      return await list(deps, invocation);
     case "gc":
       return await gc(deps, invocation);
     case "verify":
@@ -91,6 +92,8 @@ async function useCase(
       return await storeMove(deps, invocation);
     case "resume":
       return await resume(deps, invocation);
+    case "forget":
+      return await forget(deps, invocation);
     case "key export":
       return await keyExport(deps);
     case "key import":
@@ -151,14 +154,19 @@ async function completions(
   return { json: { shell, words }, data: words === "" ? [] : [words] };
 }
 
+/** Commands whose arguments are sessions. */
+const NAMES_SESSIONS: ReadonlySet<string> = new Set(["resume", "forget"]);
+
 /** Sessions and projects that may be meant; none when they cannot be found out. */
 async function candidatesFor(
   typed: readonly string[],
   loadService: () => Promise<SyncService>,
   context: SyncContext,
 ): Promise<Candidates> {
-  const wantsSessions = typed.includes("--session") || typed[0] === "resume";
-  const wantsProjects = typed[0] === "project" && typed.length > 2;
+  const wantsProjects = (typed[0] === "project" && typed.length > 2) ||
+    typed.at(-2) === "--project";
+  const wantsSessions = !wantsProjects &&
+    (typed.includes("--session") || NAMES_SESSIONS.has(typed[0] ?? ""));
   if (!wantsSessions && !wantsProjects) return { sessions: [], projects: [] };
   try {
     const service = await loadService();

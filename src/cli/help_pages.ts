@@ -1,5 +1,6 @@
 /** What every command's help says. `tests/scripts/help.txt` shows how it looks. */
 import { GC_PAGE } from "./help_gc_page.ts";
+import { FORGET_PAGE } from "./help_forget_page.ts";
 import { STORE_PAGES, TRANSFER_FLAGS } from "./help_store_pages.ts";
 
 /** One command's help. Texts are shown as they stand. */
@@ -88,14 +89,16 @@ export const HELP_PAGES = {
     exits: [10],
   },
   "list": {
-    usage: "list",
+    usage: "list [--forgotten]",
     brief: "the sessions here and in the vault, newest first",
     purpose: [
       "One line a session: id, last activity, project, title, size, and where it is. " +
       "`here` has lines that the vault does not have yet; `vault` is not on this machine; " +
       "`both` is complete on both sides.",
     ],
-    flags: [],
+    flags: [
+      ["--forgotten", "forgotten sessions instead: those that `restore` can still bring back"],
+    ],
     examples: [
       ["claude-sync list", ""],
       ["claude-sync list --json", "with full ids and folders"],
@@ -125,6 +128,7 @@ export const HELP_PAGES = {
     ],
     exits: STORE_EXITS,
   },
+  "forget": FORGET_PAGE,
   "verify": {
     usage: "verify [--read-data]",
     brief: "check that the vault is complete and untouched",
@@ -346,7 +350,7 @@ export const HELP_PAGES = {
 export const SECTIONS: readonly (readonly [title: string, commands: readonly HelpTopic[]])[] = [
   ["START", ["init", "install", "uninstall", "shell-init"]],
   ["EVERY DAY", ["status", "push", "pull", "sync", "list", "resume"]],
-  ["ORGANISE AND CARE", ["project", "store", "key", "verify", "gc"]],
+  ["ORGANISE AND CARE", ["project", "store", "key", "verify", "forget", "gc"]],
   ["ITSELF", ["completions", "version", "help"]],
 ];
 

@@ -182,6 +182,8 @@ async function runInvocation(
     flags: invocation,
     paint: painter(hasColours(platform.host, invocation.color, isOutTerminal)),
     confirm: (question: string, flag: string) => confirm(invocation, world, question, flag),
+    confirmByTyping: (question: string, expected: string, flag: string) =>
+      confirm(invocation, world, question, flag, expected),
   };
   let answer: Answer;
   try {
@@ -230,6 +232,7 @@ async function confirm(
   world: World,
   question: string,
   flag: string,
+  expected: string | null = null,
 ): ReturnType<CommandDeps["confirm"]> {
   if (flags.yes) return true;
   const isMute = flags.noInput || flags.json || world.platform.host.env("CI") !== undefined;
@@ -239,7 +242,9 @@ async function confirm(
     });
   }
   const prompts = await import("@clack/prompts");
-  const answer = await prompts.confirm({ message: question, initialValue: false });
+  const answer = expected === null
+    ? await prompts.confirm({ message: question, initialValue: false })
+    : await prompts.text({ message: question });
   if (prompts.isCancel(answer)) throw new ClaudeSyncError("interrupted", "Interrupted");
-  return answer;
+  return typeof answer === "boolean" ? answer : answer?.trim() === expected;
 }

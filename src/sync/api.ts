@@ -6,6 +6,7 @@ import type { Platform } from "../platform/types.ts";
 import type { StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { StoreFact } from "../storage/store_facts.ts";
+import type { ForgetRequest, ForgetResult, RecallableSession } from "./forget_api.ts";
 import type { GcRequest, GcResult } from "./gc_api.ts";
 import type {
   KeyPair,
@@ -132,6 +133,8 @@ export interface PushResult extends Traffic {
   readonly bytes: { readonly plain: number; readonly sent: number };
   /** Sessions looked at. */
   readonly sessions: number;
+  /** Of them, those that stay here as they are forgotten in the vault. */
+  readonly forgotten: number;
   /** Torn last lines that wait for their end. */
   readonly tornTails: number;
   readonly failures: readonly Failure[];
@@ -231,6 +234,8 @@ export interface SessionRow {
   readonly where: "here" | "vault" | "both" | "here-newer" | "vault-newer";
   readonly live: boolean;
   readonly archived: boolean;
+  /** It was in the vault and is forgotten there: it is not sent until somebody goes on with it. */
+  readonly forgotten: boolean;
 }
 
 /** What `verify` found. Exit 13 when `problems` is not empty. */
@@ -312,6 +317,10 @@ export interface SyncService {
    * folder's project.
    */
   resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  /** Marks sessions in the vault as to be deleted. Local files stay. */
+  forget(context: SyncContext, request: ForgetRequest): Promise<ForgetResult>;
+  /** Forgotten sessions that can still be brought back. */
+  listForgotten(context: SyncContext): Promise<readonly RecallableSession[]>;
   /**
    * Background half of the hooks (`hook worker KIND`): waits for quiet files, pushes or syncs,
    * records the outcome; never throws.

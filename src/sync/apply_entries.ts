@@ -4,6 +4,7 @@
  */
 import type { AddOp, CheckpointOp, RetireOp, Segment } from "../vault/entry_body.ts";
 import type { VerifiedEntry } from "../vault/log_reader.ts";
+import { hideForgotten, noteForget, noteRecall } from "./forgotten.ts";
 import type { Statements } from "./state_db.ts";
 
 /** Files whose leaves have to be found anew, by `session/file`. */
@@ -20,15 +21,22 @@ export function applyEntries(statements: Statements, entries: readonly VerifiedE
       if (op.op === "retire") logs.add(spareOther(statements, op));
     }
   }
+  const concerned: string[] = [];
   // Only now is known which entries are not needed any more.
   for (const entry of entries) {
     if (isSpared(statements, entry)) continue;
     for (const op of entry.body.ops) {
       if (op.op === "add") applyAdd(statements, entry, op, touched);
+      else if (op.op === "forget") concerned.push(...noteForget(statements, op, entry.body));
+      else if (op.op === "recall") concerned.push(...noteRecall(statements, op));
     }
   }
   for (const log of logs) dropSpared(statements, log, touched);
-  for (const [session, file] of touched.values()) refreshLeaves(statements, session, file);
+  for (const [session, file] of touched.values()) {
+    refreshLeaves(statements, session, file);
+    concerned.push(session);
+  }
+  hideForgotten(statements, concerned, (...of) => refreshLeaves(statements, ...of));
 }
 
 function noteEntry(statements: Statements, { body, hash }: VerifiedEntry): void {

@@ -12,6 +12,7 @@ import type { Leaf as Continuation, Writer } from "../sessions/branch_copy.ts";
 import { rootSessionId } from "../sessions/branch_copy.ts";
 import { mayBeBranchId } from "../sessions/branch_id.ts";
 import { fileOf, resolveBranches } from "../sessions/branches.ts";
+import type { LeafRef, Resolution } from "../sessions/branches.ts";
 import type { ResolvedBranch, ResolvedSession } from "../sessions/branches.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
@@ -51,6 +52,28 @@ export interface SessionFamily {
   readonly branches: readonly TranscriptTarget[];
   /** Stored sessions that are decided here, whatever leaves they have. */
   readonly storedBranches: readonly string[];
+}
+
+/** A leaf of a transcript, and the session that it is stored under. */
+export interface TranscriptLeaf {
+  readonly session: string;
+  readonly leaf: Leaf;
+}
+
+/** What each session of a family is made of. */
+export interface FamilyParts {
+  /** All leaves that stand for this very continuation, by session. */
+  readonly sessions: ReadonlyMap<string, readonly TranscriptLeaf[]>;
+  /** Leaves that are shown nowhere, as others have all that they say. */
+  readonly covered: readonly TranscriptLeaf[];
+}
+
+interface Decided {
+  readonly family: SessionFamily;
+  /** Bytes of the derived targets. */
+  readonly contents: Map<string, Uint8Array>;
+  readonly resolution: Resolution;
+  readonly origin: ReadonlyMap<Continuation, Leaf>;
 }
 
 /** Decides families of one vault. */
@@ -107,6 +130,27 @@ export class BranchTargets {
     return family;
   }
 
+  /**
+   * What `root` and its branches are made of, when the leaves that `isLeftOut` picks are not there.
+   * Errors: as `family`.
+   */
+  async parts(
+    root: SessionId,
+    isLeftOut: (leaf: TranscriptLeaf) => boolean,
+  ): Promise<FamilyParts> {
+    const isThere = (session: string, leaf: Leaf) => !isLeftOut({ session, leaf });
+    if (!this.#leavesOf(root).some((leaf) => isThere(root, leaf))) {
+      return { sessions: new Map(), covered: [] };
+    }
+    const { resolution, origin } = await this.#decide(root, isThere);
+    const leafOf = ({ id, leaf }: LeafRef) => ({ session: id, leaf: origin.get(leaf)! });
+    const all = [resolution.main, ...resolution.branches];
+    return {
+      sessions: new Map(all.map(({ id, from }) => [id, from.map(leafOf)])),
+      covered: resolution.dropped.map(leafOf),
+    };
+  }
+
   /** The bytes of a derived target of `root`'s family. */
   async derivedBytes(root: SessionId, session: string): Promise<Uint8Array> {
     const { contents } = await this.#decide(root);
@@ -148,11 +192,12 @@ export class BranchTargets {
 
   async #decide(
     root: SessionId,
-  ): Promise<{ family: SessionFamily; contents: Map<string, Uint8Array> }> {
+    isThere: (session: string, leaf: Leaf) => boolean = () => true,
+  ): Promise<Decided> {
     const origin = new Map<Continuation, Leaf>();
     const load = async (id: SessionId) => {
       const continuations: Continuation[] = [];
-      for (const leaf of this.#leavesOf(id)) {
+      for (const leaf of this.#leavesOf(id).filter((each) => isThere(id, each))) {
         const continuation = await this.#continuation(id, leaf);
         origin.set(continuation, leaf);
         continuations.push(continuation);
@@ -183,7 +228,7 @@ export class BranchTargets {
       branches: resolution.branches.map(target),
       storedBranches: resolution.storedBranchIds,
     };
-    return { family, contents };
+    return { family, contents, resolution, origin };
   }
 
   async #continuation(id: SessionId, leaf: Leaf): Promise<Continuation> {

@@ -1,6 +1,6 @@
 /** What `status` and `list` show: local knowledge only, no request to the store. */
 import { deriveEpoch, type Epoch, keyFingerprint } from "../crypto/root_key.ts";
-import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
+import { discoverSessions, type LocalFile, type LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { describeProject, projectKey } from "../sessions/project.ts";
@@ -29,7 +29,8 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
     const runs = readRuns(context.platform, local.paths);
     const { fs, host, clock } = context.platform;
     const counted = (where: SessionRow["where"]) => rows.filter((row) => row.where === where);
-    const unsent = counted("here").length + counted("here-newer").length + missed;
+    const kept = rows.filter(({ forgotten }) => forgotten).length;
+    const unsent = counted("here").length - kept + counted("here-newer").length + missed;
     const here = rows.filter((row) => row.where !== "vault");
     const archived = rows.filter((row) => row.archived).length;
     const hasFailed = runs.lastPush?.ok === false || runs.lastPull?.ok === false;
@@ -148,8 +149,13 @@ function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
     if (exclusion?.excludes(session) === true) continue;
     const { id, files } = session;
     const project = projects.ofSession(session);
-    const isSent = files.every((file) => isSettled(known.get(file.path), file.stat));
+    const isSettledHere = (file: LocalFile) => isSettled(known.get(file.path), file.stat);
     const transcript = files.find((file) => file.name === TRANSCRIPT);
+    const isHidden = local.forgotten.isSession(id);
+    // Of a forgotten session nothing is sent unless its transcript is.
+    const isSent = isHidden
+      ? transcript === undefined || isSettledHere(transcript)
+      : files.every(isSettledHere);
     const facts = view.withTitles && transcript !== undefined
       ? readTranscriptFacts(fs, transcript.path)
       : null;
@@ -164,9 +170,10 @@ function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
       dir: facts?.firstCwd ?? null,
       lastActivityMs: facts?.lastActivityMs ?? transcript?.stat.mtimeMs ?? null,
       sizeBytes: files.reduce((sum, file) => sum + file.stat.sizeBytes, 0),
-      where: whereOf(inVault.has(id) || isDerived, isSent, !isNews),
+      where: whereOf(inVault.has(id) || (isDerived && !isHidden), isSent, !isNews),
       live: live.has(id),
       archived: false,
+      forgotten: isHidden && isSent,
       isNews,
     });
   }
@@ -190,6 +197,7 @@ function vaultRows(view: View, here: ReadonlySet<string>): Row[] {
       sizeBytes,
       where: "vault",
       live: false,
+      forgotten: false,
       archived: news === null || archived.has(id),
       isNews: news?.unreceived.has(id) === true || news?.undecided.has(id) === true,
     });

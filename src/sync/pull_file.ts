@@ -1,14 +1,17 @@
 /** Compares one file with what it is to be, and says what is to be written. Writes nothing. */
+import { sha256Hex } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { scanFile } from "./file_scan.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
+import type { BranchTargets } from "./branch_targets.ts";
 import { lookAt } from "./push_files.ts";
 import type { FileState } from "./segment_index.ts";
 import type { FileTarget, SessionTarget } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
+import { readState } from "./vault_content.ts";
 
 /** One file to write. */
 export interface WriteOperation {
@@ -23,9 +26,44 @@ export interface WriteOperation {
 
 /**
  * What is to be written of `target` where `here` is: `push-first` when the file has bytes that the
- * vault must get before they are replaced, null when nothing is. Errors: those of reading.
+ * vault must get before they are replaced, null when nothing is, or when the file here is forgotten
+ * and would be lost. Errors: those of reading.
  */
 export async function planFile(
+  vault: OpenVault,
+  rows: ReadonlyMap<string, LocalFileRow>,
+  session: SessionTarget,
+  here: LocalSession,
+  target: FileTarget,
+  branches: BranchTargets | null = null,
+): Promise<WriteOperation | "push-first" | null> {
+  const planned = await compare(vault, rows, session, here, target);
+  if (planned === null || planned === "push-first" || planned.base === null) return planned;
+  const file = target.source ?? target.name;
+  if (!vault.forgotten.isForgotten(session.id, file, planned.base)) return planned;
+  return await goesOnFrom(vault, session, target, branches, planned.base) ? planned : null;
+}
+
+/**
+ * Whether the target begins with what is here. The vault may soon have what is forgotten no longer:
+ * it is continued here, but not replaced.
+ */
+async function goesOnFrom(
+  vault: OpenVault,
+  session: SessionTarget,
+  target: FileTarget,
+  branches: BranchTargets | null,
+  base: FileState,
+): Promise<boolean> {
+  if (target.len < base.len) return false;
+  const isMade = target.isDerived && target.source === undefined;
+  const bytes = isMade && branches !== null
+    ? await branches.derivedBytes(session.root, session.id)
+    : await readState(vault, session.id, target.source ?? target.name, target);
+  return sha256Hex(bytes.subarray(0, base.len)) === base.hash;
+}
+
+async function compare(
   vault: OpenVault,
   rows: ReadonlyMap<string, LocalFileRow>,
   session: SessionTarget,

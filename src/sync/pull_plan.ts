@@ -67,6 +67,7 @@ export class PullPlanner {
   readonly #rows: ReadonlyMap<string, LocalFileRow>;
   readonly #live: ReadonlySet<string>;
   readonly #cleanupDays: number;
+  #branches: Targets["branches"] | null = null;
   readonly #unplaced: UnplacedSession[] = [];
   readonly #archived: SessionTarget[] = [];
 
@@ -83,6 +84,7 @@ export class PullPlanner {
 
   /** Plans all sessions of `targets`. Errors: those of reading the vault. */
   async plan(targets: Targets): Promise<PullPlan> {
+    this.#branches = targets.branches;
     const families: WriteFamily[] = [];
     const pushFirst: LocalSession[] = [];
     const waiting: SessionTarget[] = [];
@@ -142,7 +144,14 @@ export class PullPlanner {
     const writes: WriteOperation[] = [];
     let needsPush = false;
     for (const target of stale) {
-      const planned = await planFile(this.#vault, this.#rows, session, here, target);
+      const planned = await planFile(
+        this.#vault,
+        this.#rows,
+        session,
+        here,
+        target,
+        this.#branches,
+      );
       if (planned === "push-first") needsPush = true;
       // Files outside `projects/` are the same ones for every copy of the session.
       else if (planned !== null && !draft.writes.some(({ path }) => path === planned.path)) {

@@ -3,17 +3,17 @@
  */
 import { isClaudeSyncError } from "../errors.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
-import { foldedFileName, parseFileName } from "../sessions/file_name.ts";
+import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import { isSettled } from "./local_files.ts";
 import type { Failure } from "./api.ts";
 import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
 import { BatchBuilder, type SessionItems } from "./push_batch.ts";
 import { lookAt, type PushItem } from "./push_files.ts";
+import { ForgottenPush } from "./push_forgotten.ts";
 import { dueHistory, type LocalHistory, lookAtHistory } from "./push_history.ts";
 import { Sender } from "./push_send.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -138,11 +138,13 @@ async function planPush(
   const planned = new Map<string, PlannedSession>();
   const failures: Failure[] = [];
   const exclusion = new Exclusion(vault.config, projects, scope.sessions);
+  const forgotten = new ForgottenPush(vault);
   let tornTails = 0;
   const look = async (
     session: LocalSession,
     changed: readonly (LocalFile | LocalHistory)[],
     of: PlannedOf,
+    isGoneOnWith = false,
   ) => {
     const clashing = clashingNames(vault, session);
     for (const file of changed) {
@@ -154,7 +156,7 @@ async function planPush(
       try {
         const { item, isTorn } = "content" in file
           ? await lookAtHistory(vault, session, file)
-          : await lookAt(vault, session, file, rows.get(file.path), mayTear);
+          : await lookAt(vault, session, file, rows.get(file.path), mayTear, isGoneOnWith);
         if (isTorn && !mayTear) tornTails++;
         if (item === null) continue;
         const entry = planned.get(session.id) ?? { items: [], newestMs: 0, ...of };
@@ -167,30 +169,48 @@ async function planPush(
     }
   };
   const isExcluded = (session: LocalSession) => !scope.all && exclusion.excludes(session);
-  const history = dueHistory(vault, scope.sessions, isExcluded);
+  const history = dueHistory(
+    vault,
+    scope.sessions,
+    (session) => forgotten.isForgotten(session.id) || isExcluded(session),
+  );
   failures.push(...history.failures);
   for (const session of [...scope.sessions, ...scope.shelves]) {
     vault.context.signal.throwIfAborted();
-    const changed: (LocalFile | LocalHistory)[] = session.files
-      .filter((file) => !isSettled(rows.get(file.path), file.stat));
+    const isForgotten = !isShelf(session) && forgotten.isForgotten(session.id);
+    const changed: (LocalFile | LocalHistory)[] = forgotten.changed(session, rows, "there")
+      .filter(({ name }) => !isForgotten || name === TRANSCRIPT);
     const lines = history.due.get(session.id);
     // A session that stands in two folders has one history.
     if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
-    if (changed.length === 0) continue;
-    if (isShelf(session)) {
-      await look(session, changed, { project: () => session.project });
-    } else if (!isExcluded(session)) {
-      await look(session, changed, { project: () => projects.ofSession(session) });
-    }
+    if (changed.length === 0 || (!isShelf(session) && isExcluded(session))) continue;
+    const project = () => isShelf(session) ? session.project : projects.ofSession(session);
+    await look(session, changed, { project });
+    if (!isForgotten || !planned.has(session.id)) continue;
+    const others = otherFilesOf(vault, session, forgotten.changed(session, rows, "gone on with"));
+    await look(session, others, { project }, true);
   }
-  // Newest first, so that an interrupted first push has saved what is most likely wanted next.
+  return { sessions: inOrder(planned), tornTails, failures };
+}
+
+/** What goes with the transcript of a forgotten session that somebody went on with. */
+function otherFilesOf(
+  vault: OpenVault,
+  session: LocalSession,
+  changed: readonly LocalFile[],
+): readonly (LocalFile | LocalHistory)[] {
+  const { due } = dueHistory(vault, [session], () => false);
+  return [...changed.filter(({ name }) => name !== TRANSCRIPT), ...due.values()];
+}
+
+/** Newest first, so that an interrupted first push has saved what is most likely wanted next. */
+function inOrder(planned: ReadonlyMap<string, PlannedSession>): SessionItems[] {
   const order = [...planned].sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1));
-  const sessions = order.map(([session, { items, project }]) => ({
+  return order.map(([session, { items, project }]) => ({
     session,
     project: projectClaim(project()),
     items,
   }));
-  return { sessions, tornTails, failures };
 }
 
 /**

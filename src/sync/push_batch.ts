@@ -7,7 +7,14 @@ import { type Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { fileKind, parseFileName } from "../sessions/file_name.ts";
 import type { Generation } from "../vault/entry_body.ts";
-import type { AddOp, Group, ProjectClaim, Segment } from "../vault/entry_body.ts";
+import type {
+  AddOp,
+  ForgetOp,
+  Group,
+  ProjectClaim,
+  RecallOp,
+  Segment,
+} from "../vault/entry_body.ts";
 import { GROUP_RAW_BYTES_MAX } from "../vault/format.ts";
 import type { Outbox } from "../vault/outbox.ts";
 import { type EntryFrame, EntryParts, type PlacedGroup, type StagedEntry } from "./entry_parts.ts";
@@ -47,7 +54,7 @@ export interface BuiltBatch extends StagedEntry {
 export class BatchBuilder {
   readonly #vault: OpenVault;
   readonly #parts: EntryParts;
-  readonly #ops: AddOp[] = [];
+  readonly #ops: (AddOp | ForgetOp | RecallOp)[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   /** What was read last, and the group that it goes into. Large, so used again and again. */
   readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
@@ -68,6 +75,11 @@ export class BatchBuilder {
   /** Whether it is to be sent before more is added. */
   get isFull(): boolean {
     return this.#wouldBeFull(0, 0);
+  }
+
+  /** Adds ops that have no bytes. */
+  say(ops: readonly (ForgetOp | RecallOp)[]): void {
+    this.#ops.push(...ops);
   }
 
   /**

@@ -3,12 +3,14 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Sha256 } from "../crypto/hash.ts";
 import { Sha256 as FreshHash } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
+import { mayBeBranchId } from "../sessions/branch_id.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
 import { besideOf, shelfArea } from "../sessions/shelf.ts";
 import { isRewriteOf } from "../sessions/spoken_records.ts";
 import { type FileScan, scanFile } from "./file_scan.ts";
 import { type LocalFileRow, mayChangeUnseen } from "./local_files.ts";
+import { forgottenContent, knownOf } from "./push_forgotten.ts";
 import { decideLines, decideWhole, type FileRelation, relate } from "./push_plan.ts";
 import type { FileState } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -44,26 +46,36 @@ export interface LookedAt {
 
 /**
  * Scans the file and decides. Remembers in the state database what it proved. `mayTear`: a torn
- * last line may be pushed. Errors: `local-io`, and those of reading the vault when contents must be
+ * last line may be pushed. `isGoneOnWith`: the session's transcript is pushed now, so nothing of it
+ * counts as forgotten. Errors: `local-io`, and those of reading the vault when contents must be
  * compared.
  */
 export async function lookAt(
   vault: OpenVault,
   session: LocalSession,
   file: LocalFile,
-  row: LocalFileRow | undefined,
+  remembered: LocalFileRow | undefined,
   mayTear: boolean,
+  isGoneOnWith = false,
 ): Promise<LookedAt> {
-  const states = vault.index.states(session.id, file.name);
+  const { states, row } = knownOf(vault, session.id, file.name, remembered);
   const known = row === undefined || row.isDerived ? states : [...states, row];
   const scan = scanFile(vault.context.platform.fs, file.path, known);
   if (scan === null) {
     return { item: null, isTorn: false, state: null, scan };
   }
   const isFresh = mayChangeUnseen(file.name, scan.stat, vault.context.platform.clock.nowMs());
+  const key = { session: session.id, file: file.name };
+  const forgotten = isGoneOnWith ? null : forgottenContent(vault, session.id, file.name, scan);
+  if (forgotten !== null) {
+    // A branch that nobody has stored can be made again when it is recalled.
+    const isMade = file.name === TRANSCRIPT && mayBeBranchId(session.id) &&
+      !states.some(({ hash }) => hash === scan.hash);
+    vault.locals.remember(file.path, key, scan.stat, forgotten, isMade);
+    return { item: null, isTorn: false, state: forgotten, scan };
+  }
   const shown = states.length === 0 ? shownBeside(vault, session, file, scan) : null;
   if (shown !== null) {
-    const key = { session: session.id, file: file.name };
     vault.locals.remember(file.path, key, scan.stat, shown, true);
     return { item: null, isTorn: false, state: shown, scan };
   }
@@ -72,7 +84,6 @@ export async function lookAt(
     : await decideForLines(vault, session, file, row, scan, mayTear);
   if (decision.kind === "nothing") {
     const { state, isTorn } = decision;
-    const key = { session: session.id, file: file.name };
     if (!isShortened(row, state)) vault.locals.remember(file.path, key, scan.stat, state);
     if (isFresh) vault.locals.doubt(file.path);
     return { item: null, isTorn, state, scan };

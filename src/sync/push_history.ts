@@ -92,7 +92,9 @@ async function hasNews(
   const news = new Set<string>();
   for (const { bytes } of historyLines(lines)) news.add(historyLineHash(bytes));
   if (news.size === 0) return false;
-  for (const line of vault.history.knownLines(session.id)) news.delete(line);
+  // What a compaction has left out is not in the vault any more, although it was.
+  const isThere = vault.index.states(session.id, HISTORY).length > 0;
+  for (const line of isThere ? vault.history.knownLines(session.id) : []) news.delete(line);
   for (const leaf of news.size === 0 ? [] : vault.history.unreadLeaves(session.id)) {
     try {
       const bytes = await unreadBytes(vault, session.id, leaf);

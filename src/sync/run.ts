@@ -2,21 +2,16 @@
 import { discoverSessions, type LocalSession } from "../sessions/discover.ts";
 import { knownFolders } from "../sessions/placement.ts";
 import { discoverPlans } from "../sessions/plans.ts";
-import { isClaudeSyncError } from "../errors.ts";
 import type { PullResult, PushResult, RunRecord, SyncContext, SyncRequest } from "./api.ts";
+import { type Run, withFreshVault } from "./fresh_vault.ts";
 import { memoryShelves, planShelves } from "./local_shelves.ts";
-import { noteLook } from "./compact_due.ts";
-import { openMachine } from "./machine.ts";
 import { MemoryFolders } from "./memory_folders.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { pushSessions } from "./push.ts";
-import { Sender } from "./push_send.ts";
-import { refresh, type Refreshed } from "./refresh.ts";
 import { recorded } from "./run_log.ts";
 import { matchIds } from "./session_query.ts";
 import { skippedFailures, skippedHere, skippedNote } from "./skipped.ts";
-import { type OpenVault, withVault } from "./vault_access.ts";
 
 /** See `SyncService.push`. */
 export function runPush(
@@ -73,60 +68,6 @@ export function runSync(
   );
 }
 
-/** A vault that was looked at just now, and what is needed to write to it. */
-export interface Run {
-  readonly vault: OpenVault;
-  readonly sender: Sender;
-  /** What the last look showed. */
-  readonly seen: Refreshed;
-  /** Traffic and time that were reported already. */
-  readonly meter: Meter;
-}
-
-/** How an interrupted push is gone on with: a pull can do without. */
-export type StagedPush = "required" | "if-possible" | "left";
-
-/** Runs `work` with the vault open and read to its end. Errors: those of `refresh` and `work`. */
-export async function withFreshVault<Result>(
-  context: SyncContext,
-  staged: StagedPush,
-  work: (run: Run) => Promise<Result>,
-): Promise<Result> {
-  return await withVault(context, async (vault) => {
-    const meter = new Meter(vault);
-    const { machine, made } = await openMachine(context.platform, vault.paths);
-    if (made === "copied-home") {
-      const message = "This home was copied from another computer: it gets an identity of its own";
-      context.onProgress({ kind: "note", message });
-    }
-    const sender = new Sender(vault, machine);
-    context.onProgress({ kind: "phase", phase: "reading" });
-    const first = await refresh(vault);
-    noteLook(vault, sender, first);
-    const again = staged === "left" ? null : await resumeStaged(vault, sender, first.logs, staged);
-    return await work({ vault, sender, meter, seen: again ?? first });
-  });
-}
-
-async function resumeStaged(
-  vault: OpenVault,
-  sender: Sender,
-  logs: Refreshed["logs"],
-  staged: StagedPush,
-): Promise<Refreshed | null> {
-  try {
-    if (!await sender.resume(logs)) return null;
-  } catch (error) {
-    // A vault that takes nothing can still be read.
-    const isRefused = isClaudeSyncError(error, "store-refused", "no-space");
-    if (staged === "required" || !isRefused) throw error;
-    return null;
-  }
-  const again = await refresh(vault);
-  sender.count(again.entries);
-  return again;
-}
-
 async function push({ vault, sender, meter }: Run, request: SyncRequest): Promise<PushResult> {
   const { fs } = vault.context.platform;
   const discovery = discoverSessions(fs, vault.root);
@@ -154,6 +95,7 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   const message = skippedNote(missed);
   if (message !== null) vault.context.onProgress({ kind: "note", message });
   const failures = [...totals.failures, ...skippedFailures(missed)];
+  const looked = new Set(chosen.map(({ id }) => id));
   const { requests, sentBytes, ms } = meter.sinceLast();
   return {
     // What a pull in the same run had to send first counts, too.
@@ -161,7 +103,8 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
     otherFiles: dryRun ? totals.otherFiles : sender.sent.otherFiles.size,
     failed: new Set(failures.map(({ sessionId, path }) => sessionId ?? path)).size,
     bytes: { plain: dryRun ? totals.plainBytes : sender.sent.plainBytes, sent: sentBytes },
-    sessions: new Set(chosen.map(({ id }) => id)).size,
+    sessions: looked.size,
+    forgotten: [...looked].filter((id) => vault.forgotten.isSession(id)).length,
     tornTails: totals.tornTails,
     failures,
     dryRun,
@@ -187,40 +130,6 @@ async function pull(run: Run, request: SyncRequest): Promise<PullResult> {
   const { writtenBytes, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };
   return { ...counts, bytes, requests, ms, dryRun };
-}
-
-/** Counts what was used since the last report. */
-export class Meter {
-  readonly #vault: OpenVault;
-  #requests = 0;
-  #sentBytes = 0;
-  #receivedBytes = 0;
-  #atMs: number;
-
-  constructor(vault: OpenVault) {
-    this.#vault = vault;
-    this.#atMs = vault.context.platform.clock.monotonicMs();
-  }
-
-  /** `keep-sent`: the bytes sent until now are for the next report. */
-  sinceLast(
-    sent: "keep-sent" | "all" = "all",
-  ): { requests: number; sentBytes: number; receivedBytes: number; ms: number } {
-    const { requests: kinds, sentBytes, receivedBytes } = this.#vault.store.traffic();
-    const requests = kinds.get + kinds.put + kinds.list + kinds.delete;
-    const nowMs = this.#vault.context.platform.clock.monotonicMs();
-    const since = {
-      requests: requests - this.#requests,
-      sentBytes: sentBytes - this.#sentBytes,
-      receivedBytes: receivedBytes - this.#receivedBytes,
-      ms: Math.round(nowMs - this.#atMs),
-    };
-    this.#requests = requests;
-    if (sent === "all") this.#sentBytes = sentBytes;
-    this.#receivedBytes = receivedBytes;
-    this.#atMs = nowMs;
-    return since;
-  }
 }
 
 function failureOfPush(result: PushResult): { code: string; message: string } | null {

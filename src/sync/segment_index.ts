@@ -147,6 +147,14 @@ export class SegmentIndex {
     return rows.map(({ file }) => file);
   }
 
+  /** Ids of all machines that wrote something of a session. */
+  writers(session: string): string[] {
+    const rows = this.#statements.prepare(
+      "SELECT DISTINCT machine FROM segment WHERE session = ? ORDER BY machine",
+    ).all(session) as { machine: string }[];
+    return rows.map(({ machine }) => machine);
+  }
+
   /** Whether any segment leads away from `state`. */
   hasChildren(session: string, file: string, state: FileState): boolean {
     const row = this.#statements.prepare(

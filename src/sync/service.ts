@@ -1,10 +1,12 @@
 import type { SyncService } from "./api.ts";
+import { forgetSessions } from "./forget.ts";
 import { runGc } from "./gc.ts";
 import { runHookWorker } from "./hook_worker.ts";
 import { initVault } from "./init.ts";
 import { exportKey, fingerprint, importKey } from "./keys.ts";
 import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
+import { listForgotten } from "./recall.ts";
 import { resumeSession } from "./resume.ts";
 import { runPull, runPush, runSync } from "./run.ts";
 import { storeInfo, storeTest } from "./store_info.ts";
@@ -32,5 +34,7 @@ export const syncService: SyncService = {
   projectUnmap: unmapProject,
   projectExclude: excludeProject,
   resume: resumeSession,
+  forget: forgetSessions,
+  listForgotten,
   hookWorker: runHookWorker,
 };

@@ -4,7 +4,7 @@ import type { LocalFile, LocalMemory, LocalSession, LocalTemp } from "../session
 import { pathOf } from "../sessions/layout.ts";
 import { liveSessions } from "../sessions/live.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
-import { memoryShelfId, shelfArea } from "../sessions/shelf.ts";
+import { besideOf, memoryShelfId, shelfArea } from "../sessions/shelf.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
 import type { Failure } from "./api.ts";
@@ -235,7 +235,10 @@ export class ShelfPlanner {
   #outdatedRow(shelf: SessionTarget, file: LocalFile): LocalFileRow | null {
     const row = this.#rows.get(file.path);
     const isOurs = row?.session === shelf.id && row.isDerived && isSettled(row, file.stat);
-    return isOurs && !shelf.files.some(({ name }) => name === file.name) ? row : null;
+    if (!isOurs || shelf.files.some(({ name }) => name === file.name)) return null;
+    // Forgotten in the vault, it stays here.
+    const shows = besideOf(file.name)?.name ?? file.name;
+    return this.#vault.forgotten.isForgotten(shelf.id, shows, row) ? null : row;
   }
 
   #namersOf(plan: string): readonly LocalSession[] {

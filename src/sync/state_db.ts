@@ -6,11 +6,12 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
+import { FORGET_TABLES } from "./forget_tables.ts";
 
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 7;
+const SCHEMA_VERSION = 8;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -77,7 +78,7 @@ CREATE TABLE history_line (path TEXT NOT NULL, session TEXT NOT NULL, line TEXT 
 CREATE TABLE history_state (
   path TEXT NOT NULL, session TEXT NOT NULL, gen TEXT NOT NULL, hash TEXT NOT NULL,
   PRIMARY KEY (path, session, gen, hash)) STRICT, WITHOUT ROWID;
-`;
+${FORGET_TABLES}`;
 
 /**
  * Opens the database of the vault `vaultId` (null: of whatever vault it is). The writer, who holds

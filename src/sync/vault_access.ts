@@ -17,6 +17,7 @@ import type { SyncContext } from "./api.ts";
 import { type Config, type HomePaths, homePaths, readConfig, sweepHome } from "./home.ts";
 import { HistoryBook } from "./history_book.ts";
 import { readKeyFile } from "./key_file.ts";
+import { Forgotten } from "./forgotten.ts";
 import { LocalFiles } from "./local_files.ts";
 import { acquireLock, type Lock } from "./lock.ts";
 import { SegmentIndex } from "./segment_index.ts";
@@ -37,6 +38,7 @@ export interface LocalState {
   readonly index: SegmentIndex;
   readonly locals: LocalFiles;
   readonly history: HistoryBook;
+  readonly forgotten: Forgotten;
 }
 
 /** Both sides. */
@@ -121,7 +123,8 @@ export async function withLocalState<Result>(
       const index = new SegmentIndex(database);
       const locals = new LocalFiles(database);
       const history = new HistoryBook(fs, root, index, database);
-      return await work({ context, paths, root, database, index, locals, history });
+      const forgotten = new Forgotten(database);
+      return await work({ context, paths, root, database, index, locals, history, forgotten });
     } catch (error) {
       const meaning = explainDatabaseError(error, database, path);
       if (meaning === null || (meaning === "remake" && isLast)) throw error;

@@ -114,7 +114,8 @@ export async function isBehind(
   tail: (offset: number, length: number) => Bytes,
   sizeBytes: number,
 ): Promise<boolean> {
-  for (const leaf of vault.index.leaves(session, file)) {
+  const hidden = vault.forgotten.leaves(session, file);
+  for (const leaf of [...vault.index.leaves(session, file), ...hidden]) {
     if (leaf.len < sizeBytes || (from.len > 0 && leaf.gen !== from.gen)) continue;
     const chain = vault.index.chain(session, file, leaf);
     if (chain === null) continue;

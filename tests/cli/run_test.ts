@@ -145,6 +145,7 @@ Deno.test("list is newest first, harmless, and escaped in JSON", async () => {
     where: "both",
     live: true,
     archived: false,
+    forgotten: false,
   } as const;
   const newer = { ...row, id: "a07e0000", title: null, lastActivityMs: 2, live: false };
   const { out } = await run(["list"], { list: answered([row, newer]) });

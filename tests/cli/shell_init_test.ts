@@ -149,6 +149,7 @@ Deno.test("completions are correct syntax and offer words", async (t) => {
       where: "vault" as const,
       live: false,
       archived: false,
+      forgotten: false,
     }]);
   const typed = ["completions", "bash", "--", "push", "--session", "3"];
   assert.match((await run(typed, { list: rows })).out, /^3f2a0000-/);

@@ -22,6 +22,7 @@ export const PUSHED: PushResult = {
   failed: 0,
   bytes: { plain: 118_000, sent: 24_310 },
   sessions: 312,
+  forgotten: 0,
   tornTails: 0,
   failures: [],
   dryRun: false,
@@ -119,6 +120,8 @@ export function service(parts: Partial<SyncService>): SyncService {
     projectUnmap: unused,
     projectExclude: unused,
     resume: unused,
+    forget: unused,
+    listForgotten: unused,
     hookWorker: unused,
     ...parts,
   };

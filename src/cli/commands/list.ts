@@ -1,7 +1,8 @@
 /** `list`. */
 import type { SessionRow } from "../../sync/api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
-import { agoText, bytesText } from "../humanise.ts";
+import type { InvocationOf } from "../command_line.ts";
+import { agoText, bytesText, countText } from "../humanise.ts";
 import { tableLines, terminalText } from "../terminal_text.ts";
 import { shortId } from "./traffic.ts";
 
@@ -17,8 +18,12 @@ const TITLE_COLUMN = 3;
 const TITLE_GRAPHEMES_MAX = 60;
 const PROJECT_GRAPHEMES_MAX = 30;
 
-/** All sessions, newest first. */
-export async function list(deps: CommandDeps): Promise<Answer> {
+/** All sessions, newest first; or what is forgotten. */
+export async function list(
+  deps: CommandDeps,
+  { forgotten }: InvocationOf<"list">,
+): Promise<Answer> {
+  if (forgotten) return await listForgotten(deps);
   const rows = await deps.service.list(deps.context);
   const { world } = deps;
   const columns = await world.streams.isTerminal("stdout") ? world.streams.columns() : null;
@@ -55,7 +60,35 @@ export function listLines(
   return tableLines([heading, ...body], TITLE_COLUMN, columns);
 }
 
+/** What can still be brought back, the last forgotten first. */
+async function listForgotten(deps: CommandDeps): Promise<Answer> {
+  const rows = await deps.service.listForgotten(deps.context);
+  const { world } = deps;
+  const columns = await world.streams.isTerminal("stdout") ? world.streams.columns() : null;
+  const nowMs = world.platform.clock.nowMs();
+  const heading = ["ID", "FORGOTTEN", "PROJECT", "TITLE", "SIZE", "BY", "KEPT FOR"];
+  const body = rows.map((row) => [
+    shortId(row.id),
+    agoText(row.forgottenMs, nowMs),
+    terminalText(row.project ?? "-", PROJECT_GRAPHEMES_MAX),
+    terminalText(row.title ?? "(no title)", TITLE_GRAPHEMES_MAX),
+    bytesText(row.sizeBytes),
+    terminalText(row.by, PROJECT_GRAPHEMES_MAX),
+    row.daysLeft === 0 ? "until the next gc" : countText(row.daysLeft, "more day"),
+  ]);
+  return {
+    json: { sessions: rows },
+    data: rows.length === 0
+      ? []
+      : tableLines([heading, ...body], TITLE_COLUMN, columns ?? Infinity),
+    talk: [rows.length === 0 ? "Nothing is forgotten that could be brought back." : BRING_BACK],
+  };
+}
+
+const BRING_BACK = "Bring one back: claude-sync restore ID";
+
 function placeText(row: SessionRow): string {
+  if (row.forgotten) return row.live ? "here, forgotten  ● open" : "here, forgotten";
   const archived = row.archived && row.where === "vault" ? "vault (archived)" : PLACES[row.where];
   return row.live ? `${archived}  ● open` : archived;
 }

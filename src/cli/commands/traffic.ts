@@ -1,7 +1,7 @@
 /** Lines about transfers that push, pull and sync share. */
 import type { Failure, PullResult, PushResult } from "../../sync/api.ts";
 import { CONSEQUENCES, type ErrorReport } from "../error_report.ts";
-import { bytesText, countText, durationText } from "../humanise.ts";
+import { bytesText, countText, durationText, numberText } from "../humanise.ts";
 import { shellWord } from "../shell_quote.ts";
 import { terminalText } from "../terminal_text.ts";
 import type { Host } from "../../platform/types.ts";
@@ -45,6 +45,11 @@ export function pushLines(result: PushResult): string[] {
   } else if (result.failed === 0) {
     const all = result.sessions === 0
       ? "there are no sessions here."
+      : result.forgotten === result.sessions
+      ? `what is here (${countText(result.sessions, "session")}) is forgotten in the vault.`
+      : result.forgotten > 0
+      ? `${countText(result.sessions - result.forgotten, "session")} of ` +
+        `${numberText(result.sessions)} here are in the vault, the others are forgotten there.`
       : result.sessions === 1
       ? "the one session here is in the vault."
       : `all ${countText(result.sessions, "session")} are in the vault.`;

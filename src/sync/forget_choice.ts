@@ -1,0 +1,208 @@
+/** Which sessions `forget` is about. Asks nothing of the store. */
+import { ClaudeSyncError } from "../errors.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
+import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
+import { shelfArea } from "../sessions/shelf.ts";
+import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import type { ForgetRequest } from "./forget_api.ts";
+import type { ProjectFinder } from "./projects.ts";
+import { type LocalView, transcriptOf } from "./pull_place.ts";
+import { ID_PREFIX_LENGTH_MIN, matchId } from "./session_query.ts";
+import type { Targets } from "./targets.ts";
+import type { OpenVault } from "./vault_access.ts";
+
+/** Ids that an error message lists. */
+const IDS_SHOWN_MAX = 5;
+
+/** What choosing looks at. */
+export interface ForgetFacts {
+  readonly vault: OpenVault;
+  readonly targets: Targets;
+  readonly local: LocalView;
+  readonly projects: ProjectFinder;
+}
+
+/** A session of the vault that can be forgotten. */
+export interface Forgettable {
+  readonly id: string;
+  /** The session that it branched off; itself unless it is a branch. */
+  readonly root: string;
+  readonly lastActivityMs: number;
+  readonly sizeBytes: number;
+}
+
+/** The sessions that were meant. */
+export interface ForgetChoice {
+  readonly chosen: readonly Forgettable[];
+  /** Asked for by name, and forgotten before. */
+  readonly already: readonly string[];
+  readonly project: ProjectIdentity | null;
+}
+
+/**
+ * Every session that can be forgotten, by id: those that a pull would write, and those that nobody
+ * can read or place, as they are stored.
+ */
+export function forgettableSessions({ vault, targets }: ForgetFacts): Map<string, Forgettable> {
+  const sessions = new Map<string, Forgettable>();
+  for (const { session, file, mtimeMs, len } of vault.index.allLeaves()) {
+    if (shelfArea(file) !== null) continue;
+    const known = sessions.get(session);
+    sessions.set(session, {
+      id: session,
+      root: session,
+      lastActivityMs: Math.max(known?.lastActivityMs ?? 0, mtimeMs),
+      sizeBytes: (known?.sizeBytes ?? 0) + len,
+    });
+  }
+  for (const { id, root, files } of targets.sessions.values()) {
+    if (files.length === 0) continue;
+    const transcript = files.find(({ name }) => name === TRANSCRIPT);
+    sessions.set(id, {
+      id,
+      root,
+      lastActivityMs: transcript?.mtimeMs ?? Math.max(...files.map(({ mtimeMs }) => mtimeMs)),
+      sizeBytes: files.reduce((sum, { len }) => sum + len, 0),
+    });
+  }
+  return sessions;
+}
+
+/** The sessions that `request` means. Errors: `usage`, `not-found`, `ambiguous`. */
+export function chooseForgotten(facts: ForgetFacts, request: ForgetRequest): ForgetChoice {
+  const { queries, project, beforeMs } = request;
+  if (queries.length === 0 && project === null && beforeMs === null) {
+    throw new ClaudeSyncError("usage", "Say which sessions are to be forgotten", {
+      hint: "An id, words of a title, --project P or --before T: claude-sync help forget",
+    });
+  }
+  const sessions = forgettableSessions(facts);
+  if (queries.length > 0) {
+    const gone = goneSessions(facts, sessions);
+    const ids = [...chooseNamed(facts, sessions, gone, queries)];
+    return {
+      chosen: ids.flatMap((id) => sessions.get(id) ?? []),
+      already: ids.filter((id) => gone.has(id)),
+      project: null,
+    };
+  }
+  const identity = project === null ? null : projectNamed(facts, sessions, project);
+  const isOfProject = ({ root }: Forgettable) => {
+    const own = facts.projects.ofVaultSession(root);
+    return identity === null || (own !== null && projectKey(own) === projectKey(identity));
+  };
+  const newestMs = newestOfFamily(sessions);
+  const chosen = [...sessions.values()].filter((session) =>
+    isOfProject(session) && (beforeMs === null || newestMs(session) < beforeMs)
+  );
+  return { chosen, already: [], project: identity };
+}
+
+/** A session goes with its branches, so it is as young as the youngest of them. */
+function newestOfFamily(
+  sessions: ReadonlyMap<string, Forgettable>,
+): (session: Forgettable) => number {
+  const newest = new Map<string, number>();
+  for (const { root, lastActivityMs } of sessions.values()) {
+    newest.set(root, Math.max(newest.get(root) ?? 0, lastActivityMs));
+  }
+  return ({ id, root, lastActivityMs }) => id === root ? newest.get(root)! : lastActivityMs;
+}
+
+/** Forgotten sessions. */
+function goneSessions(
+  { vault }: ForgetFacts,
+  sessions: ReadonlyMap<string, unknown>,
+): ReadonlySet<string> {
+  const held = vault.forgotten.held().map(({ session }) => session);
+  return new Set(held.filter((id) => !sessions.has(id)));
+}
+
+function chooseNamed(
+  facts: ForgetFacts,
+  sessions: ReadonlyMap<string, unknown>,
+  gone: ReadonlySet<string>,
+  queries: readonly string[],
+): ReadonlySet<string> {
+  const known = new Set([...sessions.keys(), ...gone]);
+  const looksLikeId = (query: string) =>
+    /^[0-9a-f-]{1,36}$/i.test(query) && query.length >= ID_PREFIX_LENGTH_MIN;
+  const isId = (query: string) =>
+    looksLikeId(query) && [...known].some((id) => id.startsWith(query.toLowerCase()));
+  if (!queries.some(isId) && !queries.every(looksLikeId)) {
+    return new Set([byTitle(facts, sessions, queries.join(" "))]);
+  }
+  const onlyHere = queries.find((query) =>
+    !isId(query) && [...facts.local.ids()].some((id) => id.startsWith(query.toLowerCase()))
+  );
+  if (onlyHere !== undefined) {
+    throw new ClaudeSyncError("not-found", `Session "${onlyHere}" is not in the vault`, {
+      hint: "It is on this machine alone: there is nothing to forget. To keep a project here: " +
+        "claude-sync project exclude PROJECT",
+    });
+  }
+  return new Set(queries.map((query) => matchId(query, known)));
+}
+
+function byTitle(
+  facts: ForgetFacts,
+  sessions: ReadonlyMap<string, unknown>,
+  query: string,
+): string {
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const matches = [...sessions.keys()].filter((id) => {
+    const title = titleHere(facts, id)?.toLowerCase();
+    return title !== undefined && words.every((word) => title.includes(word));
+  });
+  const [only] = words.length === 0 ? [] : matches;
+  if (only === undefined) {
+    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, {
+      hint: "Titles are known of sessions on this machine; all others have an id: claude-sync list",
+    });
+  }
+  if (matches.length > 1) {
+    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
+      hint: `Use an id: ${matches.sort().slice(0, IDS_SHOWN_MAX).join(", ")}`,
+    });
+  }
+  return only;
+}
+
+/** The title of a session that is on this machine; null for all others. */
+export function titleHere({ vault, local }: ForgetFacts, id: string): string | null {
+  const here = local.copies(id)[0];
+  if (here === undefined) return null;
+  return readTranscriptFacts(vault.context.platform.fs, transcriptOf(here)!.path)?.title ?? null;
+}
+
+function projectNamed(
+  { projects, vault }: ForgetFacts,
+  sessions: ReadonlyMap<string, Forgettable>,
+  wanted: string,
+): ProjectIdentity {
+  const found = new Map<string, ProjectIdentity>();
+  const roots = [...sessions.values()].map(({ root }) => root);
+  for (const root of [...roots, ...vault.forgotten.held().map(({ session }) => session)]) {
+    const identity = projects.ofVaultSession(root);
+    if (identity !== null) found.set(projectKey(identity), identity);
+  }
+  const exact = found.get(wanted);
+  if (exact !== undefined) return exact;
+  const lastPart = (name: string) => name.slice(name.lastIndexOf("/") + 1);
+  const named = [...found.values()].filter((identity) => {
+    const name = describeProject(identity);
+    return name === wanted || lastPart(name) === wanted;
+  });
+  const [only] = named;
+  if (only === undefined) {
+    throw new ClaudeSyncError("not-found", `No project "${wanted}" in the vault`, {
+      hint: "See the projects with: claude-sync project list",
+    });
+  }
+  if (named.length > 1) {
+    throw new ClaudeSyncError("ambiguous", `"${wanted}" is the name of ${named.length} projects`, {
+      hint: `Use the key: ${named.map(projectKey).join(", ")}`,
+    });
+  }
+  return only;
+}

@@ -1,0 +1,175 @@
+/** Forgetting one of several continuations, and plans and memories with their sessions. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { syncService } from "../../src/sync/service.ts";
+import { dropState, forget, listed, recall, speak } from "../support/forget_world.ts";
+import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
+import { newWorld } from "../support/sync_world.ts";
+
+const FIRST = "11111111-1111-4111-8111-111111111111";
+const SECOND = "22222222-2222-4222-8222-222222222222";
+const PLAN = "quiet-walking-hare";
+
+type Machines = [SyncMachine, SyncMachine, SyncMachine];
+
+/** anna and bert went on with one session apart; cleo has bert's continuation and is offline. */
+async function withBranch(
+  work: (machines: Machines, branch: string) => Promise<void>,
+): Promise<void> {
+  await inTempDir(async (dir) => {
+    const world = await newWorld(dir, { names: ["anna", "bert", "cleo"] });
+    const machines = world.machines as unknown as Machines;
+    const [anna, bert, cleo] = machines;
+    speak(anna, FIRST, "base");
+    await anna.push();
+    await bert.pull();
+    speak(bert, FIRST, "from bert");
+    await bert.push();
+    await cleo.pull();
+    world.clock.advance(-1000);
+    speak(anna, FIRST, "from anna");
+    world.clock.advance(1000);
+    await anna.sync();
+    await bert.sync();
+    const branch = Object.keys(await listed(anna)).find((id) => id !== FIRST)!;
+    assert.match(anna.readTranscript(branch), /from bert/);
+    assert.match(bert.readTranscript(FIRST), /from anna/);
+    await work(machines, branch);
+  });
+}
+
+async function quietly(machine: SyncMachine): Promise<void> {
+  const { pull, push } = await machine.sync();
+  assert.deepEqual([...pull.failures, ...push.failures], []);
+  assert.equal(push.bytes.sent, 0);
+}
+
+Deno.test("a forgotten branch goes alone, and no machine pushes its copy", () =>
+  withBranch(async ([anna, bert], branch) => {
+    const before = [anna, bert].map((machine) => machine.files());
+    const { sessions } = await forget(anna, [branch]);
+    assert.deepEqual(sessions.map(({ id, of }) => [id, of]), [[branch, null]]);
+    for (const [at, machine] of [anna, bert].entries()) {
+      await quietly(machine);
+      assert.deepEqual(machine.files(), before[at]);
+      assert.deepEqual(await listed(machine), { [FIRST]: "both", [branch]: "here, forgotten" });
+      dropState(machine);
+      assert.equal((await machine.push()).bytes.sent, 0);
+      await quietly(machine);
+      assert.deepEqual(machine.files(), before[at]);
+    }
+    assert.deepEqual(await recall(bert, [branch]), [FIRST, branch].sort());
+    for (const machine of [anna, bert]) {
+      await quietly(machine);
+      assert.deepEqual(await listed(machine), { [FIRST]: "both", [branch]: "both" });
+    }
+  }));
+
+Deno.test("a file that is a forgotten continuation is not replaced by the other one", () =>
+  withBranch(async ([anna, , cleo], branch) => {
+    await forget(anna, [branch]);
+    const before = cleo.files();
+    for (let round = 0; round < 2; round++) {
+      await quietly(cleo);
+      assert.deepEqual(cleo.files(), before, "cleo keeps what bert said");
+    }
+    dropState(cleo);
+    await quietly(cleo);
+    assert.deepEqual(cleo.files(), before);
+    speak(cleo, FIRST, "from cleo");
+    await cleo.sync();
+    await anna.sync();
+    const all = Object.values(anna.files()).join("");
+    assert.match(all, /from cleo/, "who goes on with it brings it back");
+  }));
+
+Deno.test("a session goes with its branches, which are shown", () =>
+  withBranch(async ([anna, bert, cleo], branch) => {
+    const { sessions } = await forget(bert, [FIRST]);
+    assert.deepEqual(sessions.map(({ id, of }) => [id, of]), [[FIRST, null], [branch, FIRST]]);
+    for (const machine of [anna, bert, cleo]) {
+      await quietly(machine);
+      const all = Object.values(await listed(machine));
+      assert.ok(all.every((where) => where === "here, forgotten"), machine.name);
+      dropState(machine);
+      await quietly(machine);
+    }
+    await recall(anna, [branch]);
+    await quietly(anna);
+    assert.deepEqual(await listed(anna), { [FIRST]: "both", [branch]: "both" });
+  }));
+
+Deno.test("a branch that somebody goes on with comes back under its own id", () =>
+  withBranch(async ([anna, bert], branch) => {
+    await forget(anna, [branch]);
+    await bert.sync();
+    speak(bert, branch, "once more");
+    assert.equal((await bert.push()).pushed, 1);
+    await anna.sync();
+    assert.match(anna.readTranscript(branch), /once more/);
+    assert.doesNotMatch(anna.readTranscript(FIRST), /from bert/);
+    assert.deepEqual((await anna.verify()).problems, []);
+  }));
+
+/** anna has two sessions that name the plan, a memory, and all of it is pushed. */
+async function withShelves(
+  work: (anna: SyncMachine, bert: SyncMachine) => Promise<void>,
+): Promise<void> {
+  await inTempDir(async (dir) => {
+    const world = await newWorld(dir);
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    for (const id of [FIRST, SECOND]) {
+      speak(anna, id, "hello");
+      const text = anna.readTranscript(id);
+      anna.writeTranscript(id, `${text}{"type":"user","slug":"${PLAN}"}\n`);
+    }
+    anna.write(`plans/${PLAN}.md`, "the plan\n");
+    const memory = join(anna.transcriptPath(FIRST), "..", "memory").slice(
+      anna.configDir.length + 1,
+    );
+    anna.write(`${memory}/MEMORY.md`, "the memory\n");
+    await anna.push();
+    await work(anna, bert);
+  });
+}
+
+Deno.test("a plan stays while another session names it, and goes with the last one", () =>
+  withShelves(async (anna, bert) => {
+    assert.equal((await forget(anna, [FIRST])).otherFiles, 0);
+    await bert.pull();
+    assert.ok(existsSync(join(bert.configDir, "plans", `${PLAN}.md`)));
+    // bert does not have the first session; anna, who has both, knows that none is left.
+    assert.equal((await forget(anna, [SECOND])).otherFiles, 1);
+    dropState(anna);
+    const push = await anna.push();
+    assert.deepEqual([push.otherFiles, push.pushed, push.failures], [0, 0, []]);
+    assert.equal(readFileSync(join(anna.configDir, "plans", `${PLAN}.md`), "utf8"), "the plan\n");
+  }));
+
+Deno.test("a machine that has not all sessions of the project leaves the plan alone", () =>
+  withShelves(async (anna, bert) => {
+    await bert.pull({ sessions: [SECOND] });
+    assert.equal((await forget(bert, [SECOND])).otherFiles, 0);
+    await anna.sync();
+    assert.equal((await listed(anna))[FIRST], "both");
+  }));
+
+Deno.test("a whole project goes with its memory and plans, and comes back with a new memory", () =>
+  withShelves(async (anna, bert) => {
+    const [project] = await syncService.projectList(anna.context());
+    const done = await forget(anna, [], { project: project!.key });
+    assert.deepEqual([done.sessions.length, done.otherFiles, done.project], [2, 2, project!.name]);
+    const pull = await bert.pull({ all: true });
+    assert.deepEqual([pull.pulled, pull.otherFiles, Object.keys(bert.files())], [0, 0, []]);
+    dropState(anna);
+    const push = await anna.push();
+    assert.deepEqual([push.pushed, push.otherFiles], [0, 0]);
+    const again = await forget(anna, [], { project: project!.name });
+    assert.deepEqual([again.sessions.length, again.otherFiles], [0, 0]);
+    const memory = join(anna.transcriptPath(FIRST), "..", "memory").slice(
+      anna.configDir.length + 1,
+    );
+    anna.write(`${memory}/MEMORY.md`, "another memory\n");
+    assert.equal((await anna.push()).otherFiles, 1);
+  }));
