@@ -1,8 +1,10 @@
 /** Whether there is something to compact or to delete, as far as it shows without the store. */
 import type { Clock } from "../platform/types.ts";
 import { COMPACT_AT_ENTRIES } from "./compact_plan.ts";
+import { dueForgets } from "./forget_clock.ts";
 import type { Sender } from "./push_send.ts";
 import type { Seen } from "./fresh_vault.ts";
+import type { MachineRow } from "./segment_index.ts";
 import { GRACE_DAYS, watchedBase, WatchedDays, watchedRetirement } from "./watched_days.ts";
 import type { LocalState, OpenVault } from "./vault_access.ts";
 
@@ -29,14 +31,42 @@ export function noteLook(vault: OpenVault, { tag }: Sender, { logs }: Seen): voi
  * Whether the machine with the log `tag` has something to do, and has not tried to today. Looks at
  * the local database only.
  */
-export function isGcDue({ database, index }: LocalState, tag: string): boolean {
+export function isGcDue(local: LocalState, tag: string): boolean {
+  const { database, index } = local;
   const days = new WatchedDays(database);
   if ((days.days(TRIED) ?? 1) < 1) return false;
   const own = index.machines().find((row) => row.tag === tag);
   if (own === undefined) return false;
-  const isLong = own.seq - own.base + 1 >= COMPACT_AT_ENTRIES;
-  return isLong || [...days.all("base "), ...days.all("retired ")]
+  return isCompactionDue(local, own) || [...days.all("base "), ...days.all("retired ")]
     .some((watched) => watched.days >= GRACE_DAYS);
+}
+
+/** Whether a machine's log is long, or has text that was forgotten long enough ago. */
+export function isCompactionDue(
+  local: Pick<LocalState, "database" | "forgotten">,
+  own: MachineRow,
+): boolean {
+  return own.seq - own.base + 1 >= COMPACT_AT_ENTRIES || hasForgotten(local, own);
+}
+
+function hasForgotten(
+  { database, forgotten }: Pick<LocalState, "database" | "forgotten">,
+  { id }: MachineRow,
+): boolean {
+  const due = dueForgets(database);
+  if (due.size === 0) return false;
+  const states = database.prepare(
+    `SELECT DISTINCT s.file, s.gen, s.hash FROM segment s JOIN grp g ON g.id = s.grp
+     WHERE s.session = ? AND g.log = ? ORDER BY s.file`,
+  );
+  const sessions = forgotten.held().filter((held) => due.has(held.id));
+  return [...new Set(sessions.map(({ session }) => session))].some((session) => {
+    const rows = states.all(session, id) as { file: string; gen: string; hash: string }[];
+    return Object.entries(Object.groupBy(rows, ({ file }) => file)).some(([file, of]) => {
+      const kept = forgotten.kept(session, file);
+      return kept !== null && of?.some(({ gen, hash }) => !kept.has(`${gen}/${hash}`)) === true;
+    });
+  });
 }
 
 /** Remembers that it was tried, however it ends. */

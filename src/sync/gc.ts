@@ -2,13 +2,12 @@
 import { ClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import type { SyncContext } from "./api.ts";
-import { noteTry } from "./compact_due.ts";
+import { isCompactionDue, noteTry } from "./compact_due.ts";
 import { addTallies, deleteDoomed, doomedOf, listAll, type Listing } from "./compact_delete.ts";
 import { requireWhole, SleepWatch, tallyOf, unnamedPacks } from "./compact_delete.ts";
-import { COMPACT_AT_ENTRIES } from "./compact_plan.ts";
+import { type Run, withFreshVault } from "./fresh_vault.ts";
 import type { GcRequest, GcResult, ObjectTally, Restated, WaitingObjects } from "./gc_api.ts";
 import { ownRow, restate } from "./restate.ts";
-import { type Run, withFreshVault } from "./fresh_vault.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { DAY_MS, GRACE_DAYS, watchedBase, WatchedDays, watchedPack } from "./watched_days.ts";
 import { watchedRetirement } from "./watched_days.ts";
@@ -60,8 +59,8 @@ class GarbageCollection {
     let deleted = await this.#deleteDue(own, listed, watch);
     deleted = addTallies(deleted, await this.#deleteUnnamed(listed, watch));
     const entries = own === null ? 0 : lengthOf(own);
-    const isLong = !isAutomatic || entries >= COMPACT_AT_ENTRIES;
-    const compacted = own !== null && isLong && lost === null ? await this.#compact(own) : null;
+    const isDue = own !== null && (!isAutomatic || isCompactionDue(this.#vault, own));
+    const compacted = isDue && lost === null ? await this.#compact(own) : null;
     const retired = lost === null ? null : await this.#retire(lost);
     const after = dryRun ? listed : await this.#relist(listed, deleted, compacted ?? retired);
     const { requests, ms } = meter.sinceLast();

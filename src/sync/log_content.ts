@@ -13,7 +13,7 @@ import { Statements } from "./state_db.ts";
 const TABLES = `
 CREATE TABLE said_object (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, sha256 TEXT,
-  kept INTEGER NOT NULL
+  kept INTEGER NOT NULL, shrunk INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE said_group (
   id INTEGER PRIMARY KEY, object INTEGER NOT NULL, at INTEGER NOT NULL, stored INTEGER NOT NULL,
@@ -184,11 +184,18 @@ export class LogContent {
     const remove = this.#statements.prepare(
       "DELETE FROM said_segment WHERE session = ? AND file = ? AND gen = ? AND hash = ?",
     );
+    // Bytes that are to go would stay in a pack that stays.
+    const shrink = this.#statements.prepare(
+      `UPDATE said_object SET shrunk = 1 WHERE id IN (SELECT g.object FROM said_group g
+         JOIN said_segment s ON s.grp = g.id
+         WHERE s.session = ? AND s.file = ? AND s.gen = ? AND s.hash = ?)`,
+    );
     for (const { session, file } of this.#files()) {
       const kept = keptOf(session, file);
       if (kept === null) continue;
       for (const { gen, hash } of ofFile.all(session, file) as { gen: string; hash: string }[]) {
         if (kept.has(`${gen}/${hash}`)) continue;
+        shrink.run(session, file, gen, hash);
         remove.run(session, file, gen, hash);
         dropped = true;
       }
@@ -217,7 +224,10 @@ export class LogContent {
       .all() as { session: string; file: string }[];
   }
 
-  /** All packs that hold something needed. To be called when all entries are in. */
+  /**
+   * All packs that hold something needed and nothing that was dropped. To be called when all entries
+   * are in.
+   */
   packs(): SaidPack[] {
     // Two machines' segments never share a group again: the op says whose they are.
     this.#statements.prepare(
@@ -229,7 +239,7 @@ export class LogContent {
       `SELECT o.id, o.name, o.size, o.sha256,
               coalesce(sum(g.stored) FILTER (WHERE g.whole), 0) AS neededBytes
        FROM said_object o JOIN said_group g ON g.object = o.id
-       WHERE o.sha256 IS NOT NULL GROUP BY o.id ORDER BY o.name`,
+       WHERE o.sha256 IS NOT NULL AND NOT o.shrunk GROUP BY o.id ORDER BY o.name`,
     ).all() as unknown as SaidPack[];
   }
 

@@ -50,7 +50,10 @@ export async function restate(
     vault.context.onProgress({ kind: "phase", phase: "reading" });
     const read = await readLogContent(vault, row, logs.get(row.tag) ?? [], content);
     const enrol = isOwn ? null : read.enrol ?? await enrolmentOf(vault, request);
-    if (isOwn && read.newest.seq - read.checkpointSeq < COMPACT_AT_LEAST_ENTRIES) return null;
+    const isShorter = content.drop((...file) => vault.forgotten.kept(...file));
+    content.dropClaims((session) => vault.index.files(session).length > 0);
+    const isShort = read.newest.seq - read.checkpointSeq < COMPACT_AT_LEAST_ENTRIES;
+    if (isOwn && isShort && !isShorter) return null;
     const kept = packsToKeep(content.packs());
     content.keep(kept);
     const facts = {

@@ -1,0 +1,103 @@
+/** What was forgotten leaves the store with a compaction, when its time has come. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { syncService } from "../../src/sync/service.ts";
+import { forget, listed, recall } from "../support/forget_world.ts";
+import { allStates, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
+import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
+import { newWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
+
+type Two = [SyncMachine, SyncMachine];
+
+async function fresh(world: SyncWorld, dir: string, name: string): Promise<SyncMachine> {
+  const machine = new SyncMachine({
+    name,
+    dir,
+    clock: world.clock,
+    store: () => Promise.resolve(world.store),
+  });
+  await machine.join(world.machines[0]!);
+  await machine.pull({ all: true });
+  return machine;
+}
+
+Deno.test("forgotten text is said again for 30 days, then not any more", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir);
+    const [anna, bert] = world.machines as Two;
+    await pushTurns(anna, world.clock, 6);
+    await bert.pull({ all: true });
+    speak(bert, IDS[1]!, "bert goes on");
+    await bert.push();
+    await anna.pull({ all: true });
+    const before = await allStates(anna);
+    await forget(anna, [IDS[1]!, IDS[2]!]);
+    await gc(anna);
+    assert.deepEqual(await allStates(anna), before, "what can be recalled is still there");
+    await recall(anna, [IDS[2]!]);
+    await liveOn(anna, world.clock, 31);
+    assert.ok((await gc(anna)).compacted !== null, "short as the log is");
+    const isForgotten = (state: string) => state.includes(IDS[1]!);
+    // Bert's log follows in its own time.
+    await liveOn(bert, world.clock, 31);
+    await gc(bert);
+    for (const machine of [anna, bert, await fresh(world, dir, "dora")]) {
+      const rest = before.filter((state) => !isForgotten(state));
+      assert.deepEqual(await allStates(machine), rest, machine.name);
+      assert.deepEqual((await machine.verify()).problems, []);
+      assert.ok(!(IDS[1]! in await inVault(machine)), "and it does not come back");
+    }
+    await liveOn(anna, world.clock, 8);
+    await liveOn(bert, world.clock, 8);
+    await gc(anna);
+    await gc(bert);
+    assert.equal((await gc(anna)).waiting, null);
+    const { size } = await objectsOf(world.store);
+    assert.ok(size <= 5, `${size} objects are left`);
+    assert.deepEqual((await anna.verify()).problems, []);
+  }));
+
+Deno.test("no pack stays that has forgotten text in it, however little", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir);
+    const [anna] = world.machines as Two;
+    const noise = (bytes: number) => randomBytes(bytes / 2).toString("hex");
+    anna.writeTranscript(IDS[1]!, JSON.stringify({ noise: noise(12_000_000) }) + "\n");
+    anna.writeTranscript(IDS[2]!, JSON.stringify({ noise: noise(200_000) }) + "\n");
+    await anna.push();
+    const packs = (names: Iterable<string>) => [...names].filter((name) => /^packs/.test(name));
+    const before = packs((await objectsOf(world.store)).keys());
+    await forget(anna, [IDS[2]!]);
+    await liveOn(anna, world.clock, 31);
+    await gc(anna);
+    await liveOn(anna, world.clock, 8);
+    await gc(anna);
+    const after = packs((await objectsOf(world.store)).keys());
+    const secret = before.filter((name) => !after.includes(name));
+    assert.ok(before.length > 0 && secret.length > 0, `${before} ${after}`);
+    const states = await allStates(anna);
+    assert.ok(states.some((state) => state.includes(IDS[1]!)));
+    assert.ok(!states.some((state) => state.includes(IDS[2]!)));
+    assert.deepEqual((await anna.verify()).problems, []);
+  }));
+
+/** Sessions that the vault shows. */
+async function inVault(machine: SyncMachine): Promise<Record<string, string>> {
+  const rows = await listed(machine);
+  return Object.fromEntries(Object.entries(rows).filter(([, how]) => /^(vault|both)$/.test(how)));
+}
+
+Deno.test("the hooks' worker compacts when something was forgotten long enough ago", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir);
+    const [anna] = world.machines as Two;
+    await pushTurns(anna, world.clock, 3);
+    await forget(anna, [IDS[1]!]);
+    await liveOn(anna, world.clock, 28);
+    await syncService.hookWorker(anna.context(), "push");
+    assert.ok((await allStates(anna)).some((state) => state.includes(IDS[1]!)));
+    await liveOn(anna, world.clock, 4);
+    await syncService.hookWorker(anna.context(), "push");
+    assert.ok(!(await allStates(anna)).some((state) => state.includes(IDS[1]!)));
+    assert.deepEqual((await anna.verify()).problems, []);
+  }));
