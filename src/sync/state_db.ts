@@ -7,6 +7,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileSystem } from "../platform/types.ts";
 import { FORGET_TABLES } from "./forget_tables.ts";
+import { requireWritable } from "./writable.ts";
 
 /** Most texts that are shared: a table of them must not itself grow with the rows. */
 const SHARED_TEXTS_MAX = 1_000;
@@ -96,7 +97,8 @@ ${FORGET_TABLES}`;
  * Opens the database of the vault `vaultId` (null: of whatever vault it is). The writer, who holds
  * the lock, makes or remakes it when it is absent, unreadable, of another version or of another
  * vault; a reader gets an empty one in memory then. Where nothing can be written (a full disk, a
- * home that is read-only), a reader still sees what is there. Errors: `local-io`.
+ * home that is read-only), a reader still sees what is there, and a writer keeps it. Errors:
+ * `no-space`, `local-io`.
  */
 export function openStateDb(
   fs: FileSystem,
@@ -109,7 +111,11 @@ export function openStateDb(
   if (existing !== null) return existing;
   const unchanging = isThere && as === "reader" ? tryOpenUnchanging(path, vaultId) : null;
   if (unchanging !== null) return unchanging;
-  if (as === "writer") removeStateDb(fs, path);
+  if (as === "writer") {
+    // What cannot be opened because the disk takes nothing is no reason to throw it away.
+    requireWritable(fs, path);
+    removeStateDb(fs, path);
+  }
   const made = tryOpen(as === "writer" ? path : ":memory:", vaultId);
   if (made !== null) return made;
   throw new ClaudeSyncError("local-io", `Cannot open the database "${path}"`, { path });

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Bytes, fromHex } from "../base/bytes.ts";
 import { deriveEpoch, type Epoch } from "../crypto/root_key.ts";
-import { ClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { type ClaudeRoot, claudeRoot } from "../sessions/claude_root.ts";
 import { type DescribedStore, factsOf } from "../storage/store_facts.ts";
 import { withConcurrency, withLimit } from "../storage/with_limit.ts";
@@ -23,6 +23,7 @@ import { acquireLock, type Lock } from "./lock.ts";
 import { SegmentIndex } from "./segment_index.ts";
 import { explainDatabaseError, openStateDb, removeStateDb } from "./state_db.ts";
 import type { OpenStoreRequest, TransferLimits } from "./store_api.ts";
+import { requireWritable } from "./writable.ts";
 
 /** How long a call may wait for another claude-sync to finish. */
 const LOCK_WAIT_MS = 30_000;
@@ -96,10 +97,15 @@ export async function withVault<Result>(
   }
 }
 
-/** Takes the profile's lock. Errors: `busy`. */
-export function lockProfile(context: SyncContext): Promise<Lock> {
+/** Takes the profile's lock. Errors: `busy`, `no-space`, `local-io`. */
+export async function lockProfile(context: SyncContext): Promise<Lock> {
   const { lock } = homePaths(context.home);
-  return acquireLock(context.platform.clock, lock, LOCK_WAIT_MS, context.signal);
+  try {
+    return await acquireLock(context.platform.clock, lock, LOCK_WAIT_MS, context.signal);
+  } catch (error) {
+    if (isClaudeSyncError(error, "local-io")) requireWritable(context.platform.fs, lock);
+    throw error;
+  }
 }
 
 /**
