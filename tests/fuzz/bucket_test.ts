@@ -114,7 +114,7 @@ Deno.test("fuzz: an answer that is no success becomes a sentence and a hint", ()
     } as const;
     return { parsed, error: bucketError(parsed, at) };
   }, {
-    runs: MEDIUM,
+    runs: MEDIUM / 2,
     check({ parsed, error }) {
       assert(parsed.detail.length <= STORE_TEXT_LENGTH_MAX + 1);
       assert.doesNotMatch(parsed.detail, /\p{Cc}/u);
@@ -152,7 +152,7 @@ Deno.test("fuzz: an endpoint is a server's, and nothing secret goes over an open
       return parseEndpoint(text, rule);
     },
     {
-      runs: CHEAP / 2,
+      runs: CHEAP / 4,
       codes: ["usage"],
       check(url, [, rule]) {
         assert(

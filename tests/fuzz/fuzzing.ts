@@ -8,15 +8,18 @@ import process from "node:process";
 import * as fc from "fast-check";
 import { type ErrorCode, isClaudeSyncError } from "../../src/errors.ts";
 
-/** Raises the number of cases of every decoder, for runs at night. */
+/**
+ * The least number of cases of every decoder, for runs at night; or, as `5%`, a share of the usual
+ * numbers, for where the same has run at length before.
+ */
 const RUNS_VARIABLE = "CLAUDE_SYNC_FUZZ_RUNS";
 
 /** Cases for a decoder that is cheap to call. */
 export const CHEAP = 100_000;
 /** For one that parses JSON or checks a schema. */
-export const MEDIUM = 10_000;
+export const MEDIUM = 8_000;
 /** For one that calls the system's cryptography or a compressor, or walks a whole transcript. */
-export const COSTLY = 2_000;
+export const COSTLY = 1_500;
 
 /**
  * Longest time that one case may take: far more than any does, also on a machine that is busy with
@@ -36,8 +39,9 @@ export interface Fuzzed<Input, Value> {
 
 /** Number of cases to run. */
 export function caseCount(usual: number): number {
-  const asked = Number(process.env[RUNS_VARIABLE] ?? "");
-  return Number.isSafeInteger(asked) ? Math.max(asked, usual) : usual;
+  const [, count, percent] = /^(\d+)(%?)$/.exec(process.env[RUNS_VARIABLE] ?? "") ?? [];
+  if (count === undefined) return usual;
+  return percent === "" ? Math.max(Number(count), usual) : Math.ceil(usual * Number(count) / 100);
 }
 
 /** Tries `decode` on what `inputs` gives. A failure names the seed and the smallest case found. */

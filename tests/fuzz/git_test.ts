@@ -87,7 +87,7 @@ Deno.test("fuzz: answers of cat-file are those that were asked for, in their ord
   fuzz(mutatedBytes([utf8(answers), utf8(`${OID} missing\n`.repeat(3))]), (output) => {
     return parseBatch(output, 3);
   }, {
-    runs: CHEAP,
+    runs: CHEAP / 2,
     check(found, output) {
       if (found === null) return;
       assert.equal(found.length, 3);
@@ -111,7 +111,7 @@ Deno.test("fuzz: branches that Git lists are ours or passed over", () => {
     const oid = parseOid(output);
     return { tips, isEmpty, oid, ours: parseLocalTips(output, "refs/remotes/vault/"), text };
   }, {
-    runs: CHEAP,
+    runs: CHEAP / 2,
     check({ tips, isEmpty, oid, ours, text }) {
       for (const [id, tip] of [...tips, ...ours]) {
         assert(isBranchId(id));
@@ -220,7 +220,7 @@ Deno.test("fuzz: an address that Git gets names a place and no program", () => {
     fc.constantFrom("linux" as const, "darwin" as const, "windows" as const),
   );
   fuzz(inputs, ([text, os]) => parseGitUrl(text, os), {
-    runs: CHEAP,
+    runs: CHEAP / 2,
     codes: ["usage"],
     check(url, [text, os]) {
       assert.equal(url.url, text);

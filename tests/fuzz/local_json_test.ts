@@ -67,20 +67,20 @@ Deno.test("fuzz: our own files are what we wrote, of a newer version, or malform
     assert.deepEqual(read(utf8(JSON.stringify(value))), JSON.parse(JSON.stringify(value)));
   };
   const config = (bytes: Uint8Array) => readConfig(platformWith(PATHS.config, bytes), PATHS);
-  fuzz(files([CONFIG]), config, { runs: MEDIUM / 2, codes, check: again(config) });
+  fuzz(files([CONFIG]), config, { runs: MEDIUM / 4, codes, check: again(config) });
   const machine = (bytes: Uint8Array) => readMachineFile(platformWith(PATHS.machine, bytes), PATHS);
   const machineFile = { version: 1, tag: "0123456789abcdef", hostHash: HEX_64, machineId: HEX_32 };
-  fuzz(files([machineFile]), machine, { runs: MEDIUM / 2, codes, check: again(machine) });
+  fuzz(files([machineFile]), machine, { runs: MEDIUM / 4, codes, check: again(machine) });
   const trust = (bytes: Uint8Array) => readTrust(platformWith(PATHS.trust, bytes), PATHS);
   const logs = { "0123456789abcdef": { ...MARK, twins: [{ seq: 3, hash: HEX_64 }] }, x: MARK };
   fuzz(files([{ version: 1, vaultId: HEX_32, logs }]), trust, {
-    runs: MEDIUM / 2,
+    runs: MEDIUM / 4,
     codes,
     check: again(trust),
   });
   const runs = (bytes: Uint8Array) => readRuns(platformWith(PATHS.runs, bytes), PATHS);
   const runsFile = { version: 1, lastPush: RUN, lastPull: null, told: { message: "x", atMs: 2 } };
-  fuzz(files([runsFile]), runs, { runs: MEDIUM / 2, codes: ["newer-format"], check: again(runs) });
+  fuzz(files([runsFile]), runs, { runs: MEDIUM / 4, codes: ["newer-format"], check: again(runs) });
 });
 
 Deno.test("fuzz: kept keys are printable and for one place, or the file is malformed", () => {
@@ -88,7 +88,7 @@ Deno.test("fuzz: kept keys are printable and for one place, or the file is malfo
   fuzz(files([{ version: 1, places: [place, { ...place, store: "x" }] }]), (bytes) => {
     return readSavedKeys(platformWith(PATHS.credentials, bytes), PATHS.dir, PLACE);
   }, {
-    runs: MEDIUM / 2,
+    runs: MEDIUM / 4,
     codes: ["malformed-file"],
     check: (keys) => {
       if (keys !== null) assert.match(keys.accessKeyId + keys.secretAccessKey, /^[!-~]{2,1280}$/);
@@ -119,7 +119,7 @@ Deno.test("fuzz: what the client sends to a hook is taken field by field or not 
     if (sessionId !== null) assert.notEqual(parseSessionId(sessionId), null);
     for (const text of [cwd, source]) assert(text === null || typeof text === "string");
   };
-  fuzz(files([sample]), parseHookInput, { runs: CHEAP / 2, check: isRight });
+  fuzz(files([sample]), parseHookInput, { runs: CHEAP / 4, check: isRight });
   const words = fc.array(
     fc.oneof(fc.constantFrom("hook", "stop", "--profile", "work"), fc.string()),
   );
@@ -150,7 +150,7 @@ Deno.test("fuzz: hooks go into any settings and out again, and all else stays", 
   );
   const entries = hookEntries("linux", ["/opt/claude-sync"], null);
   fuzz(texts, (text) => ({ added: addHooks(text, entries), text }), {
-    runs: MEDIUM / 2,
+    runs: MEDIUM / 4,
     codes: ["malformed-file"],
     check({ added, text }) {
       const settings = JSON.parse(added.replace(/^\ufeff/, ""));
@@ -170,7 +170,7 @@ Deno.test("fuzz: hooks go into any settings and out again, and all else stays", 
       command,
     ) => isOwnCommand(command),
     {
-      runs: CHEAP / 2,
+      runs: CHEAP / 4,
       check: (isOwn, command) => {
         if (isOwn) assert.match(command, /claude-sync|main\.ts/);
       },

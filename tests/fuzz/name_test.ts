@@ -156,7 +156,7 @@ Deno.test("fuzz: text for a terminal moves, hides and reorders nothing", () => {
     fc.nat(60),
   );
   fuzz(inputs, ([text, limit]) => terminalText(text, limit + 1), {
-    runs: CHEAP / 2,
+    runs: CHEAP / 4,
     check(shown, [, limit]) {
       assert.doesNotMatch(shown, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|[\u{e0000}-\u{e0fff}]/u);
       assert(shown.isWellFormed());

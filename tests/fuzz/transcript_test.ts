@@ -75,7 +75,7 @@ const transcripts = fc.oneof(
 
 Deno.test("fuzz: lines of a transcript make it up again, from both ends", () => {
   fuzz(transcripts, (bytes) => [...records(bytes)], {
-    runs: MEDIUM,
+    runs: MEDIUM / 2,
     check(found, bytes) {
       const complete = found.filter((record) => record.isComplete);
       assert.equal(found.reduce((sum, { length }) => sum + length, 0), bytes.length);
@@ -144,7 +144,7 @@ Deno.test("fuzz: members of a record lie where JSON has them", () => {
 
 Deno.test("fuzz: facts are short, of their kinds, and the same when gathered in two goes", () => {
   fuzz(fc.tuple(transcripts, fc.nat(1 << 16)), ([bytes]) => transcriptFacts(bytes), {
-    runs: MEDIUM / 2,
+    runs: MEDIUM / 4,
     check(facts, [bytes, cut]) {
       const { messages, lastActivityMs, ...texts } = facts;
       assert(Number.isSafeInteger(messages) && messages >= 0);
@@ -173,7 +173,7 @@ Deno.test("fuzz: a branch's copy is its beginning's copy going on, and turns bac
     const point = { rootId: ID, id, start: first.start, machine };
     return { id, first, leaf, point, copy: branchCopy(leaf, point) };
   }, {
-    runs: MEDIUM / 2,
+    runs: MEDIUM / 8,
     check(made, [bytes]) {
       if (made === null) return;
       const { id, first, leaf, point, copy } = made;
@@ -193,7 +193,7 @@ Deno.test("fuzz: a branch's copy is its beginning's copy going on, and turns bac
 
 Deno.test("fuzz: what was said is told the same whoever asks", () => {
   fuzz(transcripts, (bytes) => spokenRecords(bytes), {
-    runs: MEDIUM,
+    runs: MEDIUM / 2,
     check(spoken, bytes) {
       let start = -1;
       for (const record of spoken) {
