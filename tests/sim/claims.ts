@@ -56,7 +56,9 @@ export class Claims {
 
   #noteSynced(run: RunOfProgram, after: ReadonlyMap<string, Bytes>, who: string): void {
     const transcripts = [...run.filesBefore]
-      .filter(([path]) => after.has(path) && /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path));
+      .filter(([path, bytes]) =>
+        bytes.length > 0 && after.has(path) && /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path)
+      );
     const sessions = new Set(transcripts.map(([path]) => SESSION.exec(path)?.[0]));
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));
