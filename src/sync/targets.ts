@@ -53,7 +53,7 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
   const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
   const families = await decideFamilies(branches, files.keys(), failures);
-  const decide = async (session: string, byFile: ReadonlyMap<string, readonly Leaf[]>) => {
+  const decide = (session: string, byFile: ReadonlyMap<string, readonly Leaf[]>) => {
     const id = parseSessionId(session);
     try {
       if (id === null) throw unsafe(session, `"${session}" is not a session id`);
@@ -81,9 +81,8 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
     }
   };
   for (const [session, byFile] of files) {
-    if (!families.members.has(session) && !families.failed.has(session)) {
-      await decide(session, byFile);
-    }
+    const isOfOther = families.members.has(session) || families.failed.has(session);
+    if (!isOfOther) decide(session, byFile);
   }
   return { sessions, branches, shelves, failures };
 }

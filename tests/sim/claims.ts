@@ -1,6 +1,6 @@
 /**
- * The promise that nothing is ever lost, seen from outside: what a push has said to be in the vault,
- * and what was on a disk before the program replaced it. Both must be in the vault in the end.
+ * The promise that nothing is ever lost, seen from outside: what a push has said to be in the
+ * vault, and what was on a disk before the program replaced it, must be in the vault in the end.
  */
 import type { Bytes } from "../../src/base/bytes.ts";
 import { type Book, marksIn, plansNamedIn } from "./book.ts";

@@ -52,7 +52,7 @@ Deno.test("worlds that have shown a fault stay whole", () =>
     for (const seed of REGRESSIONS) assertUnbroken(await simulator.run(seed));
   }));
 
-Deno.test("a seed is the whole world: it happens twice in the same way, and no other seed does", () =>
+Deno.test("a seed is the whole world: it happens twice in the same way", () =>
   withSimulator(async (simulator) => {
     const hashes: string[] = [];
     for (const seed of [3, 8, 3, 8]) hashes.push((await simulator.run(seed)).traceHash());
