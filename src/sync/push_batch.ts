@@ -61,8 +61,8 @@ export class BatchBuilder {
   readonly #packs: PackClaim[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   /** What was read last, and the group that it goes into. Large, so used again and again. */
-  readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
-  readonly #raw = new Uint8Array(GROUP_RAW_BYTES_MAX);
+  readonly #window: Bytes;
+  readonly #raw: Bytes;
   #pack = new PackBuilder();
   /** Groups that still may travel inside the entry; null once there are too many bytes. */
   #inline: { readonly group: PlacedGroup; readonly stored: Bytes }[] | null = [];
@@ -70,9 +70,14 @@ export class BatchBuilder {
   #plainBytes = 0;
   #segments = 0;
 
-  constructor(vault: OpenVault, outbox: Outbox) {
+  /** `plainBytesMax`: no more than this will be added in all. */
+  constructor(vault: OpenVault, outbox: Outbox, plainBytesMax: number) {
     this.#vault = vault;
     this.#outbox = outbox;
+    // A small push needs no large memory, which is cleared before it is given.
+    const sizeBytes = Math.min(GROUP_RAW_BYTES_MAX, plainBytesMax);
+    this.#window = new Uint8Array(sizeBytes);
+    this.#raw = new Uint8Array(sizeBytes);
   }
 
   /** Bytes read from files so far. */
