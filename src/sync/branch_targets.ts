@@ -83,6 +83,11 @@ export class BranchTargets {
   /** Stored branch sessions by the session they branched off. */
   readonly #branchesOf = new Map<string, SessionId[]>();
   readonly #rootOfBranch = new Map<string, SessionId>();
+  /**
+   * Sessions with a derived id of which no leaf tells any more what they branched off, because the
+   * client has taken that record out. The family in which the id comes about has them all the same.
+   */
+  readonly #unrooted: SessionId[] = [];
 
   constructor(vault: OpenVault, leavesOf: (session: string) => readonly Leaf[]) {
     this.#vault = vault;
@@ -101,6 +106,7 @@ export class BranchTargets {
       const id = parseSessionId(session);
       if (id === null || !mayBeBranchId(id)) continue;
       const root = await targets.#rootIfReadable(id, leaves);
+      if (root === id) targets.#unrooted.push(id);
       if (root === id) continue;
       targets.#branchesOf.set(root, [...(targets.#branchesOf.get(root) ?? []), id]);
       targets.#rootOfBranch.set(id, root);
@@ -112,6 +118,11 @@ export class BranchTargets {
   isBranch(session: string): boolean {
     const root = this.#rootOfBranch.get(session);
     return root !== undefined && this.#leavesOf(root).length > 0;
+  }
+
+  /** The session whose family `session` is decided in; null for one of its own. */
+  rootOfBranch(session: string): SessionId | null {
+    return this.isBranch(session) ? this.#rootOfBranch.get(session)! : null;
   }
 
   /** Whether `root` needs more than taking its only leaf. */
@@ -160,7 +171,7 @@ export class BranchTargets {
   }
 
   #basis(root: SessionId): string {
-    const members = [root, ...(this.#branchesOf.get(root) ?? []).toSorted()];
+    const members = [root, ...(this.#branchesOf.get(root) ?? []), ...this.#unrooted].toSorted();
     const leaves = members.map((id) =>
       this.#leavesOf(id).map((leaf) => [leaf.gen, leaf.hash, this.#writersOf(id, leaf)])
     );
@@ -206,7 +217,9 @@ export class BranchTargets {
     };
     const own = await load(root);
     const stored = new Map<string, Continuation[]>();
-    for (const id of this.#branchesOf.get(root) ?? []) stored.set(id, await load(id));
+    for (const id of [...(this.#branchesOf.get(root) ?? []), ...this.#unrooted]) {
+      if (id !== root) stored.set(id, await load(id));
+    }
     const known = this.#branchesOf.get(root) ?? [];
     const resolution = resolveBranches(root, own, (id) => stored.get(id) ?? [], known);
     const contents = new Map<string, Uint8Array>();
@@ -247,17 +260,21 @@ export class BranchTargets {
   }
 
   async #rootOf(id: SessionId, leaves: readonly Leaf[]): Promise<SessionId> {
-    const first = leaves[0];
-    if (first === undefined) return id;
     const key = `root:${id}`;
+    const basis = leaves.map(({ hash }) => hash).join(" ");
     const row = this.#vault.database.prepare(
       "SELECT result FROM resolution WHERE session = ? AND basis = ?",
-    ).get(key, first.hash) as { result: string } | undefined;
+    ).get(key, basis) as { result: string } | undefined;
     const remembered = row === undefined ? null : parseSessionId(row.result);
     if (remembered !== null) return remembered;
-    const root = rootSessionId(id, await readState(this.#vault, id, TRANSCRIPT, first));
+    let root = id;
+    // One leaf that tells is enough: a client may have taken the record out of another.
+    for (const leaf of leaves) {
+      if (root !== id) break;
+      root = rootSessionId(id, await readState(this.#vault, id, TRANSCRIPT, leaf));
+    }
     this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
-      .run(key, first.hash, root);
+      .run(key, basis, root);
     return root;
   }
 }

@@ -180,7 +180,7 @@ async function write(
     ops.push(...forgetOps(named, random));
   }
   for (const entry of entriesOf(ops)) {
-    const builder = new BatchBuilder(vault, sender.outbox);
+    const builder = new BatchBuilder(vault, sender.outbox, 0);
     builder.say(entry);
     await sender.send(builder);
   }

@@ -81,7 +81,7 @@ export async function pushSessions(
   const queue = [...plan.sessions];
   while (queue.length > 0) {
     vault.context.signal.throwIfAborted();
-    const builder = new BatchBuilder(vault, sender.outbox);
+    const builder = new BatchBuilder(vault, sender.outbox, totalBytes);
     const inBatch: string[] = [];
     while (queue.length > 0 && !builder.isFull && inBatch.length < BATCH_SESSIONS_MAX) {
       vault.context.signal.throwIfAborted();

@@ -52,14 +52,19 @@ export class BatchBuilder {
   readonly #ops: (AddOp | ForgetOp | RecallOp)[] = [];
   readonly #reached: { item: PushItem; hash: string; end: number }[] = [];
   /** What was read last, and the group that it goes into. Large, so used again and again. */
-  readonly #window = new Uint8Array(GROUP_RAW_BYTES_MAX);
-  readonly #raw = new Uint8Array(GROUP_RAW_BYTES_MAX);
+  readonly #window: Bytes;
+  readonly #raw: Bytes;
   #plainBytes = 0;
   #segments = 0;
 
-  constructor(vault: OpenVault, outbox: Outbox) {
+  /** `plainBytesMax`: no more than this will be added in all. */
+  constructor(vault: OpenVault, outbox: Outbox, plainBytesMax: number) {
     this.#vault = vault;
     this.#parts = new EntryParts(vault, outbox);
+    // A small push needs no large memory, which is cleared before it is given.
+    const sizeBytes = Math.min(GROUP_RAW_BYTES_MAX, plainBytesMax);
+    this.#window = new Uint8Array(sizeBytes);
+    this.#raw = new Uint8Array(sizeBytes);
   }
 
   /** Bytes read from files so far. */

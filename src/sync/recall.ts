@@ -31,7 +31,7 @@ export async function recallSessions(
   const concerned = new Set(held.filter(({ id }) => ids.has(id)).map(({ session }) => session));
   const list = [...ids];
   for (let at = 0; at < list.length; at += RECALLED_IDS_MAX) {
-    const builder = new BatchBuilder(vault, sender.outbox);
+    const builder = new BatchBuilder(vault, sender.outbox, 0);
     builder.say([{ op: "recall", ids: list.slice(at, at + RECALLED_IDS_MAX) }]);
     await sender.send(builder);
   }

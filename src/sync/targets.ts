@@ -7,7 +7,7 @@ import type { FileName } from "../sessions/file_name.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
-import { BranchTargets, type TranscriptTarget } from "./branch_targets.ts";
+import { BranchTargets, type SessionFamily, type TranscriptTarget } from "./branch_targets.ts";
 import { failureOf } from "./push.ts";
 import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
 import { newestFirst, shelfFiles } from "./shelf_targets.ts";
@@ -52,24 +52,23 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
   const sessions = new Map<string, SessionTarget>();
   const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
-  for (const [session, byFile] of files) {
+  const families = await decideFamilies(branches, files.keys(), failures);
+  const decide = (session: string, byFile: ReadonlyMap<string, readonly Leaf[]>) => {
     const id = parseSessionId(session);
     try {
       if (id === null) throw unsafe(session, `"${session}" is not a session id`);
       if (isShelf(byFile)) {
         shelves.push(targetOf(id, id, shelfFiles(id, byFile), byFile));
-        continue;
+        return;
       }
-      if (branches.isBranch(session)) continue;
       const others = otherTargets(id, byFile);
-      const leaves = byFile.get(TRANSCRIPT) ?? [];
-      if (!branches.isFamily(session)) {
-        const leaf = leaves[0];
+      const leaf = byFile.get(TRANSCRIPT)?.[0];
+      const family = families.decided.get(id);
+      if (family === undefined) {
         const own = leaf === undefined ? [] : [leafTarget(leaf, TRANSCRIPT)];
         sessions.set(id, targetOf(id, id, others.length === 0 ? own : [...own, ...others], byFile));
-        continue;
+        return;
       }
-      const family = await branches.family(id);
       sessions.set(id, targetOf(id, id, [asTarget(family.main), ...others], byFile));
       for (const branch of family.branches) {
         const branchId = parseSessionId(branch.session)!;
@@ -80,8 +79,57 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
     } catch (error) {
       failures.push(failureOf(error, session));
     }
+  };
+  for (const [session, byFile] of files) {
+    const isOfOther = families.members.has(session) || families.failed.has(session);
+    if (!isOfOther) decide(session, byFile);
   }
   return { sessions, branches, shelves, failures };
+}
+
+interface Families {
+  /** By root. */
+  readonly decided: ReadonlyMap<string, SessionFamily>;
+  /** Stored sessions that the family of another one decides. */
+  readonly members: ReadonlySet<string>;
+  /** Sessions of families that cannot be decided. */
+  readonly failed: ReadonlySet<string>;
+}
+
+/**
+ * Decides all families. Each session is in one: what branched off a session that turns out to be a
+ * branch itself has no root that is decided, and is decided as a root.
+ */
+async function decideFamilies(
+  branches: BranchTargets,
+  sessions: Iterable<string>,
+  failures: Failure[],
+): Promise<Families> {
+  const decided = new Map<string, SessionFamily>();
+  const members = new Set<string>();
+  const failed = new Set<string>();
+  const decide = async (session: string) => {
+    const id = parseSessionId(session);
+    if (id === null || !branches.isFamily(session)) return;
+    try {
+      const family = await branches.family(id);
+      decided.set(session, family);
+      for (const member of family.storedBranches) members.add(member);
+    } catch (error) {
+      failures.push(failureOf(error, session));
+      failed.add(session);
+    }
+  };
+  const stored = [...sessions];
+  for (const session of stored) if (!branches.isBranch(session)) await decide(session);
+  for (const session of stored) {
+    const root = branches.rootOfBranch(session);
+    if (root === null || members.has(session)) continue;
+    if (failed.has(root)) failed.add(session);
+    else await decide(session);
+  }
+  for (const member of members) decided.delete(member);
+  return { decided, members, failed };
 }
 
 /** Leaves by session and file. `leaves` come by session and file. */

@@ -1,4 +1,4 @@
-/** Whether a run ended as it may: alarms exactly when the store lied, failures only for a reason. */
+/** Whether a run ended as it may: alarms exactly when it was lied to, failures for a reason. */
 import type { Report } from "./report.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 

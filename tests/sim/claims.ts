@@ -1,6 +1,6 @@
 /**
- * The promise that nothing is ever lost, seen from outside: what a push has said to be in the vault,
- * and what was on a disk before the program replaced it. Both must be in the vault in the end.
+ * The promise that nothing is ever lost, seen from outside: what a push has said to be in the
+ * vault, and what was on a disk before the program replaced it, must be in the vault in the end.
  */
 import type { Bytes } from "../../src/base/bytes.ts";
 import { type Book, marksIn, plansNamedIn } from "./book.ts";
@@ -56,7 +56,9 @@ export class Claims {
 
   #noteSynced(run: RunOfProgram, after: ReadonlyMap<string, Bytes>, who: string): void {
     const transcripts = [...run.filesBefore]
-      .filter(([path]) => after.has(path) && /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path));
+      .filter(([path, bytes]) =>
+        bytes.length > 0 && after.has(path) && /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path)
+      );
     const sessions = new Set(transcripts.map(([path]) => SESSION.exec(path)?.[0]));
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));

@@ -1,4 +1,4 @@
-/** All chance of a simulated world comes from its seed, in streams that do not disturb each other. */
+/** All chance of a simulated world comes from its seed, in streams independent of each other. */
 import type { Bytes } from "../../src/base/bytes.ts";
 
 /** A stream of numbers; the same seed and label give the same one. */

@@ -24,33 +24,11 @@ import type { DirEntry, FileStat, FileSystem } from "../../src/platform/types.ts
 import type { ReadHandle, WriteHandle } from "../../src/platform/types.ts";
 import { systemError } from "../support/faulty_fs.ts";
 import type { Dice } from "./dice.ts";
+import { copyDir, cutFile, type DirNode, type FileNode, findIn, type Node } from "./disk_nodes.ts";
+import { entriesOf, filesIn, NONE, statOf } from "./disk_nodes.ts";
 
 /** After this time the system has flushed what was written. */
 export const WRITE_BACK_MS = 30_000;
-
-interface FileNode {
-  kind: "file";
-  bytes: Bytes;
-  /** What a power cut leaves at least; null: not even the file. */
-  durable: Bytes;
-  changedAtMs: number;
-  mtimeMs: number;
-  ino: number;
-  nlink: number;
-  mode: number;
-}
-
-interface DirNode {
-  kind: "directory";
-  names: Map<string, FileNode | DirNode>;
-  durable: Map<string, FileNode | DirNode> | null;
-  changedAtMs: number;
-  mtimeMs: number;
-  ino: number;
-  mode: number;
-}
-
-type Node = FileNode | DirNode;
 
 /** A whole disk as it was at some time. */
 export interface DiskCopy {
@@ -58,7 +36,6 @@ export interface DiskCopy {
   readonly databases: ReadonlyMap<string, Uint8Array>;
 }
 
-const NONE: Bytes = new Uint8Array(0);
 const DATABASE = /^(state|lock)\.db(-wal|-shm|-journal)?$/;
 
 /** Where and when a disk is. */
@@ -78,7 +55,7 @@ export class SimDisk implements FileSystem {
   #root: DirNode;
   /** How it is broken right now. */
   state: "sound" | "full" | "read-only" = "sound";
-  /** Called for every change of a file's bytes or name. */
+  /** Called whenever it refuses. */
   onFailure: (what: string) => void = () => {};
 
   constructor(options: DiskOptions) {
@@ -88,17 +65,8 @@ export class SimDisk implements FileSystem {
 
   /** Bytes of every ordinary file by path; never changed in place. */
   files(below = "/"): Map<string, Bytes> {
-    const found = new Map<string, Bytes>();
-    const visit = (dir: DirNode, path: string) => {
-      for (const name of [...dir.names.keys()].sort()) {
-        const node = dir.names.get(name)!;
-        if (node.kind === "directory") visit(node, `${path}/${name}`);
-        else found.set(`${path}/${name}`, node.bytes);
-      }
-    };
     const start = this.#find(below);
-    if (start?.kind === "directory") visit(start, below === "/" ? "" : below);
-    return found;
+    return start?.kind === "directory" ? filesIn(start, below === "/" ? "" : below) : new Map();
   }
 
   /** Everything as it is now. */
@@ -187,10 +155,7 @@ export class SimDisk implements FileSystem {
 
   readDir(path: string): DirEntry[] | null {
     const node = this.#find(path);
-    if (node?.kind !== "directory") return null;
-    return [...node.names]
-      .map(([name, child]): DirEntry => ({ name, kind: child.kind }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return node?.kind === "directory" ? entriesOf(node) : null;
   }
 
   readFile(path: string, maxBytes: number): Bytes | null {
@@ -426,57 +391,4 @@ export class SimDisk implements FileSystem {
     if (dir.kind !== "directory") throw systemError("ENOTDIR", action, path);
     return { dir, name: path.slice(path.lastIndexOf("/") + 1) };
   }
-}
-
-function findIn(root: DirNode, path: string): Node | null {
-  let node: Node = root;
-  for (const part of path.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (node.kind !== "directory") return null;
-    const child: Node | undefined = node.names.get(part);
-    if (child === undefined) return null;
-    node = child;
-  }
-  return node;
-}
-
-function cutFile(file: FileNode, beforeMs: number, dice: Dice): void {
-  const { bytes, durable } = file;
-  if (bytes !== durable && file.changedAtMs > beforeMs) {
-    const isLonger = bytes.length >= durable.length &&
-      durable.every((byte, index) => bytes[index] === byte);
-    const keep = dice.below(3);
-    if (keep === 0 || !isLonger) file.bytes = durable;
-    if (keep === 1 && isLonger) {
-      file.bytes = bytes.slice(0, dice.between(durable.length, bytes.length));
-    }
-  }
-  file.durable = file.bytes;
-}
-
-function copyDir(dir: DirNode, files: Map<FileNode, FileNode>): DirNode {
-  const names = new Map<string, Node>();
-  for (const [name, node] of dir.names) {
-    if (node.kind === "directory") {
-      names.set(name, copyDir(node, files));
-      continue;
-    }
-    const copy = files.get(node) ?? { ...node, durable: node.bytes };
-    files.set(node, copy);
-    names.set(name, copy);
-  }
-  return { ...dir, names, durable: null };
-}
-
-function statOf(node: Node): FileStat {
-  return {
-    kind: node.kind,
-    sizeBytes: node.kind === "file" ? node.bytes.length : 0,
-    mtimeMs: node.mtimeMs,
-    ino: node.ino,
-    dev: 1,
-    nlink: node.kind === "file" ? node.nlink : 1,
-    mode: node.mode,
-    uid: 1000,
-  };
 }

@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 
-const PROGRESS_EVERY = 500;
+const PROGRESS_EVERY = 250;
 
 function* wanted(): Iterable<number> {
   if (values.seed !== undefined) return yield Number(values.seed);

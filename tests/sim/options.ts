@@ -32,8 +32,9 @@ export interface SimOptions {
   /** Store calls that take seconds instead of milliseconds. */
   readonly delay: number;
   /**
-   * How old lists may be. `snapshot`: as the store was some time ago, but with all that this machine
-   * has put and seen. `reordered`: some of the newest names are missing and later ones are there.
+   * How old lists may be. `snapshot`: as the store was some time ago, but with all that this
+   * machine has put and seen. `reordered`: some of the newest names are missing and later ones
+   * are there.
    */
   readonly lists: "fresh" | "snapshot" | "reordered";
   readonly lies: readonly LieKind[];

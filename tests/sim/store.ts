@@ -17,9 +17,10 @@
  *   `remove`: some objects are not there.
  * - `replay`: an old entry stands under the next number of its log, too.
  *
- * A machine must notice, by failing or by saying that it leaves a log out: changed bytes of an entry
- * or pack that it read; an entry that it has accepted once and that is not listed now; a listed
- * object that is not there. It cannot notice that something is withheld which it never heard of.
+ * A machine must notice, by failing or by saying that it leaves a log out: changed bytes of an
+ * entry or pack that it read; an entry that it has accepted once and that is not listed now; a
+ * listed object that is not there. It cannot notice that something is withheld which it never
+ * heard of.
  */
 import { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";

@@ -110,7 +110,7 @@ Deno.test("of two that make a vault in one moment the second joins, without the 
     assert.equal((await b.pull()).pulled, 1);
   }));
 
-Deno.test("the key of a vault that lost the race goes, also when the winner cannot be read (sim 137)", () =>
+Deno.test("the key of a vault that lost goes, also when the winner is unreadable (sim 137)", () =>
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });
     let isHidden = true;
