@@ -135,6 +135,20 @@ Deno.test("restore brings back a file beside a transcript that is still here", (
     assert.deepEqual(anna.files(), before);
   }));
 
+Deno.test("restore keeps what is still here, but old, from the clean-up", () =>
+  withWorld(async ({ anna, clock }) => {
+    const path = anna.transcriptPath(OLD);
+    const result = await restore(anna, { queries: [OLD], dryRun: true });
+    assert.equal(result.sessions[0]!.outcome, "unchanged");
+    assert.ok(clock.nowMs() - statSync(path).mtimeMs > 99 * DAY_MS, "a dry run touches nothing");
+    const before = anna.files();
+    assert.equal((await restore(anna, { queries: [OLD] })).restored, 0);
+    assert.ok(clock.nowMs() - statSync(path).mtimeMs < HOUR_MS);
+    assert.deepEqual(anna.files(), before);
+    const { pushed, bytes } = await anna.push();
+    assert.deepEqual([pushed, bytes.sent], [0, 0]);
+  }));
+
 Deno.test("restore brings a session of an excluded project when it is named", () =>
   withWorld(async ({ anna, bert }) => {
     await bert.pull();
