@@ -3,12 +3,18 @@
  * or either as plain files. Nothing here is replaced that the vault has not.
  */
 import { ClaudeSyncError } from "../errors.ts";
+import type { LocalSession } from "../sessions/discover.ts";
+import { liveSessions } from "../sessions/live.ts";
+import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import type { Failure, SyncContext } from "./api.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
+import { isSettled } from "./local_files.ts";
 import type { RestoredSession, RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
 import { ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
+import { restoredMtimeMs } from "./pull_write.ts";
+import type { OpenVault } from "./vault_access.ts";
 import { LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
 import { type ChoiceFacts, chooseNamed, chooseSessions, titleOf } from "./restore_choice.ts";
@@ -149,6 +155,7 @@ async function restoreInPlace(
     const target = targetTranscript(targets.get(id));
     const isWritten = totals.writtenIds.has(id);
     const isHere = path !== null && !failed.has(id);
+    if (isHere && !isWritten && !open.has(id) && !dryRun) keepHere(vault, here!);
     if (!isWritten && !open.has(id) && path === null && !failed.has(id)) {
       outcome.failures.push(unplaced(id));
     }
@@ -163,6 +170,23 @@ async function restoreInPlace(
       sizeBytes: target?.len ?? 0,
       path,
     });
+  }
+}
+
+/** What is here and wanted is kept from the client's clean-up like what is brought here. */
+function keepHere(vault: OpenVault, session: LocalSession): void {
+  const { fs, host, clock } = vault.context.platform;
+  if (liveSessions(fs, host, vault.root).has(session.id)) return;
+  const days = cleanupPeriodDays(fs, vault.root);
+  const rows = vault.locals.all();
+  for (const { name, path, stat } of session.files) {
+    const mtimeMs = restoredMtimeMs(stat.mtimeMs, days, clock.nowMs());
+    if (mtimeMs === stat.mtimeMs) continue;
+    fs.setMtime(path, mtimeMs);
+    const row = rows.get(path);
+    const now = fs.lstat(path);
+    if (now === null || row === undefined || !isSettled(row, stat)) continue;
+    vault.locals.remember(path, { session: session.id, file: name }, now, row, row.isDerived);
   }
 }
 

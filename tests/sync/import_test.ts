@@ -168,8 +168,8 @@ Deno.test("import takes lone transcripts, by name or by what their records say",
   withWorld(async ({ dir, anna }) => {
     const [named, other] = [join(dir, "in", `${FIRST}.jsonl`), join(dir, "in", "chat.jsonl")];
     put(named, turn(FIRST, anna.project, "named", NOW - DAY_MS));
-    // Its last line was torn by a full disk.
-    put(other, turn(SECOND, anna.project, "told", NOW - DAY_MS) + '{"type":"us');
+    // Its last line was torn by a full disk, and it was copied just now.
+    put(other, turn(SECOND, anna.project, "told", NOW - DAY_MS) + '{"type":"us', NOW);
     const result = await importFrom(anna, [named, other]);
     assert.deepEqual([result.found, result.imported, result.failures], [2, 2, []]);
     assert.equal(anna.readTranscript(FIRST), readFileSync(named, "utf8"));

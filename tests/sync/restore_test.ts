@@ -125,6 +125,40 @@ Deno.test("restore brings back what the client's clean-up deleted, and it stays"
     assert.deepEqual([target.id, target.dir], [OLD, anna.project]);
   }));
 
+Deno.test("restore brings back a file beside a transcript that is still here", () =>
+  withWorld(async ({ anna }) => {
+    const before = anna.files();
+    rmSync(join(anna.configDir, "file-history", FIRST), { recursive: true });
+    await anna.pull();
+    assert.ok(!existsSync(join(anna.configDir, "file-history", FIRST)), "a pull leaves it away");
+    assert.equal((await restore(anna, { queries: [FIRST] })).restored, 1);
+    assert.deepEqual(anna.files(), before);
+  }));
+
+Deno.test("restore keeps what is still here, but old, from the clean-up", () =>
+  withWorld(async ({ anna, clock }) => {
+    const path = anna.transcriptPath(OLD);
+    const result = await restore(anna, { queries: [OLD], dryRun: true });
+    assert.equal(result.sessions[0]!.outcome, "unchanged");
+    assert.ok(clock.nowMs() - statSync(path).mtimeMs > 99 * DAY_MS, "a dry run touches nothing");
+    const before = anna.files();
+    assert.equal((await restore(anna, { queries: [OLD] })).restored, 0);
+    assert.ok(clock.nowMs() - statSync(path).mtimeMs < HOUR_MS);
+    assert.deepEqual(anna.files(), before);
+    const { pushed, bytes } = await anna.push();
+    assert.deepEqual([pushed, bytes.sent], [0, 0]);
+  }));
+
+Deno.test("restore brings a session of an excluded project when it is named", () =>
+  withWorld(async ({ anna, bert }) => {
+    await bert.pull();
+    removeAll(bert, FIRST);
+    await syncService.projectExclude(bert.context(), "home:code/app", true);
+    assert.equal((await restore(bert, { queries: [FIRST] })).restored, 1);
+    assert.equal(bert.readTranscript(FIRST), anna.readTranscript(FIRST));
+    assert.equal((await bert.push()).pushed, 0);
+  }));
+
 Deno.test("restore --archived takes all that a pull leaves, and a dry run writes nothing", () =>
   withWorld(async ({ anna, bert }) => {
     await bert.pull();
