@@ -223,7 +223,8 @@ export class SegmentIndex {
 
   /**
    * The segments that lead to `to`, from the start of its generation, or null when the vault does
-   * not have it. Where several cuts lead there, the longest segments are taken.
+   * not have it. Where several cuts lead there, the longest segments are taken, unless they lead
+   * back to what a compaction has left out.
    */
   chain(session: string, file: string, to: FileState): StoredSegment[] | null {
     const statement = this.#statements.prepare(
@@ -233,23 +234,30 @@ export class SegmentIndex {
               s.grp_off AS offsetInGroup, s.machine
        FROM segment s JOIN grp g ON g.id = s.grp JOIN object o ON o.id = g.object
        WHERE s.session = ? AND s.file = ? AND s.gen = ? AND s.hash = ?
-       ORDER BY s.len DESC, s.parent, s.machine, s.grp DESC LIMIT 1`,
+       ORDER BY s.len DESC, s.parent, s.machine, s.grp DESC`,
     );
+    // Lengths that do not add up come from a malformed entry; with them it could lead in a circle.
+    const waysTo = (hash: string, len: number) =>
+      (statement.all(session, file, to.gen, hash) as unknown as StoredSegment[])
+        .filter((row) => row.off + row.len === len);
     const chain: StoredSegment[] = [];
-    let { hash, len } = to;
-    for (;;) {
-      const row = statement.get(session, file, to.gen, hash) as unknown as
-        | StoredSegment
-        | undefined;
-      // Lengths that do not add up come from a malformed entry; without this check they could form
-      // a circle.
-      if (row === undefined || row.off + row.len !== len) return null;
+    const untried = [waysTo(to.hash, to.len)];
+    const tried = new Set<string>();
+    for (let ways = untried.at(-1); ways !== undefined; ways = untried.at(-1)) {
+      const row = ways.shift();
+      chain.length = untried.length - 1;
+      if (row === undefined) {
+        untried.pop();
+        continue;
+      }
       chain.push(row);
       if (row.off === 0) return chain.reverse();
-      if (row.len === 0) return null;
-      hash = row.parent;
-      len = row.off;
+      const parent = `${row.parent}/${row.off}`;
+      if (row.len === 0 || tried.has(parent)) continue;
+      tried.add(parent);
+      untried.push(waysTo(row.parent, row.off));
     }
+    return null;
   }
 
   /** Sessions the vault has; shelves are none. */

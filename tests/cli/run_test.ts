@@ -53,6 +53,7 @@ Deno.test("push with --json prints one object and the documented fields", async 
       ok: true,
       pushed: 3,
       otherFiles: 0,
+      forgotten: 0,
       failed: 0,
       bytes: { plain: 118_000, sent: 24_310 },
       requests: 2,

@@ -228,6 +228,25 @@ Deno.test("what stands before a forgotten state is forgotten, unless it is neede
   database.close();
 });
 
+Deno.test("a state is put together without what is gone, when there is another way to it", () => {
+  const all = [
+    addOp([segment("transcript", "", "ab", "abcdef")]),
+    addOp([segment("transcript", "", "", "abc"), segment("transcript", "", "abc", "abcdef")]),
+  ];
+  const chainOf = (ops: readonly Op[]) => {
+    const database = newDatabase();
+    const index = new SegmentIndex(database);
+    index.apply(ops.map((op, at) => entryOf(at + 1, [op])));
+    const chain = index.chain(SESSION, "transcript", { ...stateOf("abcdef"), len: 6 });
+    database.close();
+    return chain?.map(({ off, len }) => [off, len]) ?? null;
+  };
+  assert.deepEqual(chainOf(all), [[0, 3], [3, 3]], "the longer segment leads nowhere");
+  assert.equal(chainOf(all.slice(0, 1)), null);
+  const whole = addOp([segment("transcript", "", "", "ab")]);
+  assert.deepEqual(chainOf([...all, whole]), [[0, 2], [2, 4]], "the longest ones where both do");
+});
+
 Deno.test("a younger forget of the same text keeps it for its own 30 days", () => {
   const adds = [addOp([segment("transcript", "", "", "a")])];
   const { database, forgotten } = known([...adds, forgetOp(1, ["a"])]);

@@ -48,8 +48,8 @@ export function pushLines(result: PushResult): string[] {
       : result.forgotten === result.sessions
       ? `what is here (${countText(result.sessions, "session")}) is forgotten in the vault.`
       : result.forgotten > 0
-      ? `${countText(result.sessions - result.forgotten, "session")} of ` +
-        `${numberText(result.sessions)} here are in the vault, the others are forgotten there.`
+      ? `of ${countText(result.sessions, "session")} here, ${numberText(result.forgotten)} ` +
+        `${result.forgotten === 1 ? "is" : "are"} forgotten in the vault.`
       : result.sessions === 1
       ? "the one session here is in the vault."
       : `all ${countText(result.sessions, "session")} are in the vault.`;
