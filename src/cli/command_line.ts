@@ -9,6 +9,7 @@ import { FORGET_VALUE_FLAGS, forgetCommand } from "./forget_command.ts";
 import { HISTORY_VALUE_FLAGS, historyCommands } from "./history_commands.ts";
 import { isProfileName } from "./home_folder.ts";
 import { gcCommand } from "./gc_command.ts";
+import { type Candidate, type Candidates, words } from "./words.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
 /** Shells for which `shell-init` and `completions` print scripts. */
@@ -17,36 +18,7 @@ export const SHELLS = ["bash", "zsh", "fish", "pwsh"] as const;
 /** One of `SHELLS`. */
 export type Shell = (typeof SHELLS)[number];
 
-/** A word that a shell may offer, with a line about it. */
-export interface Candidate {
-  readonly text: string;
-  readonly about: string;
-}
-
-/** Words that depend on this machine; empty while parsing. */
-export interface Candidates {
-  readonly sessions: readonly Candidate[];
-  readonly projects: readonly Candidate[];
-}
-
 const NO_CANDIDATES: Candidates = { sessions: [], projects: [] };
-
-function words(
-  metavar: "ID" | "ID|WORDS" | "PROJECT",
-  candidates: readonly Candidate[] = [],
-): ValueParser<"sync", string> {
-  const base = string({ metavar });
-  if (candidates.length === 0) return base;
-  return {
-    ...base,
-    *suggest(prefix: string): Iterable<Suggestion> {
-      for (const { text, about } of candidates) {
-        if (!text.startsWith(prefix)) continue;
-        yield { kind: "literal", text, description: plain`${about}` };
-      }
-    },
-  };
-}
 
 function globalFlags() {
   return object({

@@ -2,7 +2,8 @@
 import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext, SyncService } from "../sync/api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
-import { type Candidates, type Invocation, type InvocationOf } from "./command_line.ts";
+import type { Invocation, InvocationOf } from "./command_line.ts";
+import type { Candidates } from "./words.ts";
 import { diff } from "./commands/diff.ts";
 import { forget } from "./commands/forget.ts";
 import { gc } from "./commands/gc.ts";

@@ -225,8 +225,8 @@ export class LogContent {
   }
 
   /**
-   * All packs that hold something needed and nothing that was dropped. To be called when all entries
-   * are in.
+   * All packs that hold something needed and nothing that was dropped. To be called when all
+   * entries are in.
    */
   packs(): SaidPack[] {
     // Two machines' segments never share a group again: the op says whose they are.

@@ -2,7 +2,8 @@
 import { bash, fish, pwsh, type ShellCompletion, zsh } from "@optique/core/completion";
 import { ClaudeSyncError } from "../../errors.ts";
 import type { Answer } from "../answer.ts";
-import { type Candidates, type Shell, suggestWords } from "../command_line.ts";
+import { type Shell, suggestWords } from "../command_line.ts";
+import type { Candidates } from "../words.ts";
 import { helpTopic, overviewLines, pageLines } from "../help.ts";
 import { lastingCommand } from "../lasting_command.ts";
 import { shellScript } from "../shell_init.ts";
