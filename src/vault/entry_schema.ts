@@ -1,7 +1,7 @@
 /** The shape of an entry's body, as zod checks it. Members it does not name are dropped. */
 import * as z from "zod/mini";
 import { utf8 } from "../base/bytes.ts";
-import { listOf } from "../base/checked_lists.ts";
+import { listOf as list } from "../base/checked_lists.ts";
 import { SEALED_BYTES_MIN } from "../crypto/frame.ts";
 import {
   ENTRY_PACKS_MAX,
@@ -78,7 +78,7 @@ const group = z.object({
   stored: count(PACK_SEALED_BYTES_MAX),
   raw: count(GROUP_RAW_BYTES_MAX),
   comp: z.enum(["zstd", "none"]),
-  segments: listOf(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
+  segments: list(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
 });
 
 const enrolOp = z.object({
@@ -93,12 +93,12 @@ const addOp = z.object({
   op: z.literal("add"),
   session: z.string().check(z.regex(SESSION_ID)),
   project,
-  gens: listOf(z.object({
+  gens: list(z.object({
     file: fileName,
     gen: hex(16),
     from: z.object({ gen: generation, hash }),
   })),
-  groups: listOf(group),
+  groups: list(group),
 });
 
 const pack = z.object({
@@ -111,7 +111,7 @@ const pack = z.object({
 export const anyEntry = z.object({ v: z.int() });
 
 /** Of version 1, with ops that may be of a newer program. */
-export const entryWithAnyOps = z.object({ ops: listOf(z.object({ op: z.string() })) });
+export const entryWithAnyOps = z.object({ ops: list(z.object({ op: z.string() })) });
 
 /** Version 1. What lies between its fields is in `entry_rules.ts`. */
 export const entrySchema = z.object({
@@ -127,6 +127,6 @@ export const entrySchema = z.object({
     z.record(machineId, z.object({ seq, hash })),
   ),
   inline: z.object({ size: count(INLINE_BYTES_MAX), sha256: hash }),
-  packs: listOf(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
-  ops: listOf(z.discriminatedUnion("op", [enrolOp, addOp])),
+  packs: list(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
+  ops: list(z.discriminatedUnion("op", [enrolOp, addOp])),
 });
