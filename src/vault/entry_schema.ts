@@ -1,7 +1,7 @@
 /** The shape of an entry's body, as zod checks it. Members it does not name are dropped. */
 import * as z from "zod/mini";
 import { utf8 } from "../base/bytes.ts";
-import { listOf } from "../base/checked_lists.ts";
+import { listOf as list } from "../base/checked_lists.ts";
 import { SEALED_BYTES_MIN } from "../crypto/frame.ts";
 import {
   COVERED_MAX,
@@ -83,7 +83,7 @@ const group = z.object({
   stored: count(PACK_SEALED_BYTES_MAX),
   raw: count(GROUP_RAW_BYTES_MAX),
   comp: z.enum(["zstd", "none"]),
-  segments: listOf(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
+  segments: list(segment).check(z.minLength(1), z.maxLength(ENTRY_SEGMENTS_MAX)),
 });
 
 const enrolment = {
@@ -101,16 +101,16 @@ const addOp = z.object({
   project,
   by: z.optional(machineId),
   time: z.optional(safeCount),
-  gens: listOf(z.object({
+  gens: list(z.object({
     file: fileName,
     gen: hex(16),
     from: z.object({ gen: generation, hash }),
   })),
-  groups: listOf(group),
+  groups: list(group),
 });
 
 /** Of each number the hash's first eight digits; more than eight where clones wrote it twice. */
-const covered = listOf(z.string().check(z.regex(/^([0-9a-f]{8})+$/), z.maxLength(8 * MACHINES_MAX)))
+const covered = list(z.string().check(z.regex(/^([0-9a-f]{8})+$/), z.maxLength(8 * MACHINES_MAX)))
   .check(z.maxLength(COVERED_MAX));
 
 const checkpointOp = z.object({ op: z.literal("checkpoint"), from: seq, covered });
@@ -129,13 +129,13 @@ const forgetOp = z.object({
   op: z.literal("forget"),
   id: hex(16),
   session: sessionId,
-  leaves: listOf(z.object({ file: fileName, gen: generation, hash, len: safeCount }))
+  leaves: list(z.object({ file: fileName, gen: generation, hash, len: safeCount }))
     .check(z.minLength(1), z.maxLength(FORGOTTEN_LEAVES_MAX)),
 });
 
 const recallOp = z.object({
   op: z.literal("recall"),
-  ids: listOf(hex(16)).check(z.minLength(1), z.maxLength(RECALLED_IDS_MAX)),
+  ids: list(hex(16)).check(z.minLength(1), z.maxLength(RECALLED_IDS_MAX)),
 });
 
 const pack = z.object({
@@ -148,7 +148,7 @@ const pack = z.object({
 export const anyEntry = z.object({ v: z.int() });
 
 /** Of version 1, with ops that may be of a newer program. */
-export const entryWithAnyOps = z.object({ ops: listOf(z.object({ op: z.string() })) });
+export const entryWithAnyOps = z.object({ ops: list(z.object({ op: z.string() })) });
 
 /** Version 1. What lies between its fields is in `entry_rules.ts`. */
 export const entrySchema = z.object({
@@ -165,8 +165,8 @@ export const entrySchema = z.object({
     z.record(machineId, z.object({ seq, hash })),
   ),
   inline: z.object({ size: count(INLINE_BYTES_MAX), sha256: hash }),
-  packs: listOf(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
-  ops: listOf(
+  packs: list(pack).check(z.maxLength(ENTRY_PACKS_MAX)),
+  ops: list(
     z.discriminatedUnion("op", [enrolOp, addOp, checkpointOp, retireOp, forgetOp, recallOp]),
   ),
 });

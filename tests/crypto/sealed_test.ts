@@ -89,7 +89,7 @@ Deno.test("adopt refuses plaintext, damage and objects of another place or key",
   await assert.rejects(() => adopt(epoch, context, foreign), isDamaged);
 });
 
-Deno.test("seal takes whatever first byte chance gives, also one that begins JSON or text", async () => {
+Deno.test("seal takes whatever first byte chance gives, also one of JSON or text", async () => {
   for (const first of [0x7b, 0x5b, 0x22, 0x23, 0x1f, 0x28, 0x00, 0x20, 0xff]) {
     const chance = { bytes: (length: number) => new Uint8Array(length).fill(first) };
     const sealed = await seal(epoch, context, utf8("entry"), chance);

@@ -119,7 +119,7 @@ Deno.test("fuzz: names of objects, entries, packs and sessions mean one thing", 
   });
 });
 
-Deno.test("fuzz: claimed identities of projects are relative, or absolute and plain", () => {
+Deno.test("fuzz: projects that a vault claims are relative, or absolute and plain", () => {
   const samples: Json[] = [
     { kind: "git", remote: "github.com/acme/app", sub: "packages/web" },
     { kind: "home", path: "code/app" },

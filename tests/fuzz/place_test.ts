@@ -73,7 +73,7 @@ const TYPED = [
   ],
 ];
 
-Deno.test("fuzz: a typed place is a place or a wrong use, without its secrets", () => {
+Deno.test("fuzz: a place that somebody types is one, or a wrong use, without its secrets", () => {
   const typed = mutatedText(TYPED, ["//", "..", "?", "#", "user:pa55word@", "s3://"]);
   fuzz(fc.tuple(typed, typed, fc.nat(3)), ([first, second, kind]) => {
     const rest = { region: null, pathStyle: false, awsProfile: null, jurisdiction: null };
@@ -180,7 +180,7 @@ Deno.test("fuzz: what a credential program prints is keys or a refusal", async (
   });
 });
 
-Deno.test("fuzz: Google's credential files are of a known kind, or refused", () => {
+Deno.test("fuzz: Google's credential files ask Google, or are refused", () => {
   const impersonated = {
     type: "impersonated_service_account",
     service_account_impersonation_url:

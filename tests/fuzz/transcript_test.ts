@@ -96,7 +96,7 @@ Deno.test("fuzz: lines of a transcript make it up again, from both ends", () => 
   });
 });
 
-Deno.test("fuzz: JSON of others is an object of limited depth, or null", () => {
+Deno.test("fuzz: JSON of others is an object that inherits nothing, not deep, or null", () => {
   fuzz(mutatedJson(RECORDS), (text) => parseJsonObject(utf8(text)), {
     runs: MEDIUM,
     check(value) {
