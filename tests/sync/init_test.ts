@@ -114,7 +114,7 @@ Deno.test("the key of a vault that lost goes, also when the winner is unreadable
   inTempDir(async (dir) => {
     const a = new SyncMachine({ name: "anna", dir });
     let isHidden = true;
-    const b = new SyncMachine({
+    const b: SyncMachine = new SyncMachine({
       name: "bert",
       dir,
       store: async (location, create) => {
