@@ -4,6 +4,8 @@
  *     deno task sim --seed 42 --trace       one seed, with everything that happens
  *     deno task sim --seeds 1..1000         many
  *     deno task sim --minutes 30            seeds one after the other, from a random one
+ *
+ * Ends at the first violation, unless told to `--keep-going`.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -34,6 +36,11 @@ function* wanted(): Iterable<number> {
   for (let seed = first!; seed <= until && performance.now() < end; seed++) yield seed;
 }
 
+// Ctrl-C ends it after the seed at hand, with the report.
+let isStopped = false;
+process.once("SIGINT", () => (isStopped = true));
+process.once("SIGTERM", () => (isStopped = true));
+
 const simulator = new Simulator();
 const total = new Report(0);
 const began = performance.now();
@@ -52,7 +59,7 @@ try {
       const ms = (performance.now() - began) / count;
       console.log(`${count} seeds, ${ms.toFixed(0)} ms each, at ${seed}`);
     }
-    if (total.violations.length > 0 && !values["keep-going"]) break;
+    if (isStopped || (total.violations.length > 0 && !values["keep-going"])) break;
   }
 } finally {
   simulator.close();

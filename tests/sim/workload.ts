@@ -4,6 +4,7 @@
  * line here and one in `COMMANDS`.
  */
 import type { SimMachine } from "./machine.ts";
+import type { SimOptions } from "./options.ts";
 import type { Command } from "./run_of_program.ts";
 import type { World } from "./world.ts";
 
@@ -86,7 +87,6 @@ export const ACTIONS: readonly Action[] = [
     machine.sleptMs += sleepMs;
   }),
   fate("clock jump", 0.5, (world, machine) => {
-    if (world.options.skewMs === 0) return;
     world.report.fault("clock jump");
     machine.skewMs = (world.dice.number() - 0.5) * 2 * world.options.skewMs;
   }),
@@ -118,11 +118,11 @@ export const ACTIONS: readonly Action[] = [
   fate("store up", 1.5, ({ store }) => {
     store.isDown = false;
   }),
-  fate("lie", 2, ({ options, store, dice }, machine) => {
+  fate("lie", 8, ({ options, store, dice }, machine) => {
     const kind = dice.pick(options.lies);
     if (kind !== null) store.lie(kind, dice.isLucky(0.5) ? null : machine.name);
   }),
-  fate("honest", 2, ({ store }) => store.repent()),
+  fate("honest", 3, ({ store }) => store.repent()),
   fate("minutes pass", 2, (world) => world.pass(world.dice.between(1, 10) * MINUTE_MS)),
   fate("hours pass", 0.5, (world) => world.pass(world.dice.between(1, 20) * HOUR_MS)),
   fate("weeks pass", 0.1, (world) => world.pass(world.dice.between(5, 40) * DAY_MS)),
@@ -140,6 +140,14 @@ function inTheMiddle(world: World, machine: SimMachine, how: "kill" | "power cut
     if (how === "kill") machine.kill();
     else machine.cutPower(world.dice);
   });
+}
+
+/** The actions that can mean something in a world. */
+export function actionsOf({ lies, skewMs, without }: SimOptions): readonly Action[] {
+  const isIdle = (name: string) =>
+    (lies.length === 0 && ["lie", "honest"].includes(name)) ||
+    (skewMs === 0 && name === "clock jump");
+  return ACTIONS.filter(({ name }) => !without.has(name) && !isIdle(name));
 }
 
 function breakDisk(machine: SimMachine, isNow: boolean, state: "full" | "read-only"): void {

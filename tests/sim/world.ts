@@ -17,7 +17,7 @@ import type { Command, Outcome, RunOfProgram } from "./run_of_program.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimStore } from "./store.ts";
 import { readVault, type VaultContent } from "./vault_content.ts";
-import { ACTIONS } from "./workload.ts";
+import { ACTIONS, actionsOf } from "./workload.ts";
 
 /** When every world begins. */
 const START_MS = Date.UTC(2026, 0, 15, 12);
@@ -121,7 +121,7 @@ export class World implements Surroundings {
 
   /** The machine's fate begins: one action after the other. */
   #settleIn(machine: SimMachine): void {
-    const allowed = ACTIONS.filter(({ name }) => !this.options.without.has(name));
+    const allowed = actionsOf(this.options);
     const act = () => {
       if (this.#steps >= this.options.steps || this.isBroken) return;
       this.#steps++;
