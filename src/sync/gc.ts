@@ -30,6 +30,11 @@ function lengthOf({ seq, base }: MachineRow): number {
   return seq - base + 1;
 }
 
+/** Whether a log was taken over whole. */
+function isGivenUp({ isRetired, seq, base }: MachineRow): boolean {
+  return isRetired && seq < base;
+}
+
 const NOTHING: ObjectTally = { objects: 0, bytes: 0 };
 
 class GarbageCollection {
@@ -89,7 +94,10 @@ class GarbageCollection {
     const named = rows.filter(({ id, name }) => name === query || id === query);
     const begun = rows.filter(({ id }) => query.length >= 4 && id.startsWith(query));
     const found = named.length > 0 ? named : begun;
-    const [row, another] = found.filter(({ tag }) => tag !== this.#run.sender.tag);
+    const others = found.filter(({ tag }) => tag !== this.#run.sender.tag);
+    // A machine that came back has its old log beside the new one.
+    const current = others.filter((row) => !isGivenUp(row));
+    const [row, another] = current.length > 0 ? current : others;
     if (another !== undefined) {
       throw new ClaudeSyncError("ambiguous", `"${query}" fits several machines`, {
         hint: `Give the id: ${found.map(({ id }) => id).join(", ")}`,
@@ -126,7 +134,7 @@ class GarbageCollection {
   async #retire(lost: MachineRow): Promise<Restated | null> {
     const { dryRun } = this.#request;
     // What was given up before, and has not grown, only waits for the end of its grace.
-    if (lost.isRetired && lost.seq < lost.base) return null;
+    if (isGivenUp(lost)) return null;
     const { logs } = this.#run.seen;
     const request = { row: lost, logs, isOwn: false, dryRun };
     const restated = await restate(this.#vault, this.#run.sender, request);

@@ -57,7 +57,10 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
       unreceived: rows.filter((row) => row.isNews).length,
       archived,
       unplaced: unplacedProjects,
-      machines: local.index.machines().map((machine) => ({
+      // Who was given up and has not been seen since is no machine of the vault any more.
+      machines: local.index.machines().filter((machine) =>
+        !machine.isRetired || machine.seq >= machine.base
+      ).map((machine) => ({
         id: machine.id,
         name: machine.name,
         lastSeenMs: machine.lastSeenMs,

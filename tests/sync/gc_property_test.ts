@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import fc from "fast-check";
 import { isClaudeSyncError } from "../../src/errors.ts";
-import { allStates, gc, liveOn } from "../support/gc_world.ts";
+import { allStates, DAY_MS, gc, liveOn } from "../support/gc_world.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
 import { Play, type Step, STEP_KINDS } from "../support/sync_play.ts";
-import { newWorld, type SyncWorld } from "../support/sync_world.ts";
+import { newWorld, type SyncWorld, WORLD_START_MS } from "../support/sync_world.ts";
 
-const RUNS = Number(process.env.CLAUDE_SYNC_GC_RUNS ?? 12);
+const RUNS = Number(process.env.CLAUDE_SYNC_GC_RUNS ?? 8);
 const SEED = Number(process.env.CLAUDE_SYNC_GC_SEED ?? 20261124);
 const NAMES = ["anna", "bert", "cleo"];
 
@@ -23,6 +23,10 @@ interface Tidy {
 
 /** Pushes that have something to push, so that logs get long. */
 const MORE = ["speak", "push", "speak", "push", "speak", "push", "sync"] as const;
+
+/** Taken by two machines in turn. */
+const BEGINNING = Array.from({ length: 5 }, () => ["speak", "speak", "push", "push"] as const)
+  .flat();
 
 const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.constantFrom(...STEP_KINDS, ...MORE, ...MORE),
@@ -38,7 +42,7 @@ const tidy: fc.Arbitrary<Tidy> = fc.record({
 
 const history = fc.array(
   fc.oneof({ arbitrary: step, weight: 5 }, { arbitrary: tidy, weight: 1 }),
-  { minLength: 40, maxLength: 100 },
+  { minLength: 30, maxLength: 60 },
 );
 
 /** The states that the vault had; grows. */
@@ -50,7 +54,9 @@ async function remember(world: SyncWorld, seen: Set<string>): Promise<void> {
 
 async function tidied(world: SyncWorld, { kind, machine }: Tidy): Promise<number> {
   const actor = world.machines[machine]!;
-  if (kind === "days") await liveOn(actor, world.clock, 7);
+  // Sessions of more than 30 days ago would not be pulled any more, as Claude Code deletes them.
+  const isSoon = world.clock.nowMs() < WORLD_START_MS + 15 * DAY_MS;
+  if (kind === "days" && isSoon) await liveOn(actor, world.clock, 7);
   const { compacted, deleted } = await gc(actor);
   return deleted.objects + (compacted === null ? 0 : 1);
 }
@@ -64,6 +70,10 @@ Deno.test("any history with compactions anywhere gives every reader everything",
         const world = await newWorld(dir, { names: NAMES });
         const play = new Play(world);
         const seen = new Set<string>();
+        // So that the first compaction already has something to do.
+        for (const [index, kind] of BEGINNING.entries()) {
+          await play.take({ kind, machine: index % 2, session: 0, choice: 0 });
+        }
         for (const [index, each] of steps.entries()) {
           if (!("session" in each)) {
             await remember(world, seen);
@@ -72,8 +82,8 @@ Deno.test("any history with compactions anywhere gives every reader everything",
           } else await play.take(each);
           if (index === 10) await world.machines[2]!.pull();
         }
+        // What is on the disks is the convergence test's; here it is what the vault gives back.
         await play.settle();
-        await play.check();
         await remember(world, seen);
         const fresh = new SyncMachine({
           name: "dora",
@@ -89,7 +99,7 @@ Deno.test("any history with compactions anywhere gives every reader everything",
           assert.deepEqual((await machine.verify()).problems, []);
         }
       })),
-    { numRuns: RUNS, seed: SEED, verbose: 1 },
+    { numRuns: RUNS, seed: SEED, verbose: 1, endOnFailure: true },
   );
   assert.ok(effects > RUNS / 2, "something was compacted and deleted");
 });
@@ -127,6 +137,6 @@ Deno.test("a machine that is given up at any moment is missed by nobody", async 
           }
         }),
     ),
-    { numRuns: RUNS, seed: SEED, verbose: 1 },
+    { numRuns: RUNS, seed: SEED, verbose: 1, endOnFailure: true },
   );
 });
