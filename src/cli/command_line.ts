@@ -1,15 +1,15 @@
 /** From `argv` to a typed invocation. The grammar below also drives the shells' completion. */
 import { merge, object, or } from "@optique/core/constructs";
-import { formatMessage, type Message, message as plain } from "@optique/core/message";
+import { formatMessage, type Message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { parseSync, type Result, type Suggestion, suggestSync } from "@optique/core/parser";
 import { argument, command, constant, option } from "@optique/core/primitives";
-import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { choice, integer, string } from "@optique/core/valueparser";
 import { FORGET_VALUE_FLAGS, forgetCommand } from "./forget_command.ts";
 import { HISTORY_VALUE_FLAGS, historyCommands } from "./history_commands.ts";
 import { isProfileName } from "./home_folder.ts";
 import { gcCommand } from "./gc_command.ts";
-import { type Candidate, type Candidates, words } from "./words.ts";
+import { type Candidates, words } from "./words.ts";
 import { path, STORE_VALUE_FLAGS, storeOptions, transferOptions } from "./store_flags.ts";
 
 /** Shells for which `shell-init` and `completions` print scripts. */
