@@ -62,7 +62,7 @@ Deno.test("a machine's name is shown harmlessly", async () => {
   assert.match(first!, /^Gave "x\u{fffd}\[2J" up: took over 5,000 log entries in 3 and 2 packs/u);
 });
 
-Deno.test("giving a machine up needs --yes where nobody can type", async () => {
+Deno.test("giving a machine up needs --yes where nobody can type, or if it was seen", async () => {
   const asking = (isRecent: boolean) => ({
     gc: async (_: unknown, { approve, machine }: GcRequest) => {
       const lost = { id: "ab12", name: machine!, lastSeenMs: Date.now() - 3_600_000, isRecent };
