@@ -46,7 +46,7 @@ export const KNOWN_FILES: Readonly<Record<string, KnownFile>> = {
   "tests/sync/history_test.ts": { seconds: 11 },
   "tests/sync/hostile_paths_test.ts": { seconds: 5 },
   "tests/sync/hostile_vault_test.ts": { seconds: 11 },
-  "tests/sync/kill_test.ts": { seconds: 80 },
+  "tests/sync/kill_test.ts": { seconds: 140 },
   "tests/sync/large_session_test.ts": { seconds: 6 },
   "tests/sync/memory_test.ts": { seconds: 23 },
   "tests/sync/move_kill_test.ts": { seconds: 9 },
