@@ -19,6 +19,7 @@ import { ProjectFinder } from "./projects.ts";
 import { LocalView, transcriptOf } from "./pull_place.ts";
 import { BatchBuilder } from "./push_batch.ts";
 import { failureOf } from "./push.ts";
+import { NOTHING_DONE, partialFailure, recorded } from "./run_log.ts";
 import { computeTargets } from "./targets.ts";
 import type { ForgetOp } from "../vault/entry_body.ts";
 
@@ -31,7 +32,11 @@ export function forgetSessions(
   request: ForgetRequest,
 ): Promise<ForgetResult> {
   const staged = request.dryRun ? "left" : "required";
-  return withFreshVault(context, staged, (run) => forget(run, request));
+  const work = () => withFreshVault(context, staged, (run) => forget(run, request));
+  return recorded(context, request, { command: "forget", by: "user" }, work, (result) => ({
+    ...NOTHING_DONE,
+    failure: partialFailure(result.failures),
+  }));
 }
 
 async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {

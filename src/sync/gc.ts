@@ -8,6 +8,7 @@ import { requireWhole, SleepWatch, tallyOf, unnamedPacks } from "./compact_delet
 import { type Run, withFreshVault } from "./fresh_vault.ts";
 import type { GcRequest, GcResult, ObjectTally, Restated, WaitingObjects } from "./gc_api.ts";
 import { ownRow, restate } from "./restate.ts";
+import { NOTHING_DONE, recorded } from "./run_log.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { DAY_MS, GRACE_DAYS, watchedBase, WatchedDays, watchedPack } from "./watched_days.ts";
 import { watchedRetirement } from "./watched_days.ts";
@@ -22,7 +23,13 @@ const RECENT_MS = 30 * DAY_MS;
  */
 export async function runGc(context: SyncContext, request: GcRequest): Promise<GcResult> {
   const staged = request.dryRun ? "left" : "required";
-  return await withFreshVault(context, staged, (run) => new GarbageCollection(run, request).run());
+  const by = request.isAutomatic === true ? "hook" : "user";
+  const work = () =>
+    withFreshVault(context, staged, (run) => new GarbageCollection(run, request).run());
+  return await recorded(context, request, { command: "gc", by }, work, () => ({
+    ...NOTHING_DONE,
+    failure: null,
+  }));
 }
 
 /** Entries that a log has from its base on. */

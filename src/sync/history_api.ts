@@ -85,7 +85,7 @@ export interface VersionList extends Traffic {
 
 /** One run of this machine, as the journal has it. */
 export interface JournalRecord {
-  readonly command: "push" | "pull" | "sync" | "restore" | "import";
+  readonly command: "push" | "pull" | "sync" | "restore" | "import" | "forget" | "gc";
   readonly by: "user" | "hook";
   /** When it ended. */
   readonly atMs: number;

@@ -19,7 +19,7 @@ const MESSAGE_UNITS_MAX = 500;
 const count = z.number().check(z.minimum(0));
 
 const Record = z.object({
-  command: z.enum(["push", "pull", "sync", "restore", "import"]),
+  command: z.enum(["push", "pull", "sync", "restore", "import", "forget", "gc"]),
   by: z.enum(["user", "hook"]),
   atMs: z.number(),
   ms: count,

@@ -42,7 +42,8 @@ export function partialFailure(failures: readonly Failure[]): RunFailure | null 
   return first === undefined ? null : { code: "partial", message: first.message };
 }
 
-const NOTHING_DONE = {
+/** Of a run that moved no session's bytes. */
+export const NOTHING_DONE = {
   sentSessions: 0,
   receivedSessions: 0,
   bytes: { sent: 0, received: 0, written: 0 },
