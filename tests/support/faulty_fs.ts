@@ -25,15 +25,22 @@ export interface FaultPlan {
 }
 
 /** A disk some of whose calls fail; `calls` tells how many it counted, `failed` how many failed. */
-export type FaultyFs = FileSystem & { readonly calls: number; readonly failed: number };
+export type FaultyFs = FileSystem & {
+  readonly calls: number;
+  readonly failed: number;
+  /** What each counted call was, as `name path`, the first at 0. */
+  readonly log: readonly string[];
+};
 
 /** Wraps `fs` so that it fails by `plan`. `close` never fails, so that handles do not leak. */
 export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
   let calls = 0;
   let failed = 0;
+  const log: string[] = [];
   const guard = <T>(name: string, path: string, run: () => T): T => {
     if (plan.calls !== undefined && !plan.calls.includes(name)) return run();
     calls++;
+    log.push(`${name} ${path}`);
     const fails = calls === plan.failNth || (plan.from === "then-on" && calls > plan.failNth);
     if (!fails) return run();
     failed++;
@@ -57,6 +64,7 @@ export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
     get failed() {
       return failed;
     },
+    log,
     lstat: (path) => guard("lstat", path, () => fs.lstat(path)),
     realpath: (path) => guard("realpath", path, () => fs.realpath(path)),
     readDir: (path) => guard("readDir", path, () => fs.readDir(path)),
