@@ -1,4 +1,5 @@
 /** A disk some of whose calls fail, over any other disk. */
+import process from "node:process";
 import type { ClaudeSyncError } from "../../src/errors.ts";
 import { localError } from "../../src/platform/local_error.ts";
 import type { FileSystem, ReadHandle, WriteHandle } from "../../src/platform/types.ts";
@@ -6,6 +7,32 @@ import type { FileSystem, ReadHandle, WriteHandle } from "../../src/platform/typ
 /** The error that a real disk gives for the system's error `errno`. */
 export function systemError(errno: string, action: string, path: string): ClaudeSyncError {
   return localError(action, path, Object.assign(new Error(errno), { code: errno }));
+}
+
+/** Calls that change the disk: for all others it makes no difference when they fail. */
+export const CHANGES = [
+  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
+  ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
+];
+
+const BREAKS_ALL = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all";
+
+/** What is random in a path: names of packs, entries and temporary files. */
+const RANDOM_NAME = /[0-9a-z]{16,}|[0-9a-f]{8,}/g;
+
+/**
+ * Numbers of the calls in a log to break, from 1: every change of the disk; of looks at the same
+ * path in the same way the first and the last. `CLAUDE_SYNC_FAIL_NTH=all` breaks all.
+ */
+export function callsToBreak(log: readonly string[]): number[] {
+  const places = new Map<string, number[]>();
+  for (const [index, call] of log.entries()) {
+    const isChange = CHANGES.includes(call.slice(0, call.indexOf(" ")));
+    const key = isChange || BREAKS_ALL ? `${index}` : call.replace(RANDOM_NAME, "*");
+    places.set(key, [...(places.get(key) ?? []), index + 1]);
+  }
+  const chosen = [...places.values()].flatMap((at) => [...new Set([at[0]!, at.at(-1)!])]);
+  return chosen.sort((a, b) => a - b);
 }
 
 /** What a faulty disk does. */

@@ -7,11 +7,16 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { parseObjectName } from "../../src/storage/object_name.ts";
 import { MemoryStore } from "../../src/storage/memory/store.ts";
-import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
+import {
+  callsToBreak,
+  CHANGES,
+  type FaultPlan,
+  type FaultyFs,
+  faultyFs,
+} from "../support/faulty_fs.ts";
 import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
 import { filesBelow, inMemoryDir, said, type SyncMachine } from "../support/sync_machine.ts";
@@ -321,29 +326,6 @@ async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Pro
   assert.deepEqual(left, [], `${what}: leftovers are swept`);
   // Both machines have just been compared byte for byte: what lies in the vault is enough here.
   assert.deepEqual((await actor.verify(false)).problems, [], `${what}: verify at the end`);
-}
-
-/** Calls that change the disk: for all others it makes no difference when they fail. */
-const CHANGES = [
-  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
-  ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
-];
-
-const BREAKS_ALL = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all";
-
-/** What is random in a path: names of packs, entries and temporary files. */
-const RANDOM_NAME = /[0-9a-z]{16,}|[0-9a-f]{8,}/g;
-
-/** Numbers of the calls to break, from 1. Every change of the disk; of looks what is no repeat. */
-function callsToBreak(log: readonly string[]): number[] {
-  const places = new Map<string, number[]>();
-  for (const [index, call] of log.entries()) {
-    const isChange = CHANGES.includes(call.slice(0, call.indexOf(" ")));
-    const key = isChange || BREAKS_ALL ? `${index}` : call.replace(RANDOM_NAME, "*");
-    places.set(key, [...(places.get(key) ?? []), index + 1]);
-  }
-  const chosen = [...places.values()].flatMap((at) => [...new Set([at[0]!, at.at(-1)!])]);
-  return chosen.sort((a, b) => a - b);
 }
 
 const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [

@@ -7,15 +7,11 @@ import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { folderLocationOf } from "../../src/storage/location.ts";
 import { syncService } from "../../src/sync/service.ts";
-import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
+import { CHANGES, type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
 import { filesBelow, inMemoryDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/sync_world.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
-const CHANGES = [
-  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
-  ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
-];
 const FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
   { from: "once", effect: "before" },
   { from: "once", effect: "after", calls: CHANGES },
