@@ -28,9 +28,12 @@ export function* linePieces(handle: ReadHandle, from = 0): Generator<LinePiece> 
     const buffer = new Uint8Array(wanted);
     const piece = buffer.subarray(0, handle.readAt(buffer, offset));
     if (piece.length === 0) return;
+    const pieceEnd = lastCompleteLineEnd(piece);
+    if (pieceEnd > 0 && heldBytes + piece.indexOf(0x0a) > RECORD_BYTES_MAX) {
+      [held, heldBytes, isSkipping] = [[], 0, true];
+    }
     const begin = offset - heldBytes;
     offset += piece.length;
-    const pieceEnd = lastCompleteLineEnd(piece);
     if (pieceEnd > 0) {
       const bytes = heldBytes === 0
         ? piece.subarray(0, pieceEnd)

@@ -1,4 +1,5 @@
 /** A disk some of whose calls fail, over any other disk. */
+import process from "node:process";
 import type { ClaudeSyncError } from "../../src/errors.ts";
 import { localError } from "../../src/platform/local_error.ts";
 import type { FileSystem, ReadHandle, WriteHandle } from "../../src/platform/types.ts";
@@ -6,6 +7,32 @@ import type { FileSystem, ReadHandle, WriteHandle } from "../../src/platform/typ
 /** The error that a real disk gives for the system's error `errno`. */
 export function systemError(errno: string, action: string, path: string): ClaudeSyncError {
   return localError(action, path, Object.assign(new Error(errno), { code: errno }));
+}
+
+/** Calls that change the disk: for all others it makes no difference when they fail. */
+export const CHANGES = [
+  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
+  ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
+];
+
+const BREAKS_ALL = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all";
+
+/** What is random in a path: names of packs, entries and temporary files. */
+const RANDOM_NAME = /[0-9a-z]{16,}|[0-9a-f]{8,}/g;
+
+/**
+ * Numbers of the calls in a log to break, from 1: every change of the disk; of looks at the same
+ * path in the same way the first and the last. `CLAUDE_SYNC_FAIL_NTH=all` breaks all.
+ */
+export function callsToBreak(log: readonly string[]): number[] {
+  const places = new Map<string, number[]>();
+  for (const [index, call] of log.entries()) {
+    const isChange = CHANGES.includes(call.slice(0, call.indexOf(" ")));
+    const key = isChange || BREAKS_ALL ? `${index}` : call.replace(RANDOM_NAME, "*");
+    places.set(key, [...(places.get(key) ?? []), index + 1]);
+  }
+  const chosen = [...places.values()].flatMap((at) => [...new Set([at[0]!, at.at(-1)!])]);
+  return chosen.sort((a, b) => a - b);
 }
 
 /** What a faulty disk does. */
@@ -25,15 +52,22 @@ export interface FaultPlan {
 }
 
 /** A disk some of whose calls fail; `calls` tells how many it counted, `failed` how many failed. */
-export type FaultyFs = FileSystem & { readonly calls: number; readonly failed: number };
+export type FaultyFs = FileSystem & {
+  readonly calls: number;
+  readonly failed: number;
+  /** What each counted call was, as `name path`, the first at 0. */
+  readonly log: readonly string[];
+};
 
 /** Wraps `fs` so that it fails by `plan`. `close` never fails, so that handles do not leak. */
 export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
   let calls = 0;
   let failed = 0;
+  const log: string[] = [];
   const guard = <T>(name: string, path: string, run: () => T): T => {
     if (plan.calls !== undefined && !plan.calls.includes(name)) return run();
     calls++;
+    log.push(`${name} ${path}`);
     const fails = calls === plan.failNth || (plan.from === "then-on" && calls > plan.failNth);
     if (!fails) return run();
     failed++;
@@ -57,6 +91,7 @@ export function faultyFs(fs: FileSystem, plan: FaultPlan): FaultyFs {
     get failed() {
       return failed;
     },
+    log,
     lstat: (path) => guard("lstat", path, () => fs.lstat(path)),
     realpath: (path) => guard("realpath", path, () => fs.realpath(path)),
     readDir: (path) => guard("readDir", path, () => fs.readDir(path)),

@@ -26,6 +26,29 @@ export async function inTempDir<Result>(work: (dir: string) => Promise<Result>):
   }
 }
 
+const MEMORY_DISK = "/dev/shm";
+
+/**
+ * Like `inTempDir`, on a disk in memory where there is one: for tests that make and drop very many
+ * files, and end no power supply.
+ */
+export async function inMemoryDir<Result>(
+  work: (dir: string) => Promise<Result>,
+): Promise<Result> {
+  let dir: string;
+  try {
+    dir = mkdtempSync(join(MEMORY_DISK, "claude-sync-test-"));
+  } catch {
+    // Not on this system, or not for this user.
+    return await inTempDir(work);
+  }
+  try {
+    return await work(dir);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 /** Time that stands still until it is told to go on; sleeping moves it. */
 export class TestClock implements Clock {
   #nowMs: number;
