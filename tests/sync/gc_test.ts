@@ -1,5 +1,6 @@
 /** Compaction as users and other machines see it: nothing changes but the number of objects. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -43,6 +44,34 @@ Deno.test("a compacted log says the same in fewer objects, which go after the gr
     assert.deepEqual(contentsOf(bert), contentsOf(anna));
     const idle = await gc(anna);
     assert.deepEqual([idle.compacted, idle.waiting, idle.leftovers], [null, null, null]);
+  }));
+
+Deno.test("packs go before the entries that name them, and entries in their order", () =>
+  inTempDir(async (dir) => {
+    const gone: string[] = [];
+    const storeOf = (_: string, store: ObjectStore) =>
+      changedStore(store, {
+        delete: (name, options) => {
+          gone.push(name);
+          return store.delete(name, options);
+        },
+      });
+    const world = await newWorld(dir, { storeOf });
+    const [anna] = world.machines as [SyncMachine, SyncMachine];
+    // Too much for an entry alone, and too little for a pack that stays.
+    const noise = randomBytes(400_000).toString("base64");
+    anna.writeTranscript(IDS[0]!, JSON.stringify({ noise }) + "\n");
+    await anna.push();
+    await pushTurns(anna, world.clock, 6);
+    await gc(anna);
+    await liveOn(anna, world.clock, 7);
+    await gc(anna);
+    const kinds = gone.map((name) => name.startsWith("packs/") ? "pack" : "entry");
+    assert.deepEqual(kinds, kinds.toSorted().reverse(), gone.join("\n"));
+    assert.equal(kinds.filter((kind) => kind === "pack").length, 1);
+    const entries = gone.filter((name) => name.startsWith("log/"));
+    assert.deepEqual(entries, entries.toSorted());
+    assert.equal(entries.length, 7);
   }));
 
 Deno.test("who was away for months, and who joins, have the same as who was there", () =>
