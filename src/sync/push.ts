@@ -266,7 +266,8 @@ function clash(sessionId: string, path: string): Failure {
 }
 
 function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {
-  return !isLive && vault.context.platform.clock.nowMs() - mtimeMs >= LIVE_QUIET_MS;
+  // A time far in the future says nothing: the clock was set back.
+  return !isLive && Math.abs(vault.context.platform.clock.nowMs() - mtimeMs) >= LIVE_QUIET_MS;
 }
 
 /** Turns an error about one session into a report; every other error passes on. */
