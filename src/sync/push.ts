@@ -60,7 +60,7 @@ export async function pushSessions(
   const plan = await planPush(vault, projects, scope);
   const pushed = new Set<string>();
   let sentBytes = 0;
-  const failures = [...plan.failures];
+  const failures = [...plan.failures, ...unreadable(vault)];
   const totalBytes = plan.sessions.reduce((sum, session) => sum + plannedBytes(session), 0);
   const { tornTails } = plan;
   const otherFiles = plan.sessions.flatMap(({ items }) => items).filter(isOfShelf).length;
@@ -266,7 +266,21 @@ function clash(sessionId: string, path: string): Failure {
 }
 
 function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {
-  return !isLive && vault.context.platform.clock.nowMs() - mtimeMs >= LIVE_QUIET_MS;
+  // A time far in the future says nothing: the clock was set back.
+  return !isLive && Math.abs(vault.context.platform.clock.nowMs() - mtimeMs) >= LIVE_QUIET_MS;
+}
+
+/**
+ * Objects that were wanted to compare local files with and could not be read. That keeps nothing
+ * from the vault, but whoever reads a damaged vault says so.
+ */
+function unreadable(vault: OpenVault): Failure[] {
+  return vault.reader.takeUnreadable().map(({ code, message, objectName }) => ({
+    sessionId: null,
+    path: null,
+    code,
+    message: `${message}: ${objectName}`,
+  }));
 }
 
 /** Turns an error about one session into a report; every other error passes on. */

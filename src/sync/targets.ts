@@ -90,7 +90,10 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
 interface Families {
   /** By root. */
   readonly decided: ReadonlyMap<string, SessionFamily>;
-  /** Stored sessions that the family of another one decides. */
+  /**
+   * Sessions that the family of another one decides: also those of which the vault has other files
+   * and no transcript, because theirs is made anew on every machine.
+   */
   readonly members: ReadonlySet<string>;
   /** Sessions of families that cannot be decided. */
   readonly failed: ReadonlySet<string>;
@@ -115,6 +118,7 @@ async function decideFamilies(
       const family = await branches.family(id);
       decided.set(session, family);
       for (const member of family.storedBranches) members.add(member);
+      for (const branch of family.branches) members.add(branch.session);
     } catch (error) {
       failures.push(failureOf(error, session));
       failed.add(session);

@@ -42,6 +42,7 @@ export class SegmentReader {
   readonly #objects = new Map<string, Promise<Bytes>>();
   readonly #groups = new Map<string, Promise<Bytes>>();
   readonly #inlines = new Map<string, Bytes>();
+  readonly #unreadable = new Map<string, ClaudeSyncError>();
   /** Where one segment of each object is that will be needed, in the order of need. */
   #upcoming: SegmentPlace[] = [];
   readonly #ahead: number;
@@ -92,6 +93,16 @@ export class SegmentReader {
     return raw.subarray(segment.offsetInGroup, segment.offsetInGroup + segment.len);
   }
 
+  /**
+   * Why objects could not be read that were wanted since the last call and not had by any try. Who
+   * goes on without an object's bytes has to say so all the same.
+   */
+  takeUnreadable(): ClaudeSyncError[] {
+    const errors = [...this.#unreadable.values()];
+    this.#unreadable.clear();
+    return errors;
+  }
+
   #payload(segment: SegmentPlace): Promise<Bytes> {
     const payload = this.#object(segment);
     const at = this.#upcoming.findIndex(({ objectName }) => objectName === segment.objectName);
@@ -106,11 +117,23 @@ export class SegmentReader {
       this.#objects,
       OBJECTS_KEPT + this.#ahead,
       segment.objectName,
-      () =>
-        segment.objectSha256 === null
-          ? this.#inlinePayload(segment.objectName)
-          : this.#packPayload(segment.objectName, segment.objectSha256),
+      () => this.#fetched(segment),
     );
+  }
+
+  async #fetched({ objectName, objectSha256 }: SegmentPlace): Promise<Bytes> {
+    try {
+      const payload = objectSha256 === null
+        ? await this.#inlinePayload(objectName)
+        : await this.#packPayload(objectName, objectSha256);
+      this.#unreadable.delete(objectName);
+      return payload;
+    } catch (error) {
+      if (isClaudeSyncError(error, "damaged", "incomplete")) {
+        this.#unreadable.set(objectName, error);
+      }
+      throw error;
+    }
   }
 
   async #packPayload(name: string, expectedSha256: string): Promise<Bytes> {

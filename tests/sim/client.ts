@@ -39,11 +39,18 @@ export interface Transcript {
   readonly path: string;
 }
 
+interface TornRecord {
+  readonly written: string;
+  readonly rest: string;
+  /** It was written behind another torn one: the line will never be a record. */
+  readonly isGlued: boolean;
+}
+
 /** One machine's client. */
 export class Client {
   readonly #world: ClientWorld;
   /** The rest of a torn record by file. */
-  readonly #torn = new Map<string, { written: string; rest: string }>();
+  readonly #torn = new Map<string, TornRecord>();
   /** Open sessions by process id. */
   readonly #open = new Map<number, string>();
   #pids = 100;
@@ -98,17 +105,18 @@ export class Client {
     if (at === null) return;
     const record = this.#record(at, "user", this.#world.book.mark());
     const written = record.slice(0, TORN_BYTES);
+    const isGlued = this.#isGlued(at.path);
     if (!this.#append(at.path, written, null)) return;
-    this.#torn.set(at.path, { written, rest: record.slice(TORN_BYTES) });
+    this.#torn.set(at.path, { written, rest: record.slice(TORN_BYTES), isGlued });
   }
 
   /** Rather it was only slow. */
   complete(): void {
-    for (const [path, { written, rest }] of this.#torn) {
+    for (const [path, { written, rest, isGlued }] of this.#torn) {
       const text = this.read(path);
       this.#torn.delete(path);
-      if (text === null || !text.endsWith(written)) continue;
-      if (this.#appendRaw(path, rest)) this.#world.book.wrote(written + rest, "spoken");
+      if (text === null || !text.endsWith(written) || !this.#appendRaw(path, rest)) continue;
+      this.#world.book.wrote(written + rest, isGlued ? "other" : "spoken");
     }
   }
 
@@ -287,8 +295,11 @@ export class Client {
     this.#world.onRemove(session);
   }
 
+  /** Of a transcript that a power cut has left empty no client knows any more. */
   #some(): Transcript | null {
-    return this.#world.dice.pick(this.transcripts());
+    const { disk, dice } = this.#world;
+    const known = this.transcripts().filter(({ path }) => (disk.lstat(path)?.sizeBytes ?? 0) > 0);
+    return dice.pick(known);
   }
 
   #new(slug?: string): Transcript {
@@ -325,17 +336,25 @@ export class Client {
 
   /** As the client does, after a line that is torn: 2.1 ends it first, 2.0 writes on. */
   #append(path: string, lines: string, kind: "spoken" | "other" | "loose" | null): boolean {
-    const old = this.read(path) ?? "";
-    const isTorn = old !== "" && !old.endsWith("\n");
-    const isEnded = isTorn && this.#world.version === "2.1.330";
-    if (!this.#appendRaw(path, (isEnded ? "\n" : "") + lines)) return false;
+    const isTorn = this.#isTorn(path);
+    const glued = this.#isGlued(path);
+    if (!this.#appendRaw(path, (isTorn && !glued ? "\n" : "") + lines)) return false;
     if (isTorn) this.#torn.delete(path);
-    const glued = isTorn && !isEnded;
     if (kind === null) return true;
     // What is glued to a torn line is no line of its own, for the client and for anybody.
     if (glued) this.#world.book.drop(lines.slice(0, lines.indexOf("\n") + 1));
     this.#world.book.wrote(glued ? lines.slice(lines.indexOf("\n") + 1) : lines, kind);
     return true;
+  }
+
+  #isTorn(path: string): boolean {
+    const text = this.read(path) ?? "";
+    return text !== "" && !text.endsWith("\n");
+  }
+
+  /** Whether what is appended now goes on in a torn line. */
+  #isGlued(path: string): boolean {
+    return this.#isTorn(path) && this.#world.version !== "2.1.330";
   }
 
   #appendRaw(path: string, text: string): boolean {

@@ -2,6 +2,7 @@
 import { join } from "node:path/posix";
 import { utf8 } from "../../src/base/bytes.ts";
 import type { PullResult, PushResult, SyncContext } from "../../src/sync/api.ts";
+import type { FileSystem } from "../../src/platform/types.ts";
 import { homePaths, readRuns } from "../../src/sync/home.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { folderLocationOf } from "../../src/storage/location.ts";
@@ -58,7 +59,10 @@ export const COMMANDS: {
   "hook-sync": (context, run) => hook(context, run, "sync"),
 };
 
-/** The background half never throws; how it ended stands in the record of runs. */
+/**
+ * The background half never throws; how it ended stands in the record of runs, as this very run has
+ * written it: another one may write its own at the same time.
+ */
 async function hook(
   context: SyncContext,
   run: RunOfProgram,
@@ -72,15 +76,33 @@ async function hook(
     const { lastPush, lastPull } = readRuns(platform, paths);
     return kind === "push" ? lastPush : lastPull;
   };
-  const before = JSON.stringify(last());
-  await syncService.hookWorker(context, kind);
-  const after = last();
-  const isNews = JSON.stringify(after) !== before;
-  const code = isNews ? after?.code ?? null : "unknown";
+  const records: ReturnType<typeof last>[] = [];
+  const fs = withRename(platform.fs, (rename, to) => {
+    if (to !== paths.runs) return rename();
+    const before = JSON.stringify(last());
+    rename();
+    // A notice for the user is written to the same file.
+    if (JSON.stringify(last()) !== before) records.push(last());
+  });
+  await syncService.hookWorker({ ...context, platform: { ...platform, fs } }, kind);
+  const [record] = records;
+  const code = record?.code === undefined ? "unknown" : record.code;
   const failures = code === null
     ? []
-    : [{ code, message: after?.message ?? "", path: null, sessionId: null }];
-  return { failures, hasPushed: isNews && after?.ok === true, moved: 0 };
+    : [{ code, message: record?.message ?? "", path: null, sessionId: null }];
+  return { failures, hasPushed: record?.ok === true, moved: 0 };
+}
+
+/** The same disk with something done around every renaming. */
+function withRename(fs: FileSystem, around: (rename: () => void, to: string) => void): FileSystem {
+  return new Proxy(fs, {
+    get(disk, key) {
+      const member: unknown = Reflect.get(disk, key);
+      if (typeof member !== "function") return member;
+      if (key !== "rename") return member.bind(disk);
+      return (from: string, to: string) => around(() => disk.rename(from, to), to);
+    },
+  });
 }
 
 /** What the quick half leaves for it. */

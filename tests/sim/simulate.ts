@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { groupCodec, recordCodec } from "../../src/vault/codecs.ts";
 import { trackDatabases } from "./open_databases.ts";
 import { Report } from "./report.ts";
 import { RunOfProgram } from "./run_of_program.ts";
@@ -30,6 +31,8 @@ export class Simulator {
 
   /** Runs a seed and gives its report. `print`: takes the trace. */
   async run(seed: number, print: ((line: string) => void) | null = null): Promise<Report> {
+    // Loading a module takes real time: the first world would not be the one that the seed means.
+    await Promise.all([recordCodec(), groupCodec()]);
     const report = new Report(seed, print);
     this.world = new World(seed, report, this.#dir);
     try {

@@ -158,6 +158,16 @@ for (const [index, [what, bytes]] of Object.entries(ODD).entries()) {
   });
 }
 
+// The simulation, seed 200246: the line waited until the clock had come to the file's time again.
+Deno.test("a torn last line of a time far in the future waits for nobody (sim 200246)", () =>
+  inTempDir(async (dir) => {
+    const alice = machineOf(dir, "alice");
+    const path = "projects/-home-alice-code-app/0000000e-0000-4000-8000-00000000000e.jsonl";
+    alice.write(path, new TextEncoder().encode(LINE + '{"torn'), Date.now() + 16 * 86_400_000);
+    await alice.init();
+    assert.deepEqual((await alice.push()).tornTails, 0);
+  }));
+
 Deno.test("a torn last line waits while its writer may still be at it", () =>
   inTempDir(async (dir) => {
     const [alice, bob] = [machineOf(dir, "alice"), machineOf(dir, "bob")];
