@@ -82,8 +82,8 @@ Deno.test("any history with compactions anywhere gives every reader everything",
           } else await play.take(each);
           if (index === 10) await world.machines[2]!.pull();
         }
-        // What is on the disks is the convergence test's; here it is what the vault gives back.
         await play.settle();
+        await play.check();
         await remember(world, seen);
         const fresh = new SyncMachine({
           name: "dora",
