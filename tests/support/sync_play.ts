@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { parseObjectText } from "../../src/sessions/json_object.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { filesBelow, said, type SyncMachine } from "./sync_machine.ts";
 import {
@@ -175,11 +176,13 @@ export class Play {
   }
 
   #checkSaid(history: readonly HistoryState[]): void {
-    const stored = history.map(({ bytes }) => bytes).join("");
+    const stored = history.map(({ bytes }) => bytes).join("\n");
+    const whole = stored.split("\n").filter((line) => parseObjectText(line) !== null);
     const shown = [...contentsOf(this.#world.machines[0]!).values()].join("");
     for (const mark of this.#said) {
       if (this.#dropped.has(mark)) continue;
-      if (this.#truncated.has(mark) && !stored.includes(mark)) continue;
+      // Of a record that was cut before it was pushed, the vault may have a half, which no file shows.
+      if (this.#truncated.has(mark) && !whole.some((line) => line.includes(mark))) continue;
       assert.ok(shown.includes(mark), `${mark} is in a file`);
       assert.ok(stored.includes(mark), `${mark} is in the vault`);
     }
