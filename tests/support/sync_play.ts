@@ -181,7 +181,7 @@ export class Play {
     const shown = [...contentsOf(this.#world.machines[0]!).values()].join("");
     for (const mark of this.#said) {
       if (this.#dropped.has(mark)) continue;
-      // Of a record that was cut before it was pushed, the vault may have a half, which no file shows.
+      // Of a record that was cut before it was pushed, the vault may have half, which is not shown.
       if (this.#truncated.has(mark) && !whole.some((line) => line.includes(mark))) continue;
       assert.ok(shown.includes(mark), `${mark} is in a file`);
       assert.ok(stored.includes(mark), `${mark} is in the vault`);
