@@ -221,6 +221,25 @@ Deno.test("a sidecar that was deleted here stays away until pull --all", () =>
     assert.equal(readFileSync(path, "utf8"), "file\n");
   }));
 
+Deno.test("a session that was deleted and goes on here stays without its old sidecars", () =>
+  withPair(async ({ anna, bert }) => {
+    await bert.pull();
+    removals["a session with its bundle"]!(bert);
+    const result = join("projects", slugOf(bert.project), FIRST, "tool-results", "r.txt");
+    const version = join("file-history", FIRST, "v1");
+    const isHere = (name: string) => existsSync(join(bert.configDir, name));
+    bert.writeTranscript(FIRST, turns(bert, FIRST, ["goes on"], NOW - 3_600_000));
+    await bert.sync();
+    assert.deepEqual([isHere(result), isHere(version)], [false, false]);
+    anna.write(version, "changed\n");
+    await anna.sync();
+    await bert.sync();
+    assert.deepEqual([isHere(result), isHere(version)], [false, true], "only what has changed");
+    await bert.pull({ all: true });
+    assert.equal(readFileSync(join(bert.configDir, result), "utf8"), "result\n");
+    assert.equal(readFileSync(join(bert.configDir, version), "utf8"), "changed\n");
+  }));
+
 Deno.test("a copy that became shorter is never pushed, and a pull makes it whole", () =>
   withPair(async ({ anna, bert }) => {
     await bert.pull();
