@@ -188,9 +188,9 @@ export class PullPlanner {
     return isSettled(row, file.stat) && row!.hash === target.hash && row!.gen === target.gen;
   }
 
-  /** A file that was here at this very state and was taken away stays away. */
+  /** A file that was here at this very state and was taken away stays away until it is asked for. */
   #wasRemovedHere(here: LocalSession, target: FileTarget): boolean {
-    if (this.#scope.all) return false;
+    if (this.#scope.all || this.#scope.ids?.has(here.id)) return false;
     const row = this.#rows.get(pathOf(this.#vault.root, here.slug, here.id, target.name));
     return row !== undefined && row.hash === target.hash;
   }

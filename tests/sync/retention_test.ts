@@ -209,16 +209,19 @@ Deno.test("what was deleted here stays away until it is asked for, or goes on el
     assert.equal(bert.readTranscript(SECOND), anna.readTranscript(SECOND));
   }));
 
-Deno.test("a sidecar that was deleted here stays away until pull --all", () =>
+Deno.test("a sidecar that was deleted here stays away until it is asked for", () =>
   withPair(async ({ bert }) => {
     await bert.pull();
     const path = join(bert.configDir, "file-history", FIRST, "v1");
-    assert.ok(existsSync(path));
-    rmSync(path);
-    assert.equal((await bert.pull()).pulled, 0);
-    assert.ok(!existsSync(path));
-    await bert.pull({ all: true });
-    assert.equal(readFileSync(path, "utf8"), "file\n");
+    for (const request of [{ all: true }, { sessions: [FIRST] }]) {
+      rmSync(path);
+      assert.equal((await bert.pull()).pulled, 0);
+      assert.equal((await pullOf(bert, { sessions: [SECOND] })).pulled, 0);
+      assert.ok(!existsSync(path));
+      await pullOf(bert, request);
+      assert.ok(existsSync(path), JSON.stringify(request));
+      assert.equal(readFileSync(path, "utf8"), "file\n");
+    }
   }));
 
 Deno.test("a session that was deleted and goes on here stays without its old sidecars", () =>
