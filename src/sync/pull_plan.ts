@@ -188,7 +188,7 @@ export class PullPlanner {
     return isSettled(row, file.stat) && row!.hash === target.hash && row!.gen === target.gen;
   }
 
-  /** A file that was here at this very state and was taken away stays away until it is asked for. */
+  /** A file that was here at this very state and was taken away stays so until it is asked for. */
   #wasRemovedHere(here: LocalSession, target: FileTarget): boolean {
     if (this.#scope.all || this.#scope.ids?.has(here.id)) return false;
     const row = this.#rows.get(pathOf(this.#vault.root, here.slug, here.id, target.name));
