@@ -151,13 +151,8 @@ async function checkLog(
   const verified: VerifiedEntry[] = [];
   let signPublic = known?.machine?.signPublic ?? null;
   if (base > 1 && signPublic === null) {
-    try {
-      signPublic = await keyAtBase(opener, log, base);
-    } catch (error) {
-      if (!isProblem(error)) throw error;
-      problems.push(asProblem(error));
-      return [];
-    }
+    signPublic = await findKey(opener, log, base, problems);
+    if (signPublic === null) return [];
   }
   let machine: string | null = known?.machine?.id ?? null;
   const hashes = new Map<number, string[]>([[0, [NO_PREVIOUS_ENTRY]]]);
@@ -169,8 +164,9 @@ async function checkLog(
     opener.signal.throwIfAborted();
     let entry: VerifiedEntry;
     try {
-      // Without the first entry's key nothing after it can be verified, and it says so itself.
-      if (index > 0 && needed[0]!.seq !== listed.seq && signPublic === null) break;
+      // Without the first entry's key nothing after it can be verified. That entry is missing or
+      // bad then, and was reported as what it is.
+      if (signPublic === null && listed.seq !== base) break;
       const read = await reads.at(index, signPublic);
       if (read === null && index === 0 && needed[1]?.seq !== listed.seq && mark === null) {
         const message = foreignLogMessage(listed.tag);
@@ -209,6 +205,23 @@ async function checkLog(
     problems.push({ objectName: atMark[0]!.objectName, code: "forked", message });
   }
   return verified;
+}
+
+/** The key at the log's base; null when it is not there, which was reported or is now. */
+async function findKey(
+  opener: EntryOpener,
+  log: readonly ListedEntry[],
+  base: number,
+  problems: Problem[],
+): Promise<Bytes | null> {
+  if (!log.some(({ seq }) => seq === base)) return null;
+  try {
+    return await keyAtBase(opener, log, base);
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+    problems.push(asProblem(error));
+    return null;
+  }
 }
 
 /** Checks how a compacted log begins, and adds what clones wrote that came too late for that. */

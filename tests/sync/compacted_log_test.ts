@@ -131,9 +131,36 @@ Deno.test("a hole above the base, and a log cut off below a mark, are alarms", (
     remove(mallory, 1, 2, 3, 5);
     assert.equal(await codeOf(bert.pull()), "incomplete");
     assert.equal(await codeOf(anna.pull()), "incomplete");
+    assert.deepEqual((await anna.verify()).problems.map(({ code }) => code), ["incomplete"]);
     remove(mallory, 6);
     assert.equal(await codeOf(bert.pull()), "rolled-back");
     assert.equal(await codeOf(anna.pull()), null, "who saw no more than that cannot know");
+  }));
+
+Deno.test("a log without its first entry is incomplete, and not damaged besides (sim 300082)", () =>
+  withVictims(async ({ anna, bert, mallory }) => {
+    for (const id of ids.slice(0, 3)) await mallory.add(sessionOf(id));
+    remove(mallory, 1);
+    const codes = async () => (await bert.verify()).problems.map(({ code }) => code);
+    assert.deepEqual(await codes(), ["incomplete"]);
+    assert.equal(await codeOf(anna.pull()), "incomplete");
+    remove(mallory, 2);
+    assert.deepEqual(await codes(), ["incomplete"]);
+  }));
+
+Deno.test("a compacted log without the entry at its base is incomplete for who joins", () =>
+  withVictims(async (victims) => {
+    const { anna, mallory } = victims;
+    for (const id of ids.slice(0, 2)) await mallory.add(sessionOf(id));
+    await checkpoint(mallory, ids.slice(0, 2));
+    await mallory.add(sessionOf(ids[2]!));
+    remove(mallory, 1, 2, 3);
+    const late = await newcomer(victims, "late");
+    assert.equal(await codeOf(late.pull()), "incomplete");
+    for (const machine of [late, anna]) {
+      const codes = (await machine.verify()).problems.map(({ code }) => code);
+      assert.deepEqual(codes, ["incomplete"], machine.name);
+    }
   }));
 
 Deno.test("a checkpoint that covers other entries than those read here is an alarm", () =>
