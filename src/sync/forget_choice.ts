@@ -7,12 +7,9 @@ import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import type { ForgetRequest } from "./forget_api.ts";
 import type { ProjectFinder } from "./projects.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
-import { ID_PREFIX_LENGTH_MIN, matchId } from "./session_query.ts";
+import { ID_PREFIX_LENGTH_MIN, matchId, onlyMatch, titleFits } from "./session_query.ts";
 import type { Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
-
-/** Ids that an error message lists. */
-const IDS_SHOWN_MAX = 5;
 
 /** What choosing looks at. */
 export interface ForgetFacts {
@@ -149,23 +146,10 @@ function byTitle(
   sessions: ReadonlyMap<string, unknown>,
   query: string,
 ): string {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  const matches = [...sessions.keys()].filter((id) => {
-    const title = titleHere(facts, id)?.toLowerCase();
-    return title !== undefined && words.every((word) => title.includes(word));
-  });
-  const [only] = words.length === 0 ? [] : matches;
-  if (only === undefined) {
-    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, {
-      hint: "Titles are known of sessions on this machine; all others have an id: claude-sync list",
-    });
-  }
-  if (matches.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
-      hint: `Use an id: ${matches.sort().slice(0, IDS_SHOWN_MAX).join(", ")}`,
-    });
-  }
-  return only;
+  const matches = [...sessions.keys()].filter((id) => titleFits(titleHere(facts, id), query));
+  const hint =
+    "Titles are known of sessions on this machine; all others have an id: claude-sync list";
+  return onlyMatch(query, matches.sort(), hint);
 }
 
 /** The title of a session that is on this machine; null for all others. */

@@ -9,7 +9,7 @@ import type { ProjectFinder } from "./projects.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
 import { PullPlanner } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
-import { ID_PREFIX_LENGTH_MIN, matchIds } from "./session_query.ts";
+import { ID_PREFIX_LENGTH_MIN, matchIds, onlyMatch, titleFits } from "./session_query.ts";
 import type { FileTarget, Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainTo } from "./vault_content.ts";
@@ -17,8 +17,6 @@ import { targetTranscript } from "./versions.ts";
 
 /** Most bytes at each end of a transcript in the vault that are read to find its title. */
 const TITLE_BYTES_MAX = 1024 * 1024;
-/** Ids that an error message lists. */
-const IDS_SHOWN_MAX = 5;
 
 /** What choosing looks at. */
 export interface ChoiceFacts {
@@ -119,25 +117,12 @@ async function byTitle(
   ids: ReadonlySet<string>,
   query: string,
 ): Promise<string> {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
   const matches: string[] = [];
-  for (const id of words.length === 0 ? [] : ids) {
+  for (const id of query.trim() === "" ? [] : ids) {
     facts.vault.context.signal.throwIfAborted();
-    const title = (await titleOf(facts, id))?.toLowerCase();
-    if (title !== undefined && words.every((word) => title.includes(word))) matches.push(id);
+    if (titleFits(await titleOf(facts, id), query)) matches.push(id);
   }
-  const [only] = matches;
-  if (only === undefined) {
-    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, {
-      hint: "See the sessions with: claude-sync list",
-    });
-  }
-  if (matches.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
-      hint: `Use an id: ${matches.sort().slice(0, IDS_SHOWN_MAX).join(", ")}`,
-    });
-  }
-  return only;
+  return onlyMatch(query, matches.sort());
 }
 
 /** The session's title: from the file here, else from what the vault has; null without one. */

@@ -4,7 +4,7 @@ import type { RecallableSession } from "./forget_api.ts";
 import type { Run } from "./fresh_vault.ts";
 import type { RestoreRequest } from "./history_api.ts";
 import { recallableSessions, recallSessions } from "./recall.ts";
-import { ID_PREFIX_LENGTH_MIN } from "./session_query.ts";
+import { ID_PREFIX_LENGTH_MIN, titleFits } from "./session_query.ts";
 
 /**
  * Recalls the forgotten sessions that `request` names and gives their ids; after that the vault
@@ -40,8 +40,5 @@ export function namedAmong(
     wanted.some((query) => query.length >= ID_PREFIX_LENGTH_MIN && id.startsWith(query))
   );
   if (byId.length > 0) return byId;
-  const words = wanted.flatMap((query) => query.split(/\s+/)).filter((word) => word !== "");
-  return sessions.filter(({ title }) =>
-    title !== null && words.every((word) => title.toLowerCase().includes(word))
-  );
+  return sessions.filter(({ title }) => titleFits(title, queries.join(" ")));
 }

@@ -13,7 +13,7 @@ import type { ResumeTarget, SessionRow, SyncContext } from "./api.ts";
 import { listSessions } from "./overview.ts";
 import { ProjectFinder } from "./projects.ts";
 import { runPull } from "./run.ts";
-import { ID_PREFIX_LENGTH_MIN, matchId } from "./session_query.ts";
+import { ID_PREFIX_LENGTH_MIN, matchId, onlyMatch, titleFits } from "./session_query.ts";
 import { requireConfig, withLocalState } from "./vault_access.ts";
 
 /**
@@ -50,22 +50,9 @@ function chooseRow(rows: readonly SessionRow[], query: string): SessionRow {
     const id = matchId(query, new Set(rows.map((row) => row.id)));
     return rows.find((row) => row.id === id)!;
   }
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  const matches = rows.filter(({ title }) =>
-    title !== null && words.every((word) => title.toLowerCase().includes(word))
-  );
-  const [only] = matches;
-  if (only === undefined) {
-    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, {
-      hint: "See the sessions with: claude-sync list",
-    });
-  }
-  if (matches.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
-      hint: `Use an id: ${matches.slice(0, 5).map(({ id }) => id).join(", ")}`,
-    });
-  }
-  return only;
+  const matches = rows.filter(({ title }) => titleFits(title, query));
+  const only = onlyMatch(query, matches.map(({ id }) => id));
+  return rows.find(({ id }) => id === only)!;
 }
 
 async function newestHere(

@@ -2,6 +2,35 @@ import { ClaudeSyncError } from "../errors.ts";
 
 /** Fewest characters of a session id that stand for it. */
 export const ID_PREFIX_LENGTH_MIN = 4;
+/** Ids that an error message lists. */
+const IDS_SHOWN_MAX = 5;
+
+/** Whether a title has all words of `query`, in whatever case. Without a word nothing fits. */
+export function titleFits(title: string | null | undefined, query: string): boolean {
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const text = title?.toLowerCase() ?? "";
+  return words.length > 0 && words.every((word) => text.includes(word));
+}
+
+/**
+ * The one of `matches`, ids whose titles fit `query`. Errors: `not-found` with `hint`, `ambiguous`.
+ */
+export function onlyMatch(
+  query: string,
+  matches: readonly string[],
+  hint = "See the sessions with: claude-sync list",
+): string {
+  const [only] = matches;
+  if (only === undefined) {
+    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, { hint });
+  }
+  if (matches.length > 1) {
+    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
+      hint: `Use an id: ${matches.slice(0, IDS_SHOWN_MAX).join(", ")}`,
+    });
+  }
+  return only;
+}
 
 /**
  * The ids that `queries` (full ids or unique prefixes of at least four characters) mean among
@@ -31,7 +60,7 @@ export function matchId(query: string, known: ReadonlySet<string>): string {
   }
   if (matches.length > 1) {
     throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
-      hint: `They are ${matches.slice(0, 5).join(", ")}`,
+      hint: `They are ${matches.slice(0, IDS_SHOWN_MAX).join(", ")}`,
     });
   }
   return match;
