@@ -26,6 +26,7 @@ import { systemError } from "../support/faulty_fs.ts";
 import type { Dice } from "./dice.ts";
 import { copyDir, cutFile, type DirNode, type FileNode, findIn, type Node } from "./disk_nodes.ts";
 import { entriesOf, filesIn, NONE, statOf } from "./disk_nodes.ts";
+import { closeKept } from "./open_databases.ts";
 
 /** After this time the system has flushed what was written. */
 export const WRITE_BACK_MS = 30_000;
@@ -106,6 +107,7 @@ export class SimDisk implements FileSystem {
   /** Replaces the SQLite files. Nobody may have them open. */
   setDatabases(databases: ReadonlyMap<string, Uint8Array>): void {
     const { databaseDir } = this.#options;
+    closeKept(databaseDir);
     for (const name of realFs.readdirSync(databaseDir)) realFs.rmSync(`${databaseDir}/${name}`);
     for (const [name, bytes] of databases) realFs.writeFileSync(`${databaseDir}/${name}`, bytes);
   }
@@ -271,6 +273,7 @@ export class SimDisk implements FileSystem {
 
   removeFile(path: string): boolean {
     if (this.#isDatabase(path)) {
+      closeKept(this.#options.databaseDir);
       const isThere = realFs.existsSync(path);
       realFs.rmSync(path, { force: true });
       return isThere;

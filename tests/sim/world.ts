@@ -11,6 +11,7 @@ import { Claims } from "./claims.ts";
 import { Dice } from "./dice.ts";
 import { checkEqual, checkVisible } from "./equality.ts";
 import { SimMachine, type Surroundings } from "./machine.ts";
+import { closeKept } from "./open_databases.ts";
 import { drawOptions, type SimOptions } from "./options.ts";
 import type { Report } from "./report.ts";
 import type { Command, Outcome, RunOfProgram } from "./run_of_program.ts";
@@ -71,7 +72,10 @@ export class World implements Surroundings {
     if (!this.isBroken) await this.#quiet();
     if (!this.isBroken) await this.#verdict();
     for (const machine of this.machines) machine.kill();
-    for (const { programDir } of this.machines) rmSync(programDir, { recursive: true });
+    for (const { programDir } of this.machines) {
+      closeKept(programDir);
+      rmSync(programDir, { recursive: true });
+    }
     this.report.count("events", this.scheduler.count);
   }
 
