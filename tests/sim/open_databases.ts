@@ -5,6 +5,7 @@
  * To open a file and to prepare what is asked of it costs more than what most runs then do with it.
  * So what a run closes stays open behind its back, for the next run that opens the same file.
  */
+import { existsSync, readFileSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 
 const LOG_MODE = "journal_mode = WAL; PRAGMA synchronous = NORMAL";
@@ -25,6 +26,8 @@ interface OpenFile {
   /** One connection for all; else every one that is open is another one, as locks must be. */
   readonly isShared: boolean;
   users: number;
+  /** The bytes of it and of its log after so many changes. */
+  copy: { readonly changes: unknown; readonly files: ReadonlyMap<string, Uint8Array> } | null;
 }
 
 /** Files that the next one to open them is given. */
@@ -43,6 +46,24 @@ export function closeKept(dir: string): void {
   }
 }
 
+/**
+ * The bytes of the database `name` in `dir` by name of file: one, two with its log, none when it is
+ * absent. No run may be in a transaction.
+ */
+export function copyOfDatabase(dir: string, name: string): ReadonlyMap<string, Uint8Array> {
+  const open = kept.get(`${dir}/${name}`)?.[0];
+  const changes = open === undefined ? 0 : prepared(open, "SELECT total_changes() AS n").get()!.n;
+  const last = open?.copy ?? null;
+  if (last !== null && last.changes === changes) return last.files;
+  const files = new Map<string, Uint8Array>();
+  for (const file of [name, `${name}-wal`]) {
+    if (existsSync(`${dir}/${file}`)) files.set(file, readFileSync(`${dir}/${file}`));
+  }
+  // All changes of a file that is open here go through this connection.
+  if (open !== undefined) open.copy = { changes, files };
+  return files;
+}
+
 /** Tracks from now on; `setOfCurrent` gives the set of whoever is at work. Gives what ends it. */
 export function trackDatabases(setOfCurrent: () => Set<DatabaseSync> | null): () => void {
   const { prototype } = DatabaseSync;
@@ -56,12 +77,7 @@ export function trackDatabases(setOfCurrent: () => Set<DatabaseSync> | null): ()
   };
   prototype.prepare = function (this: DatabaseSync, sql: string): StatementSync {
     const file = inUse.get(this);
-    if (file === undefined) return prepare.call(this, sql);
-    const known = file.statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = prepare.call(file.database, sql);
-    file.statements.set(sql, statement);
-    return statement;
+    return file === undefined ? prepare.call(this, sql) : prepared(file, sql);
   };
   prototype.close = function (this: DatabaseSync): void {
     setOfCurrent()?.delete(this);
@@ -81,6 +97,14 @@ export function trackDatabases(setOfCurrent: () => Set<DatabaseSync> | null): ()
   };
 }
 
+function prepared({ database, statements }: OpenFile, sql: string): StatementSync {
+  const known = statements.get(sql);
+  if (known !== undefined) return known;
+  const statement = prepare.call(database, sql);
+  statements.set(sql, statement);
+  return statement;
+}
+
 function getterOf(name: string): () => unknown {
   let holder: object = DatabaseSync.prototype;
   while (!Object.hasOwn(holder, name)) holder = Object.getPrototypeOf(holder);
@@ -94,8 +118,14 @@ function take(opened: DatabaseSync, sql: string): boolean {
   const isShared = sql.includes(LOG_MODE);
   const there = kept.get(path) ?? [];
   const known = isShared ? there[0] : there.pop();
-  const file = known ??
-    { path, database: new DatabaseSync(path), statements: new Map(), isShared, users: 0 };
+  const file: OpenFile = known ?? {
+    path,
+    database: new DatabaseSync(path),
+    statements: new Map(),
+    isShared,
+    users: 0,
+    copy: null,
+  };
   file.users++;
   inUse.set(opened, file);
   if (isShared && known !== undefined) return true;
