@@ -100,10 +100,15 @@ export class SimDisk implements FileSystem {
     return copyOfDatabase(this.#options.databaseDir, "state.db");
   }
 
+  /** Nothing of the simulation itself has the SQLite files open then. */
+  letGo(): void {
+    closeKept(this.#options.databaseDir);
+  }
+
   /** Replaces the SQLite files. Nobody may have them open. */
   setDatabases(databases: ReadonlyMap<string, Uint8Array>): void {
     const { databaseDir } = this.#options;
-    closeKept(databaseDir);
+    this.letGo();
     for (const name of realFs.readdirSync(databaseDir)) realFs.rmSync(`${databaseDir}/${name}`);
     for (const [name, bytes] of databases) realFs.writeFileSync(`${databaseDir}/${name}`, bytes);
   }
@@ -269,7 +274,7 @@ export class SimDisk implements FileSystem {
 
   removeFile(path: string): boolean {
     if (this.#isDatabase(path)) {
-      closeKept(this.#options.databaseDir);
+      this.letGo();
       const isThere = realFs.existsSync(path);
       realFs.rmSync(path, { force: true });
       return isThere;

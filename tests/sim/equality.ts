@@ -6,7 +6,6 @@ import { homePaths } from "../../src/sync/home.ts";
 import type { Book } from "./book.ts";
 import { marksIn, plansNamedIn } from "./book.ts";
 import { type SimMachine, text } from "./machine.ts";
-import { closeKept } from "./open_databases.ts";
 import type { Report } from "./report.ts";
 
 const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
@@ -114,7 +113,7 @@ function isOutdated(key: string, content: string, without: SimMachine): boolean 
   const shown = [...without.clientFiles()].filter(([path]) => path.endsWith(".jsonl"))
     .map(([, bytes]) => text(bytes)).join("\n");
   if (marksIn(content).some((mark) => !shown.includes(mark))) return false;
-  closeKept(without.programDir);
+  without.disk.letGo();
   const database = new DatabaseSync(homePaths(without.programDir).state, { readOnly: true });
   try {
     return rememberedBranches(database).every(({ session }) => session !== id);

@@ -11,7 +11,6 @@ import { Claims } from "./claims.ts";
 import { Dice } from "./dice.ts";
 import { checkEqual, checkVisible } from "./equality.ts";
 import { SimMachine, type Surroundings } from "./machine.ts";
-import { closeKept } from "./open_databases.ts";
 import { drawOptions, type SimOptions } from "./options.ts";
 import type { Report } from "./report.ts";
 import type { Command, Outcome, RunOfProgram } from "./run_of_program.ts";
@@ -72,8 +71,8 @@ export class World implements Surroundings {
     if (!this.isBroken) await this.#quiet();
     if (!this.isBroken) await this.#verdict();
     for (const machine of this.machines) machine.kill();
-    for (const { programDir } of this.machines) {
-      closeKept(programDir);
+    for (const { programDir, disk } of this.machines) {
+      disk.letGo();
       rmSync(programDir, { recursive: true });
     }
     this.report.count("events", this.scheduler.count);
