@@ -71,6 +71,8 @@ export interface MachineRow {
 export class SegmentIndex {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  /** What `machines` gave, as long as nothing has been applied. */
+  #machines: readonly MachineRow[] | null = null;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -78,7 +80,11 @@ export class SegmentIndex {
   }
 
   /** All machines whose entries were applied, by id. */
-  machines(): MachineRow[] {
+  machines(): readonly MachineRow[] {
+    return this.#machines ??= this.#readMachines();
+  }
+
+  #readMachines(): MachineRow[] {
     const rows = this.#statements.prepare(
       `SELECT id, tag, sign, name, seq, hash, last_ms AS lastSeenMs, base, retired AS isRetired
        FROM machine ORDER BY id, tag`,
@@ -117,6 +123,7 @@ export class SegmentIndex {
    */
   apply(entries: readonly VerifiedEntry[]): void {
     if (entries.length === 0) return;
+    this.#machines = null;
     transaction(this.#database, () => applyEntries(this.#statements, entries));
   }
 

@@ -26,6 +26,7 @@ import { systemError } from "../support/faulty_fs.ts";
 import type { Dice } from "./dice.ts";
 import { copyDir, cutFile, type DirNode, type FileNode, findIn, type Node } from "./disk_nodes.ts";
 import { entriesOf, filesIn, NONE, statOf } from "./disk_nodes.ts";
+import { closeKept, copyOfDatabase } from "./open_databases.ts";
 
 /** After this time the system has flushed what was written. */
 export const WRITE_BACK_MS = 30_000;
@@ -95,17 +96,19 @@ export class SimDisk implements FileSystem {
   }
 
   /** The bytes of the SQLite files. Nobody may have them open for writing. */
-  databases(): Map<string, Uint8Array> {
-    const { databaseDir } = this.#options;
-    const names = realFs.readdirSync(databaseDir).filter((name) => /^state\.db(-wal)?$/.test(name));
-    return new Map(
-      names.map((name) => [name, realFs.readFileSync(`${databaseDir}/${name}`)] as const),
-    );
+  databases(): ReadonlyMap<string, Uint8Array> {
+    return copyOfDatabase(this.#options.databaseDir, "state.db");
+  }
+
+  /** Nothing of the simulation itself has the SQLite files open then. */
+  letGo(): void {
+    closeKept(this.#options.databaseDir);
   }
 
   /** Replaces the SQLite files. Nobody may have them open. */
   setDatabases(databases: ReadonlyMap<string, Uint8Array>): void {
     const { databaseDir } = this.#options;
+    this.letGo();
     for (const name of realFs.readdirSync(databaseDir)) realFs.rmSync(`${databaseDir}/${name}`);
     for (const [name, bytes] of databases) realFs.writeFileSync(`${databaseDir}/${name}`, bytes);
   }
@@ -271,6 +274,7 @@ export class SimDisk implements FileSystem {
 
   removeFile(path: string): boolean {
     if (this.#isDatabase(path)) {
+      this.letGo();
       const isThere = realFs.existsSync(path);
       realFs.rmSync(path, { force: true });
       return isThere;

@@ -33,11 +33,23 @@ export interface DirNode {
 /** What has a name. */
 export type Node = FileNode | DirNode;
 
+const PATHS_KEPT_MAX = 10_000;
+/** Parts of paths: the same ones are looked up all the time. */
+const keptParts = new Map<string, readonly string[]>();
+
+function partsOf(path: string): readonly string[] {
+  const known = keptParts.get(path);
+  if (known !== undefined) return known;
+  if (keptParts.size >= PATHS_KEPT_MAX) keptParts.clear();
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  keptParts.set(path, parts);
+  return parts;
+}
+
 /** The node at `path`, null when absent. */
 export function findIn(root: DirNode, path: string): Node | null {
   let node: Node = root;
-  for (const part of path.split("/")) {
-    if (part === "" || part === ".") continue;
+  for (const part of partsOf(path)) {
     if (node.kind !== "directory") return null;
     const child: Node | undefined = node.names.get(part);
     if (child === undefined) return null;

@@ -113,6 +113,7 @@ function isOutdated(key: string, content: string, without: SimMachine): boolean 
   const shown = [...without.clientFiles()].filter(([path]) => path.endsWith(".jsonl"))
     .map(([, bytes]) => text(bytes)).join("\n");
   if (marksIn(content).some((mark) => !shown.includes(mark))) return false;
+  without.disk.letGo();
   const database = new DatabaseSync(homePaths(without.programDir).state, { readOnly: true });
   try {
     return rememberedBranches(database).every(({ session }) => session !== id);

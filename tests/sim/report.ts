@@ -8,6 +8,15 @@ export interface Violation {
   readonly what: string;
 }
 
+/** A report as another process can be given it. */
+export interface ReportCopy {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** Operations, faults, alarms and counts. */
+  readonly tables: readonly (readonly [string, number])[][];
+  readonly traceHash: string;
+}
+
 /** Collects. Merging reports of many seeds adds them up. */
 export class Report {
   readonly seed: number;
@@ -19,10 +28,34 @@ export class Report {
   readonly #hash = createHash("sha256");
   readonly #print: ((line: string) => void) | null;
   #now: () => number = () => 0;
+  /** The hash of a trace that was made elsewhere. */
+  #madeElsewhere: string | null = null;
 
   constructor(seed: number, print: ((line: string) => void) | null = null) {
     this.seed = seed;
     this.#print = print;
+  }
+
+  /** A report that another process has made. */
+  static from({ seed, violations, tables, traceHash }: ReportCopy): Report {
+    const report = new Report(seed);
+    report.violations.push(...violations);
+    for (const [index, rows] of tables.entries()) {
+      for (const [kind, n] of rows) report.#tables()[index]!.set(kind, n);
+    }
+    report.#madeElsewhere = traceHash;
+    return report;
+  }
+
+  /** What `from` makes the same report of. */
+  copy(): ReportCopy {
+    const { seed, violations } = this;
+    const tables = this.#tables().map((rows) => [...rows]);
+    return { seed, violations, tables, traceHash: this.traceHash() };
+  }
+
+  #tables(): Map<string, number>[] {
+    return [this.operations, this.faults, this.alarms, this.counts];
   }
 
   /** Whose time the trace shows. */
@@ -37,8 +70,9 @@ export class Report {
     this.#print?.(line);
   }
 
+  /** Of a sum of reports: the hash of their hashes, in the order in which they were merged. */
   traceHash(): string {
-    return this.#hash.copy().digest("hex");
+    return this.#madeElsewhere ?? this.#hash.copy().digest("hex");
   }
 
   operation(kind: string): void {
@@ -64,11 +98,12 @@ export class Report {
 
   /** Adds another report to this one. */
   merge(other: Report): void {
+    this.#hash.update(other.traceHash());
     this.violations.push(...other.violations);
-    for (const [kind, n] of other.operations) add(this.operations, kind, n);
-    for (const [kind, n] of other.faults) add(this.faults, kind, n);
-    for (const [kind, n] of other.alarms) add(this.alarms, kind, n);
-    for (const [kind, n] of other.counts) add(this.counts, kind, n);
+    const theirs = other.#tables();
+    for (const [index, rows] of this.#tables().entries()) {
+      for (const [kind, n] of theirs[index]!) add(rows, kind, n);
+    }
   }
 
   /** For people. */

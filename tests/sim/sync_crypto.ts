@@ -52,6 +52,7 @@ class Kept<Value> {
 const keptKeys = new Kept<KeyObject>();
 const keptBits = new Kept<Uint8Array>();
 const keptChecks = new Kept<boolean>();
+const keptPlains = new Kept<Uint8Array>();
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
@@ -119,19 +120,23 @@ function encrypt({ iv, additionalData }: Algorithm, key: Key, plain: Uint8Array)
   });
 }
 
-function decrypt({ iv, additionalData }: Algorithm, key: Key, sealed: Uint8Array) {
-  return answer(() => {
-    const at = sealed.length - TAG_BYTES;
-    const decipher = nodeCrypto.createDecipheriv("aes-256-gcm", key.raw!, iv!);
-    decipher.setAAD(additionalData!);
-    decipher.setAuthTag(sealed.subarray(at));
-    try {
-      const parts = [decipher.update(sealed.subarray(0, at)), decipher.final()];
-      return new Uint8Array(Buffer.concat(parts)).buffer;
-    } catch (cause) {
-      throw new DOMException(String(cause), "OperationError");
-    }
-  });
+function decrypt(algorithm: Algorithm, key: Key, sealed: Uint8Array) {
+  const { iv, additionalData } = algorithm;
+  const id = `${key.id}/${latin1(iv!)}/${latin1(additionalData!)}/${latin1(sealed)}`;
+  return answer(() => keptPlains.get(id, () => opened(algorithm, key, sealed)).slice().buffer);
+}
+
+function opened({ iv, additionalData }: Algorithm, key: Key, sealed: Uint8Array): Uint8Array {
+  const at = sealed.length - TAG_BYTES;
+  const decipher = nodeCrypto.createDecipheriv("aes-256-gcm", key.raw!, iv!);
+  decipher.setAAD(additionalData!);
+  decipher.setAuthTag(sealed.subarray(at));
+  try {
+    const parts = [decipher.update(sealed.subarray(0, at)), decipher.final()];
+    return new Uint8Array(Buffer.concat(parts));
+  } catch (cause) {
+    throw new DOMException(String(cause), "OperationError");
+  }
 }
 
 function sign(_algorithm: string, key: Key, bytes: Uint8Array): Promise<ArrayBuffer> {

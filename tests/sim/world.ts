@@ -71,7 +71,10 @@ export class World implements Surroundings {
     if (!this.isBroken) await this.#quiet();
     if (!this.isBroken) await this.#verdict();
     for (const machine of this.machines) machine.kill();
-    for (const { programDir } of this.machines) rmSync(programDir, { recursive: true });
+    for (const { programDir, disk } of this.machines) {
+      disk.letGo();
+      rmSync(programDir, { recursive: true });
+    }
     this.report.count("events", this.scheduler.count);
   }
 
