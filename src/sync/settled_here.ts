@@ -8,12 +8,14 @@ import { foldedFileName, HISTORY } from "../sessions/file_name.ts";
 import type { SessionId } from "../sessions/session_id.ts";
 import { isUnchanged, type RememberedStat } from "./local_files.ts";
 import type { LocalView } from "./pull_place.ts";
+import { Statements } from "./state_db.ts";
 import type { OpenVault } from "./vault_access.ts";
 
-/** A local file that was last seen at a leaf of the vault, and with nothing behind it. */
-interface SettledRow extends RememberedStat {
-  readonly path: string;
-  readonly session: string;
+/** A leaf, and one local file that was last seen at it, with nothing behind it. */
+interface LeafRow extends RememberedStat {
+  readonly session: SessionId;
+  /** Null when no file was seen at the leaf; so are the others then. */
+  readonly path: string | null;
 }
 
 /**
@@ -29,101 +31,118 @@ export function unsettledSessions(
   local: LocalView,
   plans: readonly LocalFile[],
 ): ReadonlySet<string> | null {
-  const files = new SettledFiles(vault);
-  if (files.isEmpty) return null;
-  const shelves = new SettledShelves(files, local, plans);
-  const derived = new Set(
-    (vault.database.prepare("SELECT DISTINCT session FROM local WHERE derived <> 0").all() as {
-      session: string;
-    }[]).map(({ session }) => session),
-  );
-  const counts = vault.database.prepare(
-    "SELECT session, count(*) AS leaves FROM leaf WHERE file <> ? GROUP BY session",
-  ).all(HISTORY) as { session: SessionId; leaves: number }[];
+  // All at once: each row costs half of what it does one by one.
+  const rows = vault.database.prepare(
+    `SELECT f.session, l.path, l.size AS sizeBytes, l.mtime AS mtimeMs, l.ino
+     FROM leaf f LEFT JOIN local l ON l.session = f.session AND l.file = f.file
+       AND l.gen = f.gen AND l.hash = f.hash AND l.len = l.size AND l.derived = 0
+     WHERE f.file <> ? ORDER BY f.session`,
+  ).all(HISTORY) as unknown as LeafRow[];
+  const check = new SettledCheck(vault, local, plans);
   const unsettled = new Set<string>();
-  for (const { session, leaves } of counts) {
-    const copies = local.copies(session);
-    const isSettled = copies.length === 0
-      ? shelves.isSettled(session, leaves)
-      : !mayBeBranchId(session) && copies.every((copy) => files.has(copy.files, session, leaves));
-    if (!isSettled || derived.has(session)) unsettled.add(session);
+  let settled = 0;
+  for (let at = 0; at < rows.length;) {
+    const { session } = rows[at]!;
+    const start = at++;
+    while (at < rows.length && rows[at]!.session === session) at++;
+    const isSettled = (at - start === 1 && check.isOneFile(rows[start]!)) ||
+      check.isSettled(session, rows.slice(start, at));
+    if (isSettled) settled++;
+    else unsettled.add(session);
   }
-  return unsettled.size === counts.length ? null : unsettled;
+  return settled === 0 ? null : unsettled;
 }
 
-class SettledFiles {
-  readonly #rows = new Map<string, SettledRow>();
+class SettledCheck {
+  readonly #statements: Statements;
+  readonly #local: LocalView;
+  readonly #plans: ReadonlyMap<string, LocalFile>;
+  /** The files of each memory by the path of each of them. */
+  readonly #memories = new Map<string, readonly LocalFile[]>();
+  /** Sessions with files that the vault does not have as they are. */
+  readonly #derived: ReadonlySet<string>;
 
-  constructor({ database }: OpenVault) {
-    // All at once: each row costs half of what it does one by one.
-    const rows = database.prepare(
-      `SELECT l.path, l.session, l.size AS sizeBytes, l.mtime AS mtimeMs, l.ino
-       FROM local l CROSS JOIN leaf f ON f.session = l.session AND f.file = l.file
-         AND f.gen = l.gen AND f.hash = l.hash
-       WHERE l.len = l.size AND l.derived = 0`,
-    ).all() as unknown as SettledRow[];
-    for (const row of rows) this.#rows.set(row.path, row);
-  }
-
-  get isEmpty(): boolean {
-    return this.#rows.size === 0;
-  }
-
-  /** The session that the file is settled in; null when it is not. */
-  sessionOf({ path, stat }: LocalFile): string | null {
-    const row = this.#rows.get(path);
-    return row !== undefined && isUnchanged(row, stat) ? row.session : null;
-  }
-
-  /**
-   * Whether `leaves` of the files are settled in `session`. As each is at a leaf of its own name,
-   * and the vault has no more leaves than these, each name has one.
-   */
-  has(files: readonly LocalFile[], session: string, leaves: number): boolean {
-    if (files.length < leaves) return false;
-    let count = 0;
-    for (const file of files) if (this.sessionOf(file) === session) count++;
-    return count === leaves && (leaves === 1 || isOnAnyDisk(files));
-  }
-}
-
-/** The same for what is no session: plans, and the memories of projects. */
-class SettledShelves {
-  readonly #plans = new Map<string, LocalFile[]>();
-  readonly #memories = new Map<string, (readonly LocalFile[])[]>();
-  readonly #files: SettledFiles;
-
-  constructor(files: SettledFiles, local: LocalView, plans: readonly LocalFile[]) {
-    this.#files = files;
-    for (const plan of plans) {
-      const id = files.sessionOf(plan);
-      if (id !== null) addTo(this.#plans, id, plan);
+  constructor(vault: OpenVault, local: LocalView, plans: readonly LocalFile[]) {
+    this.#statements = new Statements(vault.database);
+    this.#local = local;
+    this.#plans = new Map(plans.map((plan) => [plan.path, plan]));
+    for (const { files } of local.memories) {
+      for (const { path } of files) this.#memories.set(path, files);
     }
-    for (const memory of local.memories) {
-      const ids = new Set(memory.files.map((file) => files.sessionOf(file)));
-      const [id = null] = ids;
-      if (ids.size === 1 && id !== null) {
-        addTo(this.#memories, id, memory.files);
-        continue;
-      }
-      // Whose this one is nobody knows yet, so of no shelf it is known where it stands.
-      this.#memories.clear();
-      break;
-    }
+    const derived = this.#statements.prepare(
+      "SELECT DISTINCT session FROM local WHERE derived <> 0",
+    ).all();
+    this.#derived = new Set((derived as unknown as LeafRow[]).map(({ session }) => session));
   }
 
-  isSettled(id: string, leaves: number): boolean {
-    const plans = this.#plans.get(id);
-    if (plans !== undefined) return this.#files.has(plans, id, leaves);
-    const places = this.#memories.get(id) ?? [];
-    return places.length > 0 && places.every((files) => this.#files.has(files, id, leaves));
+  /** Whether a session with only this row is settled, when it is one file here, as most are. */
+  isOneFile(row: LeafRow): boolean {
+    const { session } = row;
+    const file = this.#onlyFile(row);
+    return file !== undefined && file.path === row.path && isUnchanged(row, file.stat) &&
+      !this.#derived.has(session);
+  }
+
+  #onlyFile({ session, path }: LeafRow): LocalFile | undefined {
+    const copies = this.#local.copies(session);
+    if (copies.length === 0) return this.#plans.get(path ?? "");
+    const { files } = copies[0]!;
+    const isOne = copies.length === 1 && files.length === 1 && !mayBeBranchId(session);
+    return isOne ? files[0] : undefined;
+  }
+
+  /** Whether a session is settled. `rows`: all of it. */
+  isSettled(session: SessionId, rows: readonly LeafRow[]): boolean {
+    if (rows.some(({ path }) => path === null) || this.#derived.has(session)) return false;
+    const copies = this.#local.copies(session);
+    if (copies.length > 0 && mayBeBranchId(session)) return false;
+    const places = copies.length > 0
+      ? copies.map(({ files }) => files)
+      : this.#shelfPlaces(session, rows);
+    if (places.length === 0) return false;
+    // A leaf has a row for each place where it stands.
+    const leaves = rows.length === 1 ? 1 : this.#leavesOf(session);
+    const known = new Map(rows.map((row) => [row.path, row]));
+    return places.every((files) => isSettledAt(files, known, leaves));
+  }
+
+  #leavesOf(session: SessionId): number {
+    const row = this.#statements.prepare(
+      "SELECT count(*) AS n FROM leaf WHERE session = ? AND file <> ?",
+    ).get(session, HISTORY);
+    return (row as { n: number }).n;
+  }
+
+  /** Where a shelf stands: its plans, or every memory that has something of it. */
+  #shelfPlaces(session: SessionId, rows: readonly LeafRow[]): readonly (readonly LocalFile[])[] {
+    const isHere = (path: string) => this.#plans.has(path) || this.#memories.has(path);
+    // Thousands of sessions may have been here once: they are not asked for one by one.
+    if (!rows.some(({ path }) => isHere(path ?? ""))) return [];
+    const known = this.#statements.prepare("SELECT path FROM local WHERE session = ?").all(session);
+    const paths = (known as { path: string }[]).map(({ path }) => path);
+    const plans = paths.flatMap((path) => this.#plans.get(path) ?? []);
+    const memories = new Set(paths.flatMap((path) => {
+      const files = this.#memories.get(path);
+      return files === undefined ? [] : [files];
+    }));
+    return plans.length > 0 ? [plans, ...memories] : [...memories];
   }
 }
 
-function addTo<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
+/**
+ * Whether as many of the files are settled as there are leaves. As each is at a leaf of its own
+ * name, each name has one leaf then.
+ */
+function isSettledAt(
+  files: readonly LocalFile[],
+  known: ReadonlyMap<string | null, RememberedStat>,
+  leaves: number,
+): boolean {
+  const settled = files.filter(({ path, stat }) => {
+    const row = known.get(path);
+    return row !== undefined && isUnchanged(row, stat);
+  });
+  return settled.length === leaves && (leaves === 1 || isOnAnyDisk(settled));
 }
 
 /** Whether no two names differ only in case; where they do, `computeTargets` says so. */
