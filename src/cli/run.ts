@@ -7,7 +7,6 @@ import { parseBareCommand } from "./bare_command.ts";
 import type { CommandLine, GlobalFlags, Invocation } from "./command_line.ts";
 import { dispatch } from "./dispatch.ts";
 import { type ErrorReport, EXIT, reportOf } from "./error_report.ts";
-import { overviewLines } from "./help.ts";
 import { homeFolder, storeCache } from "./home_folder.ts";
 import { hook, hookWorker } from "./commands/hooks.ts";
 import { hasColours, type OutputStyle, painter, printAnswer, printFailure } from "./output.ts";
@@ -116,7 +115,10 @@ async function runNothing(
 ): Promise<number> {
   const { streams } = world;
   if (style.json || !await streams.isTerminal("stdout")) {
-    if (!style.json) streams.err(overviewLines().join("\n"));
+    if (!style.json) {
+      const { overviewLines } = await import("./help.ts");
+      streams.err(overviewLines().join("\n"));
+    }
     const usage = reportOf(new ClaudeSyncError("usage", "No command given"));
     return style.json ? printFailure(streams, style, usage) : EXIT.usage;
   }

@@ -95,13 +95,18 @@ export class BranchTargets {
   }
 
   /**
-   * `transcripts`: transcript leaves by session. Reads each stored branch session once in its life.
+   * `transcripts`: transcript leaves by session; `some`: of all stored branch sessions at least.
+   * Reads each stored branch session once in its life.
    */
   static async open(
     vault: OpenVault,
     transcripts: ReadonlyMap<string, readonly Leaf[]>,
+    has: "all" | "some" = "all",
   ): Promise<BranchTargets> {
-    const targets = new BranchTargets(vault, (session) => transcripts.get(session) ?? []);
+    const others = (session: string) =>
+      has === "all" ? [] : vault.index.leaves(session, TRANSCRIPT);
+    const leavesOf = (session: string) => transcripts.get(session) ?? others(session);
+    const targets = new BranchTargets(vault, leavesOf);
     for (const [session, leaves] of transcripts) {
       const id = parseSessionId(session);
       if (id === null || !mayBeBranchId(id)) continue;
@@ -112,6 +117,11 @@ export class BranchTargets {
       targets.#rootOfBranch.set(id, root);
     }
     return targets;
+  }
+
+  /** The sessions that stored branch sessions branched off. */
+  roots(): Iterable<string> {
+    return this.#branchesOf.keys();
   }
 
   /** Whether `session` is decided as part of another one's family. */

@@ -8,16 +8,20 @@ import { shelfArea } from "../sessions/shelf.ts";
 import type { FileState } from "./segment_index.ts";
 import { SharedTexts, Statements } from "./state_db.ts";
 
-/**
- * One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`.
- */
-export interface LocalFileRow extends FileState {
-  readonly path: string;
-  readonly session: string;
-  readonly file: string;
+/** By what a file is known to have stayed as it was. */
+export interface RememberedStat {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly ino: number;
+}
+
+/**
+ * One local file as it was when its first `len` bytes were proven to be the state `(gen, hash)`.
+ */
+export interface LocalFileRow extends FileState, RememberedStat {
+  readonly path: string;
+  readonly session: string;
+  readonly file: string;
   /**
    * The state is a branch's copy that the vault does not hold itself but every machine can derive.
    */
@@ -142,7 +146,7 @@ export function isSettled(row: LocalFileRow | undefined, stat: FileStat): boolea
 }
 
 /** Whether the file's metadata are those of the row. */
-export function isUnchanged(row: LocalFileRow, stat: FileStat): boolean {
+export function isUnchanged(row: RememberedStat, stat: FileStat): boolean {
   return row.sizeBytes === stat.sizeBytes && row.mtimeMs === stat.mtimeMs && row.ino === stat.ino;
 }
 

@@ -7,6 +7,7 @@ import type { LocalSession } from "../sessions/discover.ts";
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { discoverPlans } from "../sessions/plans.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
 import type { Failure, PullResult } from "./api.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
@@ -18,6 +19,7 @@ import { type KeptFor, writeAll, type Written } from "./pull_write.ts";
 import { pushSessions, unreadableObjects } from "./push.ts";
 import type { Sender } from "./push_send.ts";
 import { matchIds } from "./session_query.ts";
+import { unsettledSessions } from "./settled_here.ts";
 import { computeTargets, type SessionTarget, type Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
 
@@ -54,8 +56,13 @@ export async function pullSessions(
   const pushFailures: Failure[] = [];
   for (let round = 1;; round++) {
     const projects = new ProjectFinder(vault.context.platform, vault.index);
-    const targets = await computeTargets(vault);
     const local = new LocalView(vault);
+    const plans = discoverPlans(vault.context.platform.fs, vault.root);
+    const isNamed = request.sessions.length > 0;
+    const targets = await computeTargets(
+      vault,
+      isNamed ? null : unsettledSessions(vault, local, plans.files),
+    );
     const scope = { ids: chosenIds(request.sessions, targets, local), all: request.all };
     const plan = await new PullPlanner(vault, local, projects, scope).plan(targets);
     if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !request.dryRun) {
@@ -67,7 +74,7 @@ export async function pullSessions(
     }
     const history = new HistoryPull(vault, scope);
     const { fs, clock } = vault.context.platform;
-    if (!request.dryRun) sweepTemps(fs, clock, local.leftovers);
+    if (!request.dryRun) sweepTemps(fs, clock, [...local.leftovers, ...plans.temps]);
     const written = request.dryRun
       ? dryRunOf(plan)
       : await writeAll(vault, targets.branches, plan.families, {

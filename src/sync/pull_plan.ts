@@ -3,6 +3,7 @@
  * nothing. A session and its branches are one unit: where the content of one file moves to another,
  * either both are written or none.
  */
+import { once } from "../base/once.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
@@ -64,11 +65,11 @@ export class PullPlanner {
   readonly #local: LocalView;
   readonly #projects: ProjectFinder;
   readonly #scope: PullScope;
-  readonly #rows: ReadonlyMap<string, LocalFileRow>;
+  readonly #rows: () => ReadonlyMap<string, LocalFileRow>;
   /** Transcripts of `#rows` by session; made when the first session is not here. */
   #transcripts: ReadonlyMap<string, readonly LocalFileRow[]> | null = null;
-  readonly #live: ReadonlySet<string>;
-  readonly #cleanupDays: number;
+  readonly #live: () => ReadonlySet<string>;
+  readonly #cleanupDays: () => number;
   #branches: Targets["branches"] | null = null;
   readonly #unplaced: UnplacedSession[] = [];
   readonly #archived: SessionTarget[] = [];
@@ -79,9 +80,9 @@ export class PullPlanner {
     this.#local = local;
     this.#projects = projects;
     this.#scope = scope;
-    this.#rows = vault.locals.all();
-    this.#live = liveSessions(fs, host, vault.root);
-    this.#cleanupDays = cleanupPeriodDays(fs, vault.root);
+    this.#rows = once(() => vault.locals.all());
+    this.#live = once(() => liveSessions(fs, host, vault.root));
+    this.#cleanupDays = once(() => cleanupPeriodDays(fs, vault.root));
   }
 
   /** Plans all sessions of `targets`. Errors: those of reading the vault. */
@@ -148,7 +149,7 @@ export class PullPlanner {
     for (const target of stale) {
       const planned = await planFile(
         this.#vault,
-        this.#rows,
+        this.#rows(),
         session,
         here,
         target,
@@ -184,21 +185,21 @@ export class PullPlanner {
       ? transcriptOf(here)
       : here.files.find((each) => each.name === target.name);
     if (file === undefined) return this.#wasRemovedHere(here, target);
-    const row = this.#rows.get(file.path);
+    const row = this.#rows().get(file.path);
     return isSettled(row, file.stat) && row!.hash === target.hash && row!.gen === target.gen;
   }
 
   /** A file that was here at this very state and was taken away stays so until it is asked for. */
   #wasRemovedHere(here: LocalSession, target: FileTarget): boolean {
     if (this.#scope.all || this.#scope.ids?.has(here.id)) return false;
-    const row = this.#rows.get(pathOf(this.#vault.root, here.slug, here.id, target.name));
+    const row = this.#rows().get(pathOf(this.#vault.root, here.slug, here.id, target.name));
     return row !== undefined && row.hash === target.hash;
   }
 
   #isLive(here: LocalSession): boolean {
-    if (this.#live.has(here.id)) return true;
+    if (this.#live().has(here.id)) return true;
     const transcript = transcriptOf(here)!;
-    const row = this.#rows.get(transcript.path);
+    const row = this.#rows().get(transcript.path);
     if (transcript.stat.sizeBytes === 0) return false;
     if (row !== undefined && isUnchanged(row, transcript.stat)) return false;
     const { fs, clock } = this.#vault.context.platform;
@@ -215,7 +216,7 @@ export class PullPlanner {
 
   /** Whether the session's transcript stood here at that very state. */
   #wasHere(id: string, hash: string): boolean {
-    this.#transcripts ??= transcriptRows(this.#rows);
+    this.#transcripts ??= transcriptRows(this.#rows());
     const { os, configDir } = this.#vault.root;
     return (this.#transcripts.get(id) ?? []).some((row) =>
       // Another configuration folder of this user is another place.
@@ -234,7 +235,7 @@ export class PullPlanner {
     // Claude Code and people remove files; one that is here and empty is what a power cut leaves.
     const emptied = this.#local.slugOfEmpty(session.id);
     const wasHere = emptied === null && this.#wasHere(session.id, transcript.hash);
-    const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays, nowMs);
+    const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays(), nowMs);
     // What another file of the family is about to lose must stand here, however old it is.
     if (!isAsked && !draft.isReplaced && (wasHere || isOld)) {
       this.#archived.push(session);

@@ -136,12 +136,16 @@ export class SegmentIndex {
     return rows as unknown as Leaf[];
   }
 
-  /** Every leaf of every file (but of those named `without`), by session and file. */
-  allLeaves(without = ""): readonly StoredLeaf[] {
+  /**
+   * Every leaf of every file (but of those named `without`), by session and file; of the sessions
+   * `only` unless that is null.
+   */
+  allLeaves(without = "", only: ReadonlySet<string> | null = null): readonly StoredLeaf[] {
+    const isChosen = only === null ? "" : "AND session IN (SELECT value FROM json_each(?2))";
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
-       WHERE file <> ? ORDER BY session, file, gen, hash`,
-    ).iterate(without);
+       WHERE file <> ?1 ${isChosen} ORDER BY session, file, gen, hash`,
+    ).iterate(without, ...(only === null ? [] : [JSON.stringify([...only])]));
     const texts = new SharedTexts();
     const leaves: StoredLeaf[] = [];
     for (const row of rows) {

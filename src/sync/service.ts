@@ -1,49 +1,37 @@
 import type { SyncService } from "./api.ts";
-import { diffSession } from "./diff.ts";
-import { forgetSessions } from "./forget.ts";
-import { runGc } from "./gc.ts";
-import { runHookWorker } from "./hook_worker.ts";
-import { importSessions } from "./import.ts";
-import { initVault } from "./init.ts";
-import { exportKey, fingerprint, importKey } from "./keys.ts";
-import { showLog } from "./log.ts";
-import { listSessions, statusOf } from "./overview.ts";
-import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
-import { listForgotten } from "./recall.ts";
-import { listVersions, restoreSessions } from "./restore.ts";
-import { resumeSession } from "./resume.ts";
 import { runPull, runPush, runSync } from "./run.ts";
-import { storeInfo, storeTest } from "./store_info.ts";
-import { moveVault } from "./store_move.ts";
-import { verifyVault } from "./verify.ts";
+
+async function others() {
+  return (await import("./other_use_cases.ts")).otherUseCases;
+}
 
 /** The use cases, for `cli`. */
 export const syncService: SyncService = {
-  init: initVault,
   push: runPush,
   pull: runPull,
   sync: runSync,
-  status: statusOf,
-  list: listSessions,
-  storeInfo,
-  storeTest,
-  storeMove: moveVault,
-  gc: runGc,
-  verify: verifyVault,
-  keyExport: exportKey,
-  keyImport: importKey,
-  keyFingerprint: fingerprint,
-  projectList: listProjects,
-  projectMap: mapProject,
-  projectUnmap: unmapProject,
-  projectExclude: excludeProject,
-  resume: resumeSession,
-  diff: diffSession,
-  import: importSessions,
-  log: showLog,
-  restore: restoreSessions,
-  restoreVersions: listVersions,
-  forget: forgetSessions,
-  listForgotten,
-  hookWorker: runHookWorker,
+  init: async (...given) => await (await others()).init(...given),
+  status: async (...given) => await (await others()).status(...given),
+  list: async (...given) => await (await others()).list(...given),
+  storeInfo: async (...given) => await (await others()).storeInfo(...given),
+  storeTest: async (...given) => await (await others()).storeTest(...given),
+  storeMove: async (...given) => await (await others()).storeMove(...given),
+  gc: async (...given) => await (await others()).gc(...given),
+  verify: async (...given) => await (await others()).verify(...given),
+  keyExport: async (...given) => await (await others()).keyExport(...given),
+  keyImport: async (...given) => await (await others()).keyImport(...given),
+  keyFingerprint: async (...given) => await (await others()).keyFingerprint(...given),
+  projectList: async (...given) => await (await others()).projectList(...given),
+  projectMap: async (...given) => await (await others()).projectMap(...given),
+  projectUnmap: async (...given) => await (await others()).projectUnmap(...given),
+  projectExclude: async (...given) => await (await others()).projectExclude(...given),
+  resume: async (...given) => await (await others()).resume(...given),
+  diff: async (...given) => await (await others()).diff(...given),
+  import: async (...given) => await (await others()).import(...given),
+  log: async (...given) => await (await others()).log(...given),
+  restore: async (...given) => await (await others()).restore(...given),
+  restoreVersions: async (...given) => await (await others()).restoreVersions(...given),
+  forget: async (...given) => await (await others()).forget(...given),
+  listForgotten: async (...given) => await (await others()).listForgotten(...given),
+  hookWorker: async (...given) => await (await others()).hookWorker(...given),
 };

@@ -44,11 +44,15 @@ export interface Targets {
   readonly failures: readonly Failure[];
 }
 
-/** Decides all sessions. `only` restricts it to these ids and their families' roots. */
-export async function computeTargets(vault: OpenVault): Promise<Targets> {
-  // History is a set of lines, which `pull_history.ts` adds to what is here.
-  const { files, transcripts } = groupLeaves(vault.index.allLeaves(HISTORY));
-  const branches = await BranchTargets.open(vault, transcripts);
+/**
+ * Decides all sessions. `only` restricts it to these ids and their families' roots; all that may be
+ * ids of branches must be among them.
+ */
+export async function computeTargets(
+  vault: OpenVault,
+  only: ReadonlySet<string> | null = null,
+): Promise<Targets> {
+  const { branches, files } = await groupFamilies(vault, only);
   const sessions = new Map<string, SessionTarget>();
   const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
@@ -85,6 +89,23 @@ export async function computeTargets(vault: OpenVault): Promise<Targets> {
     if (!isOfOther) decide(session, byFile);
   }
   return { sessions, branches, shelves, failures };
+}
+
+async function groupFamilies(
+  vault: OpenVault,
+  only: ReadonlySet<string> | null,
+): Promise<{
+  readonly branches: BranchTargets;
+  readonly files: ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
+}> {
+  // History is a set of lines, which `pull_history.ts` adds to what is here.
+  const { files, transcripts } = groupLeaves(vault.index.allLeaves(HISTORY, only));
+  const has = only === null ? "all" : "some";
+  const branches = await BranchTargets.open(vault, transcripts, has);
+  const roots = only === null ? [] : [...branches.roots()].filter((root) => !files.has(root));
+  if (roots.length === 0) return { branches, files };
+  const withRoots = new Set([...files.keys(), ...roots]);
+  return { branches, files: groupLeaves(vault.index.allLeaves(HISTORY, withRoots)).files };
 }
 
 interface Families {
