@@ -95,16 +95,20 @@ export class BranchTargets {
   }
 
   /**
-   * `transcripts`: transcript leaves by session. Reads each stored branch session once in its life.
+   * `sessions`: all that may be branches. `leavesOf` gives a session's transcript leaves. Reads each
+   * stored branch session once in its life.
    */
   static async open(
     vault: OpenVault,
-    transcripts: ReadonlyMap<string, readonly Leaf[]>,
+    sessions: Iterable<string>,
+    leavesOf: (session: string) => readonly Leaf[],
   ): Promise<BranchTargets> {
-    const targets = new BranchTargets(vault, (session) => transcripts.get(session) ?? []);
-    for (const [session, leaves] of transcripts) {
+    const targets = new BranchTargets(vault, leavesOf);
+    for (const session of sessions) {
       const id = parseSessionId(session);
       if (id === null || !mayBeBranchId(id)) continue;
+      const leaves = leavesOf(id);
+      if (leaves.length === 0) continue;
       const root = await targets.#rootIfReadable(id, leaves);
       if (root === id) targets.#unrooted.push(id);
       if (root === id) continue;
@@ -112,6 +116,11 @@ export class BranchTargets {
       targets.#rootOfBranch.set(id, root);
     }
     return targets;
+  }
+
+  /** Sessions that others branched off. */
+  roots(): Iterable<string> {
+    return this.#branchesOf.keys();
   }
 
   /** Whether `session` is decided as part of another one's family. */

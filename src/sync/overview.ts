@@ -112,7 +112,7 @@ async function lookAround(
   const projects = new ProjectFinder(platform, local.index);
   const discovery = discoverSessions(platform.fs, local.root);
   const exclusion = config === null ? null : new Exclusion(config, projects, discovery.sessions);
-  const news = config === null || epoch === null ? null : await peekNews(local, config, epoch);
+  const news = config === null || epoch === null ? null : await peekNews(local, config, epoch, discovery);
   const view: View = { local, config, projects, exclusion, news, withTitles };
   const here = localRows(view, discovery.sessions);
   const rows = [...here, ...vaultRows(view, new Set(discovery.sessions.map(({ id }) => id)))];

@@ -5,6 +5,7 @@
 import { fromHex } from "../base/bytes.ts";
 import type { Epoch } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import type { Discovery } from "../sessions/discover.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { EntryOpener } from "../vault/log_reader.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
@@ -31,15 +32,16 @@ export interface VaultNews {
   readonly archived: readonly SessionTarget[];
 }
 
-/** Looks at what is known. Errors: `local-io`. */
+/** Looks at what is known. `discovery`: what is here. Errors: `local-io`. */
 export async function peekNews(
   local: LocalState,
   config: Config,
   epoch: Epoch,
+  discovery: Discovery,
 ): Promise<VaultNews> {
   const vault = withoutStore(local, config, epoch);
   const targets = await computeTargets(vault);
-  const view = new LocalView(vault);
+  const view = new LocalView(vault, discovery);
   const projects = new ProjectFinder(vault.context.platform, vault.index);
   const plan = await new PullPlanner(vault, view, projects, { ids: null, all: false }).plan(
     targets,

@@ -21,22 +21,29 @@ export class LocalView {
   readonly memories: Discovery["memories"];
   readonly #slugLinks: Discovery["slugLinks"];
   readonly #vault: OpenVault;
-  readonly #sessions = new Map<string, LocalSession[]>();
+  readonly #all: readonly LocalSession[];
+  /** The first copy of each. */
+  readonly #sessions = new Map<string, LocalSession>();
+  /** All copies of those that stand in several folders. */
+  readonly #copies = new Map<string, LocalSession[]>();
   readonly #maps: ReadonlyMap<string, string>;
   #known: readonly KnownFolder[] | null = null;
   /** What `slugFor` gave: hundreds of sessions may wait for one project's folder. */
   readonly #slugs = new Map<string, string | null>();
 
-  constructor(vault: OpenVault) {
+  /** `discovery`: what was found just now, when the caller has looked. */
+  constructor(vault: OpenVault, discovery = discoverSessions(vault.context.platform.fs, vault.root)) {
     this.#vault = vault;
     this.#maps = new Map(Object.entries(vault.config.maps));
-    const discovery = discoverSessions(vault.context.platform.fs, vault.root);
     this.leftovers = discovery.temps;
     this.memories = discovery.memories;
     this.#slugLinks = discovery.slugLinks;
-    for (const session of discovery.sessions) {
-      const copies = this.#sessions.get(session.id);
-      if (copies === undefined) this.#sessions.set(session.id, [session]);
+    this.#all = discovery.sessions;
+    for (const session of this.#all) {
+      const first = this.#sessions.get(session.id);
+      const copies = this.#copies.get(session.id);
+      if (first === undefined) this.#sessions.set(session.id, session);
+      else if (copies === undefined) this.#copies.set(session.id, [first, session]);
       else copies.push(session);
     }
   }
@@ -48,13 +55,14 @@ export class LocalView {
 
   /** Everything of every session that is here. */
   all(): readonly LocalSession[] {
-    return [...this.#sessions.values()].flat();
+    return this.#all;
   }
 
   /** Every place that holds the session's transcript, the longest first. */
   copies(id: string): readonly LocalSession[] {
-    const all = this.#sessions.get(id) ?? [];
-    if (all.length === 1 && transcriptOf(all[0]!) !== undefined) return all;
+    const first = this.#sessions.get(id);
+    if (first === undefined) return [];
+    const all = this.#copies.get(id) ?? [first];
     const copies = all.filter((session) => transcriptOf(session) !== undefined);
     if (copies.length < 2) return copies;
     const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;

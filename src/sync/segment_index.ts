@@ -131,18 +131,22 @@ export class SegmentIndex {
 
   /** Every leaf of every file (but of those named `without`), by session and file. */
   allLeaves(without = ""): readonly StoredLeaf[] {
+    return [...this.eachLeaf(without)];
+  }
+
+  /** The same, one after the other: nobody may ask for them again before the last one came. */
+  *eachLeaf(without = ""): Generator<StoredLeaf> {
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
        WHERE file <> ? ORDER BY session, file, gen, hash`,
     ).iterate(without);
     const texts = new SharedTexts();
-    const leaves: StoredLeaf[] = [];
     for (const row of rows) {
-      const leaf = row as unknown as StoredLeaf;
-      const [file, gen] = [texts.of(leaf.file), texts.of(leaf.gen)];
-      leaves.push({ ...leaf, file, gen, machine: texts.of(leaf.machine) });
+      const leaf = row as unknown as { -readonly [K in keyof StoredLeaf]: StoredLeaf[K] };
+      [leaf.file, leaf.gen] = [texts.of(leaf.file), texts.of(leaf.gen)];
+      leaf.machine = texts.of(leaf.machine);
+      yield leaf;
     }
-    return leaves;
   }
 
   /** Every leaf in the order in which their last bytes lie in packs and entries. */

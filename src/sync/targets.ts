@@ -4,6 +4,7 @@
 import { ClaudeSyncError } from "../errors.ts";
 import { foldedFileName, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
+import { mayBeBranchId } from "../sessions/branch_id.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
@@ -47,9 +48,16 @@ export interface Targets {
 /** Decides all sessions. `only` restricts it to these ids and their families' roots. */
 export async function computeTargets(vault: OpenVault): Promise<Targets> {
   // History is a set of lines, which `pull_history.ts` adds to what is here.
-  const { files, transcripts } = groupLeaves(vault.index.allLeaves(HISTORY));
-  const branches = await BranchTargets.open(vault, transcripts);
-  const sessions = new Map<string, SessionTarget>();
+  const { sessions, files: several } = groupLeaves(vault.index.eachLeaf(HISTORY));
+  let files: FilesOf = several;
+  const leavesOf = (session: string) => {
+    const stored = files.get(session);
+    if (stored !== undefined) return stored.get(TRANSCRIPT) ?? [];
+    const target = sessions.get(session);
+    return target instanceof LoneTranscript ? [target.leaf] : [];
+  };
+  const branches = await BranchTargets.open(vault, files.keys(), leavesOf);
+  files = withRoots(files, sessions, branches.roots());
   const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
   const families = await decideFamilies(branches, files.keys(), failures);
@@ -136,27 +144,93 @@ async function decideFamilies(
   return { decided, members, failed };
 }
 
-/** Leaves by session and file. `leaves` come by session and file. */
-function groupLeaves(leaves: readonly StoredLeaf[]): {
-  readonly files: ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
-  readonly transcripts: ReadonlyMap<string, readonly Leaf[]>;
-} {
-  const files = new Map<string, Map<string, Leaf[]>>();
-  const transcripts = new Map<string, readonly Leaf[]>();
-  let last: StoredLeaf | null = null;
-  let byFile = new Map<string, Leaf[]>();
-  let ofFile: Leaf[] = [];
-  for (const leaf of leaves) {
-    const isSameSession = leaf.session === last?.session;
-    if (!isSameSession) files.set(leaf.session, byFile = new Map());
-    if (!isSameSession || leaf.file !== last?.file) {
-      byFile.set(leaf.file, ofFile = []);
-      if (leaf.file === TRANSCRIPT) transcripts.set(leaf.session, ofFile);
-    }
-    ofFile.push(leaf);
-    last = leaf;
+/** Leaves by session and file. */
+type FilesOf = ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
+
+/**
+ * A session of one transcript in one state, decided as it stands. There may be a hundred thousand:
+ * what can be made of the leaf is made when it is asked for.
+ */
+class LoneTranscript implements SessionTarget {
+  readonly id: SessionId;
+  readonly #gen: string;
+  readonly #hash: string;
+  readonly #len: number;
+  readonly #mtimeMs: number;
+  readonly #machine: string;
+
+  constructor(id: SessionId, { gen, hash, len, mtimeMs, machine }: Leaf) {
+    this.id = id;
+    this.#gen = gen;
+    this.#hash = hash;
+    this.#len = len;
+    this.#mtimeMs = mtimeMs;
+    this.#machine = machine;
   }
-  return { files, transcripts };
+
+  get leaf(): Leaf {
+    const [gen, hash, len] = [this.#gen, this.#hash, this.#len];
+    return { gen, hash, len, mtimeMs: this.#mtimeMs, machine: this.#machine };
+  }
+
+  get root(): SessionId {
+    return this.id;
+  }
+
+  get files(): readonly FileTarget[] {
+    return [leafTarget(this.leaf, TRANSCRIPT)];
+  }
+
+  get machines(): readonly string[] {
+    return [this.#machine];
+  }
+}
+
+/**
+ * Sessions that are decided as they stand, and the leaves of all others. `leaves` come by session
+ * and file.
+ */
+function groupLeaves(leaves: Iterable<StoredLeaf>): {
+  readonly sessions: Map<string, SessionTarget>;
+  readonly files: FilesOf;
+} {
+  const sessions = new Map<string, SessionTarget>();
+  const files = new Map<string, Map<string, Leaf[]>>();
+  let ofSession: StoredLeaf[] = [];
+  const close = () => {
+    const [first] = ofSession;
+    if (first === undefined) return;
+    const id = ofSession.length > 1 ? null : parseSessionId(first.session);
+    if (id !== null && first.file === TRANSCRIPT && !mayBeBranchId(id)) {
+      sessions.set(id, new LoneTranscript(id, first));
+    } else {
+      files.set(first.session, Map.groupBy(ofSession, ({ file }) => file));
+    }
+    ofSession = [];
+  };
+  for (const leaf of leaves) {
+    if (leaf.session !== ofSession[0]?.session) close();
+    ofSession.push(leaf);
+  }
+  close();
+  return { sessions, files };
+}
+
+/** Takes what others branched off out of `sessions`: with these it is one family. */
+function withRoots(
+  files: FilesOf,
+  sessions: Map<string, SessionTarget>,
+  roots: Iterable<string>,
+): FilesOf {
+  const moved: [string, ReadonlyMap<string, readonly Leaf[]>][] = [];
+  for (const root of roots) {
+    const target = sessions.get(root);
+    if (!(target instanceof LoneTranscript)) continue;
+    sessions.delete(root);
+    moved.push([root, new Map([[TRANSCRIPT, [target.leaf]]])]);
+  }
+  if (moved.length === 0) return files;
+  return new Map([...files, ...moved].sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 function leafTarget({ gen, hash, len, mtimeMs }: Leaf, name: FileName): FileTarget {
