@@ -12,7 +12,7 @@ import { VaultStore } from "../vault/sealed_store.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import { withMeter } from "../storage/with_meter.ts";
 import type { Config } from "./home.ts";
-import { LocalFiles } from "./local_files.ts";
+import { type LocalFileRow, LocalFiles } from "./local_files.ts";
 import { ProjectFinder } from "./projects.ts";
 import { LocalView } from "./pull_place.ts";
 import { PullPlanner, type UnplacedSession } from "./pull_plan.ts";
@@ -64,12 +64,24 @@ function withoutStore(local: LocalState, config: Config, epoch: Epoch): OpenVaul
   const signKeyOf = (tag: string) =>
     local.index.machines().find((machine) => machine.tag === tag)?.sign ?? null;
   const reader = new SegmentReader(opener, signKeyOf);
-  const locals = new UnchangedFiles(local.database);
+  const locals = new UnchangedFiles(local);
   return { ...local, locals, config, epoch, vaultId, store, opener, reader };
 }
 
 /** A look is no proof that is worth remembering: another process may be at work. */
 class UnchangedFiles extends LocalFiles {
+  readonly #all: LocalFiles["all"];
+
+  constructor({ database, locals }: LocalState) {
+    super(database);
+    this.#all = () => locals.all();
+  }
+
+  /** One table of them is enough. */
+  override all(): ReadonlyMap<string, LocalFileRow> {
+    return this.#all();
+  }
+
   override remember(): void {}
   override rememberWorkingFolders(): void {}
 }

@@ -159,11 +159,11 @@ export class SegmentIndex {
     return rows as unknown as StoredLeaf[];
   }
 
-  /** Ids of all sessions with a leaf of the file `file`. */
-  sessionsWith(file: string): ReadonlySet<string> {
-    const rows = this.#statements.prepare("SELECT DISTINCT session FROM leaf WHERE file = ?")
-      .all(file) as { session: string }[];
-    return new Set(rows.map(({ session }) => session));
+  /** Whether there is a leaf of one file. */
+  hasFile(session: string, file: string): boolean {
+    const row = this.#statements.prepare("SELECT 1 FROM leaf WHERE session = ? AND file = ?")
+      .get(session, file);
+    return row !== undefined;
   }
 
   /** Every state of one file but the empty start, by length. */
