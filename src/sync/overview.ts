@@ -128,7 +128,7 @@ async function lookAround(
   const news = config === null || epoch === null
     ? null
     : await peekNews(local, config, epoch, discovery);
-  const names = new ProjectNames(projects);
+  const names = new ProjectNames();
   const view: View = { local, config, projects, names, exclusion, news, detail };
   const skipped = exclusion === null
     ? discovery.skipped
