@@ -45,13 +45,13 @@ export interface LocalFile {
 /** A transcript; of a hundred thousand each has a path of its own only while it is used. */
 class Transcript implements LocalFile {
   readonly #dir: string;
-  readonly #id: SessionId;
+  readonly id: SessionId;
   readonly stat: FileStat;
 
   /** `dir`: the folder's path up to the file's name. */
   constructor(dir: string, id: SessionId, stat: FileStat) {
     this.#dir = dir;
-    this.#id = id;
+    this.id = id;
     this.stat = stat;
   }
 
@@ -60,7 +60,7 @@ class Transcript implements LocalFile {
   }
 
   get path(): string {
-    return `${this.#dir}${this.#id}.jsonl`;
+    return `${this.#dir}${this.id}.jsonl`;
   }
 }
 
@@ -74,6 +74,25 @@ export interface LocalSession {
   readonly slug: string;
   /** At least one, the transcript first when there is one, then by name. */
   readonly files: readonly LocalFile[];
+}
+
+/** A session that is a transcript and nothing else, as most are. */
+class LoneSession implements LocalSession {
+  readonly slug: string;
+  readonly #transcript: Transcript;
+
+  constructor(slug: string, transcript: Transcript) {
+    this.slug = slug;
+    this.#transcript = transcript;
+  }
+
+  get id(): SessionId {
+    return this.#transcript.id;
+  }
+
+  get files(): readonly LocalFile[] {
+    return [this.#transcript];
+  }
 }
 
 /** The memory of one project: what its sessions wrote down for later ones. */
@@ -268,7 +287,9 @@ class Finder {
       this.#skip(path, "limit", `belongs to a session of more than ${filesPerSession} files`);
       all.length = filesPerSession;
     }
-    this.#sessions.push({ id, slug, files: all.length === 1 ? all : sortFiles(all) });
+    const [first] = all;
+    const isLone = all.length === 1 && first instanceof Transcript;
+    this.#sessions.push(isLone ? new LoneSession(slug, first) : { id, slug, files: sortFiles(all) });
   }
 
   #sharedOf(id: SessionId): readonly LocalFile[] {

@@ -13,6 +13,7 @@ import { type Config, homePaths, readConfig, readRuns } from "./home.ts";
 import { readKeyFile } from "./key_file.ts";
 import { isSettled } from "./local_files.ts";
 import { readMachineFile } from "./home.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { peekNews, type VaultNews } from "./peek.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { keyOfProject } from "./pull_plan.ts";
@@ -124,6 +125,7 @@ async function lookAround(
   const { platform } = local.context;
   const projects = new ProjectFinder(platform, local.index);
   const discovery = discoverSessions(platform.fs, local.root);
+  platform.memory.passed(discovery.sessions.length * LOOK_BYTES);
   const exclusion = config === null ? null : new Exclusion(config, projects, discovery.sessions);
   const news = config === null || epoch === null
     ? null
@@ -170,7 +172,7 @@ function* rowsOf(view: View, sessions: readonly LocalSession[]): Generator<Seen>
 
 function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Seen> {
   const { local, projects, names, exclusion, news } = view;
-  const { fs, host } = local.context.platform;
+  const { fs, host, memory } = local.context.platform;
   const live = liveSessions(fs, host, local.root);
   const known = local.locals.all();
   const folders = new SharedTexts();
@@ -204,6 +206,7 @@ function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Se
       archived: false,
       forgotten: isHidden && isSent,
     };
+    memory.passed(LOOK_BYTES);
     yield { row, isNews };
   }
 }

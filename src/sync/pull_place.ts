@@ -11,6 +11,7 @@ import { translatedDir } from "../sessions/placement.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { slugOf } from "../sessions/slug.ts";
 import { foldersKnownHere } from "./known_folders.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** One look at the local files. */
@@ -41,6 +42,7 @@ export class LocalView {
     this.#slugLinks = discovery.slugLinks;
     this.#empties = discovery.empties;
     this.#all = discovery.sessions;
+    vault.context.platform.memory.passed(this.#all.length * LOOK_BYTES);
     for (const session of this.#all) {
       const first = this.#sessions.get(session.id);
       const copies = this.#copies.get(session.id);

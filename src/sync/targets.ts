@@ -9,6 +9,7 @@ import { shelfArea } from "../sessions/shelf.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
 import { BranchTargets, type SessionFamily, type TranscriptTarget } from "./branch_targets.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { failureOf } from "./push.ts";
 import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
 import { newestFirst, shelfFiles } from "./shelf_targets.ts";
@@ -47,8 +48,7 @@ export interface Targets {
 
 /** Decides all sessions. `only` restricts it to these ids and their families' roots. */
 export async function computeTargets(vault: OpenVault): Promise<Targets> {
-  // History is a set of lines, which `pull_history.ts` adds to what is here.
-  const { sessions, files: several } = groupLeaves(vault.index.eachLeaf(HISTORY));
+  const { sessions, files: several } = groupLeaves(vault);
   let files: FilesOf = several;
   const leavesOf = (session: string) => {
     const stored = files.get(session);
@@ -186,11 +186,8 @@ class LoneTranscript implements SessionTarget {
   }
 }
 
-/**
- * Sessions that are decided as they stand, and the leaves of all others. `leaves` come by session
- * and file.
- */
-function groupLeaves(leaves: Iterable<StoredLeaf>): {
+/** Sessions that are decided as they stand, and the leaves of all others. */
+function groupLeaves({ index, context }: OpenVault): {
   readonly sessions: Map<string, SessionTarget>;
   readonly files: FilesOf;
 } {
@@ -208,7 +205,9 @@ function groupLeaves(leaves: Iterable<StoredLeaf>): {
     }
     ofSession = [];
   };
-  for (const leaf of leaves) {
+  // History is a set of lines, which `pull_history.ts` adds to what is here.
+  for (const leaf of index.eachLeaf(HISTORY)) {
+    context.platform.memory.passed(LOOK_BYTES);
     if (leaf.session !== ofSession[0]?.session) close();
     ofSession.push(leaf);
   }
