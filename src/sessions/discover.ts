@@ -42,6 +42,28 @@ export interface LocalFile {
   readonly stat: FileStat;
 }
 
+/** A transcript; of a hundred thousand each has a path of its own only while it is used. */
+class Transcript implements LocalFile {
+  readonly #dir: string;
+  readonly id: SessionId;
+  readonly stat: FileStat;
+
+  /** `dir`: the folder's path up to the file's name. */
+  constructor(dir: string, id: SessionId, stat: FileStat) {
+    this.#dir = dir;
+    this.id = id;
+    this.stat = stat;
+  }
+
+  get name(): FileName {
+    return TRANSCRIPT;
+  }
+
+  get path(): string {
+    return `${this.#dir}${this.id}.jsonl`;
+  }
+}
+
 /**
  * What one project folder holds of one session. An id that stands in two folders gives two of
  * these, which share the files outside `projects/` (the same paths in both).
@@ -52,6 +74,25 @@ export interface LocalSession {
   readonly slug: string;
   /** At least one, the transcript first when there is one, then by name. */
   readonly files: readonly LocalFile[];
+}
+
+/** A session that is a transcript and nothing else, as most are. */
+class LoneSession implements LocalSession {
+  readonly slug: string;
+  readonly #transcript: Transcript;
+
+  constructor(slug: string, transcript: Transcript) {
+    this.slug = slug;
+    this.#transcript = transcript;
+  }
+
+  get id(): SessionId {
+    return this.#transcript.id;
+  }
+
+  get files(): readonly LocalFile[] {
+    return [this.#transcript];
+  }
 }
 
 /** The memory of one project: what its sessions wrote down for later ones. */
@@ -190,7 +231,7 @@ class Finder {
         if (id !== null) this.#addFolder(filesOf(id), path, "side", 1);
         else if (entry.name === "memory") this.#addMemory(slug, path);
       } else if (entry.name.endsWith(".jsonl")) {
-        this.#addTranscript(filesOf, path, entry);
+        this.#addTranscript(filesOf, dir + this.#rules.sep, entry);
       } else if (entry.kind === "symlink" && parseSessionId(entry.name) !== null) {
         this.#skipSession(path, "link");
       } else if (entry.kind === "symlink" && entry.name === "memory") {
@@ -215,9 +256,10 @@ class Finder {
 
   #addTranscript(
     filesOf: (id: SessionId) => LocalFile[],
-    path: string,
+    dir: string,
     entry: DirEntry,
   ): void {
+    const path = dir + entry.name;
     const id = parseSessionId(entry.name.slice(0, -".jsonl".length));
     const name = id === null ? parseFileName(`legacy/${entry.name}`) : TRANSCRIPT;
     if (name === null) return this.#skip(path, "unknown-transcript");
@@ -228,7 +270,7 @@ class Finder {
     if (owner === null) return;
     if (owner === "unowned") return this.#skip(path, "unknown-transcript");
     if (id === null) filesOf(owner).push({ name, path, stat });
-    else filesOf(owner).unshift({ name, path, stat });
+    else filesOf(owner).unshift(new Transcript(dir, id, stat));
   }
 
   #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
@@ -245,7 +287,9 @@ class Finder {
       this.#skip(path, "limit", `belongs to a session of more than ${filesPerSession} files`);
       all.length = filesPerSession;
     }
-    this.#sessions.push({ id, slug, files: all.length === 1 ? all : sortFiles(all) });
+    const [first] = all;
+    const isLone = all.length === 1 && first instanceof Transcript;
+    this.#sessions.push(isLone ? new LoneSession(slug, first) : { id, slug, files: sortFiles(all) });
   }
 
   #sharedOf(id: SessionId): readonly LocalFile[] {

@@ -95,21 +95,20 @@ export class BranchTargets {
   }
 
   /**
-   * `transcripts`: transcript leaves by session; `some`: of all stored branch sessions at least.
-   * Reads each stored branch session once in its life.
+   * `sessions`: all that may be branches. `leavesOf` gives a session's transcript leaves. Reads each
+   * stored branch session once in its life.
    */
   static async open(
     vault: OpenVault,
-    transcripts: ReadonlyMap<string, readonly Leaf[]>,
-    has: "all" | "some" = "all",
+    sessions: Iterable<string>,
+    leavesOf: (session: string) => readonly Leaf[],
   ): Promise<BranchTargets> {
-    const others = (session: string) =>
-      has === "all" ? [] : vault.index.leaves(session, TRANSCRIPT);
-    const leavesOf = (session: string) => transcripts.get(session) ?? others(session);
     const targets = new BranchTargets(vault, leavesOf);
-    for (const [session, leaves] of transcripts) {
+    for (const session of sessions) {
       const id = parseSessionId(session);
       if (id === null || !mayBeBranchId(id)) continue;
+      const leaves = leavesOf(id);
+      if (leaves.length === 0) continue;
       const root = await targets.#rootIfReadable(id, leaves);
       if (root === id) targets.#unrooted.push(id);
       if (root === id) continue;
@@ -119,7 +118,7 @@ export class BranchTargets {
     return targets;
   }
 
-  /** The sessions that stored branch sessions branched off. */
+  /** Sessions that others branched off. */
   roots(): Iterable<string> {
     return this.#branchesOf.keys();
   }

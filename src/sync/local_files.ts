@@ -3,7 +3,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { FileStat } from "../platform/types.ts";
-import type { FileName } from "../sessions/file_name.ts";
+import { type FileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import type { FileState } from "./segment_index.ts";
 import { SharedTexts, Statements } from "./state_db.ts";
@@ -38,6 +38,48 @@ type Row = Omit<LocalFileRow, "isDerived" | "file" | "gen"> & {
   isDerived: number | boolean;
 };
 
+const TRANSCRIPT_END = ".jsonl";
+const ID_LENGTH = 36;
+
+/** A transcript's row: of a hundred thousand each has the texts that its path has not. */
+class TranscriptRow implements LocalFileRow {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+  readonly gen: string;
+  readonly hash: string;
+  readonly len: number;
+  readonly isDerived: boolean;
+
+  constructor(row: LocalFileRow) {
+    this.path = row.path;
+    this.sizeBytes = row.sizeBytes;
+    this.mtimeMs = row.mtimeMs;
+    this.ino = row.ino;
+    this.gen = row.gen;
+    this.hash = row.hash;
+    this.len = row.len;
+    this.isDerived = row.isDerived;
+  }
+
+  get session(): string {
+    return idInPath(this.path);
+  }
+
+  get file(): string {
+    return TRANSCRIPT;
+  }
+}
+
+function idInPath(path: string): string {
+  return path.slice(-ID_LENGTH - TRANSCRIPT_END.length, -TRANSCRIPT_END.length);
+}
+
+function isNamedByPath({ path, file, session }: LocalFileRow): boolean {
+  return file === TRANSCRIPT && path.endsWith(TRANSCRIPT_END) && idInPath(path) === session;
+}
+
 const COLUMNS = "path, session, file, size AS sizeBytes, mtime AS mtimeMs, ino, gen, hash, len, " +
   "derived AS isDerived";
 
@@ -60,7 +102,8 @@ export class LocalFiles {
       for (const each of rows) {
         const row = each as unknown as Row;
         [row.file, row.gen] = [texts.of(row.file), texts.of(row.gen)];
-        all.set(row.path, fromRow(row));
+        const known = fromRow(row);
+        all.set(row.path, isNamedByPath(known) ? new TranscriptRow(known) : known);
       }
       this.#all = all;
     }

@@ -3,7 +3,7 @@ import { deriveEpoch, type Epoch, keyFingerprint } from "../crypto/root_key.ts";
 import { discoverSessions, type LocalFile, type LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
-import { describeProject, projectKey } from "../sessions/project.ts";
+import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { hooksInstalled } from "../sessions/hook_status.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
@@ -13,11 +13,12 @@ import { type Config, homePaths, readConfig, readRuns } from "./home.ts";
 import { readKeyFile } from "./key_file.ts";
 import { isSettled } from "./local_files.ts";
 import { readMachineFile } from "./home.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { peekNews, type VaultNews } from "./peek.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { keyOfProject } from "./pull_plan.ts";
-import type { Leaf } from "./segment_index.ts";
 import { skippedFailures, skippedHere } from "./skipped.ts";
+import { SharedTexts } from "./state_db.ts";
 import { type LocalState, withLocalState } from "./vault_access.ts";
 
 /** See `SyncService.status`. */
@@ -25,14 +26,19 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
   const config = readConfig(context.platform, homePaths(context.home));
   const epoch = await epochOf(context);
   return await withLocalState(context, "reader", async (local) => {
-    const { rows, missed, unplacedProjects } = await lookAround(local, config, epoch, false);
+    const { rows, missed, unplacedProjects } = await lookAround(local, config, epoch, "counts");
     const runs = readRuns(context.platform, local.paths);
     const { fs, host, clock } = context.platform;
-    const counted = (where: SessionRow["where"]) => rows.filter((row) => row.where === where);
-    const kept = rows.filter(({ forgotten }) => forgotten).length;
-    const unsent = counted("here").length - kept + counted("here-newer").length + missed;
-    const here = rows.filter((row) => row.where !== "vault");
-    const archived = rows.filter((row) => row.archived).length;
+    const counts = { unsent: missed, here: 0, hereBytes: 0, news: 0, archived: 0 };
+    for (const { row, isNews } of rows) {
+      const isUnsent = row.where === "here" ? !row.forgotten : row.where === "here-newer";
+      if (isUnsent) counts.unsent++;
+      if (row.where !== "vault") counts.here++;
+      if (row.where !== "vault") counts.hereBytes += row.sizeBytes;
+      if (isNews) counts.news++;
+      if (row.archived) counts.archived++;
+    }
+    const { unsent } = counts;
     const hasFailed = runs.lastPush?.ok === false || runs.lastPull?.ok === false;
     const own = readMachineFile(context.platform, local.paths)?.tag ?? null;
     return {
@@ -49,13 +55,13 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
       vaultId: config?.vaultId ?? null,
       machineName: config?.machineName ?? null,
       keyFingerprint: epoch === null ? null : keyFingerprint(epoch.kid),
-      localSessions: here.length,
-      localBytes: here.reduce((sum, row) => sum + row.sizeBytes, 0),
+      localSessions: counts.here,
+      localBytes: counts.hereBytes,
       vaultSessions: local.index.sessionCount(),
       vaultBytesStored: local.index.storedBytes(),
       unsent,
-      unreceived: rows.filter((row) => row.isNews).length,
-      archived,
+      unreceived: counts.news,
+      archived: counts.archived,
       unplaced: unplacedProjects,
       // Who was given up and has not been seen since is no machine of the vault any more.
       machines: local.index.machines().filter((machine) =>
@@ -80,8 +86,10 @@ export async function listSessions(context: SyncContext): Promise<readonly Sessi
   const config = readConfig(context.platform, homePaths(context.home));
   const epoch = await epochOf(context);
   return await withLocalState(context, "reader", async (local) => {
-    const { rows } = await lookAround(local, config, epoch, true);
-    return rows.map(({ isNews: _, ...row }) => row);
+    const { rows } = await lookAround(local, config, epoch, "all");
+    return Array.from(rows, ({ row }) => row).sort((a, b) =>
+      (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
+    );
   });
 }
 
@@ -91,11 +99,17 @@ async function epochOf(context: SyncContext): Promise<Epoch | null> {
 }
 
 /** A row, and whether a pull would write something of it here. */
-type Row = SessionRow & { readonly isNews: boolean };
+interface Seen {
+  readonly row: SessionRow;
+  readonly isNews: boolean;
+}
+
+/** For `counts` nothing is asked that only people read: titles, projects, folders. */
+type Detail = "all" | "counts";
 
 interface Surroundings {
-  /** All sessions, newest first. */
-  readonly rows: readonly Row[];
+  /** All sessions, one after the other: there may be a hundred thousand. */
+  readonly rows: Iterable<Seen>;
   /** Places with sessions that cannot be taken. */
   readonly missed: number;
   /** Projects of the vault that have no folder here. */
@@ -106,24 +120,24 @@ async function lookAround(
   local: LocalState,
   config: Config | null,
   epoch: Epoch | null,
-  withTitles: boolean,
+  detail: Detail,
 ): Promise<Surroundings> {
   const { platform } = local.context;
   const projects = new ProjectFinder(platform, local.index);
   const discovery = discoverSessions(platform.fs, local.root);
+  platform.memory.passed(discovery.sessions.length * LOOK_BYTES);
   const exclusion = config === null ? null : new Exclusion(config, projects, discovery.sessions);
-  const news = config === null || epoch === null ? null : await peekNews(local, config, epoch);
-  const view: View = { local, config, projects, exclusion, news, withTitles };
-  const here = localRows(view, discovery.sessions);
-  const rows = [...here, ...vaultRows(view, new Set(discovery.sessions.map(({ id }) => id)))];
+  const news = config === null || epoch === null
+    ? null
+    : await peekNews(local, config, epoch, discovery);
+  const names = new ProjectNames();
+  const view: View = { local, config, projects, names, exclusion, news, detail };
   const skipped = exclusion === null
     ? discovery.skipped
     : skippedHere(discovery.skipped, local.root, exclusion);
   const unplaced = new Set((news?.unplaced ?? []).map(({ project }) => keyOfProject(project)));
   return {
-    rows: rows.sort((a, b) =>
-      (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
-    ),
+    rows: rowsOf(view, discovery.sessions),
     missed: skippedFailures(skipped).length,
     unplacedProjects: unplaced.size,
   };
@@ -133,22 +147,38 @@ interface View {
   readonly local: LocalState;
   readonly config: Config | null;
   readonly projects: ProjectFinder;
+  readonly names: ProjectNames;
   readonly exclusion: Exclusion | null;
   readonly news: VaultNews | null;
-  readonly withTitles: boolean;
+  readonly detail: Detail;
 }
 
-function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
-  const { local, projects, exclusion, news } = view;
-  const { fs, host } = local.context.platform;
+/** Names of projects; one text for all sessions of each. */
+class ProjectNames {
+  readonly #names = new Map<ProjectIdentity, string>();
+
+  of(project: ProjectIdentity | null): string | null {
+    if (project === null) return null;
+    const name = this.#names.get(project) ?? describeProject(project);
+    this.#names.set(project, name);
+    return name;
+  }
+}
+
+function* rowsOf(view: View, sessions: readonly LocalSession[]): Generator<Seen> {
+  yield* localRows(view, sessions);
+  yield* vaultRows(view, new Set(sessions.map(({ id }) => id)));
+}
+
+function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Seen> {
+  const { local, projects, names, exclusion, news } = view;
+  const { fs, host, memory } = local.context.platform;
   const live = liveSessions(fs, host, local.root);
   const known = local.locals.all();
-  const inVault = local.index.sessionsWith(TRANSCRIPT);
-  const rows: Row[] = [];
+  const folders = new SharedTexts();
   for (const session of longestPerId(sessions)) {
     if (exclusion?.excludes(session) === true) continue;
     const { id, files } = session;
-    const project = projects.ofSession(session);
     const isSettledHere = (file: LocalFile) => isSettled(known.get(file.path), file.stat);
     const transcript = files.find((file) => file.name === TRANSCRIPT);
     const isHidden = local.forgotten.isSession(id);
@@ -156,41 +186,41 @@ function localRows(view: View, sessions: readonly LocalSession[]): Row[] {
     const isSent = isHidden
       ? transcript === undefined || isSettledHere(transcript)
       : files.every(isSettledHere);
-    const facts = view.withTitles && transcript !== undefined
+    const facts = view.detail === "all" && transcript !== undefined
       ? readTranscriptFacts(fs, transcript.path)
       : null;
     const isDerived = transcript !== undefined && known.get(transcript.path)?.isDerived === true;
+    const inVault = local.index.hasFile(id, TRANSCRIPT) || (isDerived && !isHidden);
     // What cannot be told without the vault's bytes is not called received.
     const isNews = news?.unreceived.has(id) === true ||
       (isSent && news?.undecided.has(id) === true);
-    rows.push({
+    const row: SessionRow = {
       id,
       title: facts?.title ?? null,
-      project: project === null ? null : describeProject(project),
-      dir: facts?.firstCwd ?? null,
+      project: view.detail === "all" ? names.of(projects.ofSession(session)) : null,
+      dir: typeof facts?.firstCwd === "string" ? folders.of(facts.firstCwd) : null,
       lastActivityMs: facts?.lastActivityMs ?? transcript?.stat.mtimeMs ?? null,
       sizeBytes: files.reduce((sum, file) => sum + file.stat.sizeBytes, 0),
-      where: whereOf(inVault.has(id) || (isDerived && !isHidden), isSent, !isNews),
+      where: whereOf(inVault, isSent, !isNews),
       live: live.has(id),
       archived: false,
       forgotten: isHidden && isSent,
-      isNews,
-    });
+    };
+    memory.passed(LOOK_BYTES);
+    yield { row, isNews };
   }
-  return rows;
 }
 
 /** Sessions that the vault has and that are not here. */
-function vaultRows(view: View, here: ReadonlySet<string>): Row[] {
-  const { config, projects, news } = view;
+function* vaultRows(view: View, here: ReadonlySet<string>): Generator<Seen> {
+  const { config, projects, names, news } = view;
   const archived = new Set<string>((news?.archived ?? []).map(({ id }) => id));
-  const rows: Row[] = [];
   for (const { id, root, lastActivityMs, sizeBytes } of vaultSessions(view, here)) {
-    const project = projects.ofVaultSession(root);
-    rows.push({
+    const project = view.detail === "all" ? projects.ofVaultSession(root) : null;
+    const row: SessionRow = {
       id,
       title: null,
-      project: project === null ? null : describeProject(project),
+      project: names.of(project),
       dir: config === null || project === null ? null : config.maps[projectKey(project)] ?? null,
       lastActivityMs,
       sizeBytes,
@@ -198,10 +228,10 @@ function vaultRows(view: View, here: ReadonlySet<string>): Row[] {
       live: false,
       forgotten: false,
       archived: news === null || archived.has(id),
-      isNews: news?.unreceived.has(id) === true || news?.undecided.has(id) === true,
-    });
+    };
+    const isNews = news?.unreceived.has(id) === true || news?.undecided.has(id) === true;
+    yield { row, isNews };
   }
-  return rows;
 }
 
 function whereOf(inVault: boolean, isSent: boolean, isCurrent: boolean): SessionRow["where"] {
@@ -222,41 +252,40 @@ interface VaultSession {
  * Those that are not `here`, as a pull would write them; what the vault would have to decide, as it
  * is stored.
  */
-function vaultSessions({ local, news }: View, here: ReadonlySet<string>): VaultSession[] {
-  const sessions = new Map<string, VaultSession>();
-  for (const [id, leaves] of leavesBySession(local, here)) {
-    const lastActivityMs = Math.max(...leaves.map((leaf) => leaf.mtimeMs));
-    const sizeBytes = Math.max(...leaves.map((leaf) => leaf.len));
-    sessions.set(id, { id, root: id, lastActivityMs, sizeBytes });
-  }
+function* vaultSessions({ local, news }: View, here: ReadonlySet<string>): Generator<VaultSession> {
   for (const { id, root, files } of news?.sessions.values() ?? []) {
-    if (files[0]?.name !== TRANSCRIPT || here.has(id)) continue;
+    if (here.has(id) || files[0]?.name !== TRANSCRIPT) continue;
     const lastActivityMs = Math.max(...files.map((file) => file.mtimeMs));
     const sizeBytes = files.reduce((sum, file) => sum + file.len, 0);
-    sessions.set(id, { id, root, lastActivityMs, sizeBytes });
+    yield { id, root, lastActivityMs, sizeBytes };
   }
-  return [...sessions.values()];
+  const isTold = (id: string) => news?.sessions.get(id)?.files[0]?.name === TRANSCRIPT;
+  let stored: VaultSession | null = null;
+  for (const { session: id, file, mtimeMs, len } of local.index.eachLeaf()) {
+    if (file !== TRANSCRIPT || here.has(id) || isTold(id)) continue;
+    if (stored !== null && stored.id !== id) yield stored;
+    const before: VaultSession | null = stored?.id === id ? stored : null;
+    const lastActivityMs = Math.max(before?.lastActivityMs ?? mtimeMs, mtimeMs);
+    const sizeBytes = Math.max(before?.sizeBytes ?? len, len);
+    stored = { id, root: id, lastActivityMs, sizeBytes };
+  }
+  if (stored !== null) yield stored;
 }
 
-function leavesBySession(
-  local: LocalState,
-  here: ReadonlySet<string>,
-): Map<string, Leaf[]> {
-  const bySession = new Map<string, Leaf[]>();
-  for (const leaf of local.index.allLeaves()) {
-    if (leaf.file !== TRANSCRIPT || here.has(leaf.session)) continue;
-    bySession.set(leaf.session, [...(bySession.get(leaf.session) ?? []), leaf]);
-  }
-  return bySession;
-}
-
-function longestPerId(sessions: readonly LocalSession[]): LocalSession[] {
+/** Each session once; of one that stands in several folders the longest. */
+function* longestPerId(sessions: readonly LocalSession[]): Generator<LocalSession> {
   const size = (session: LocalSession) =>
     session.files.find((file) => file.name === TRANSCRIPT)?.stat.sizeBytes ?? -1;
-  const best = new Map<string, LocalSession>();
-  for (const session of sessions) {
-    const other = best.get(session.id);
-    if (other === undefined || size(session) > size(other)) best.set(session.id, session);
+  const seen = new Set<string>();
+  const longest = new Map<string, LocalSession | null>();
+  for (const { id } of sessions) {
+    if (seen.has(id)) longest.set(id, null);
+    seen.add(id);
   }
-  return [...best.values()];
+  for (const session of sessions) {
+    const other = longest.get(session.id);
+    if (other === undefined) yield session;
+    else if (other === null || size(session) > size(other)) longest.set(session.id, session);
+  }
+  for (const session of longest.values()) if (session !== null) yield session;
 }

@@ -5,13 +5,14 @@
 import { fromHex } from "../base/bytes.ts";
 import type { Epoch } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import type { Discovery } from "../sessions/discover.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { EntryOpener } from "../vault/log_reader.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import { withMeter } from "../storage/with_meter.ts";
 import type { Config } from "./home.ts";
-import { LocalFiles } from "./local_files.ts";
+import { type LocalFileRow, LocalFiles } from "./local_files.ts";
 import { ProjectFinder } from "./projects.ts";
 import { LocalView } from "./pull_place.ts";
 import { PullPlanner, type UnplacedSession } from "./pull_plan.ts";
@@ -31,15 +32,16 @@ export interface VaultNews {
   readonly archived: readonly SessionTarget[];
 }
 
-/** Looks at what is known. Errors: `local-io`. */
+/** Looks at what is known. `discovery`: what is here. Errors: `local-io`. */
 export async function peekNews(
   local: LocalState,
   config: Config,
   epoch: Epoch,
+  discovery: Discovery,
 ): Promise<VaultNews> {
   const vault = withoutStore(local, config, epoch);
   const targets = await computeTargets(vault);
-  const view = new LocalView(vault);
+  const view = new LocalView(vault, discovery);
   const projects = new ProjectFinder(vault.context.platform, vault.index);
   const plan = await new PullPlanner(vault, view, projects, { ids: null, all: false }).plan(
     targets,
@@ -62,12 +64,24 @@ function withoutStore(local: LocalState, config: Config, epoch: Epoch): OpenVaul
   const signKeyOf = (tag: string) =>
     local.index.machines().find((machine) => machine.tag === tag)?.sign ?? null;
   const reader = new SegmentReader(opener, signKeyOf);
-  const locals = new UnchangedFiles(local.database);
+  const locals = new UnchangedFiles(local);
   return { ...local, locals, config, epoch, vaultId, store, opener, reader };
 }
 
 /** A look is no proof that is worth remembering: another process may be at work. */
 class UnchangedFiles extends LocalFiles {
+  readonly #all: LocalFiles["all"];
+
+  constructor({ database, locals }: LocalState) {
+    super(database);
+    this.#all = () => locals.all();
+  }
+
+  /** One table of them is enough. */
+  override all(): ReadonlyMap<string, LocalFileRow> {
+    return this.#all();
+  }
+
   override remember(): void {}
   override rememberWorkingFolders(): void {}
 }

@@ -11,6 +11,7 @@ import { translatedDir } from "../sessions/placement.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { slugOf } from "../sessions/slug.ts";
 import { foldersKnownHere } from "./known_folders.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** One look at the local files. */
@@ -22,23 +23,31 @@ export class LocalView {
   readonly #slugLinks: Discovery["slugLinks"];
   readonly #empties: Discovery["empties"];
   readonly #vault: OpenVault;
-  readonly #sessions = new Map<string, LocalSession[]>();
+  readonly #all: readonly LocalSession[];
+  /** The first copy of each. */
+  readonly #sessions = new Map<string, LocalSession>();
+  /** All copies of those that stand in several folders. */
+  readonly #copies = new Map<string, LocalSession[]>();
   readonly #maps: ReadonlyMap<string, string>;
   #known: readonly KnownFolder[] | null = null;
   /** What `slugFor` gave: hundreds of sessions may wait for one project's folder. */
   readonly #slugs = new Map<string, string | null>();
 
-  constructor(vault: OpenVault) {
+  /** `discovery`: what was found just now, when the caller has looked. */
+  constructor(vault: OpenVault, discovery = discoverSessions(vault.context.platform.fs, vault.root)) {
     this.#vault = vault;
     this.#maps = new Map(Object.entries(vault.config.maps));
-    const discovery = discoverSessions(vault.context.platform.fs, vault.root);
     this.leftovers = discovery.temps;
     this.memories = discovery.memories;
     this.#slugLinks = discovery.slugLinks;
     this.#empties = discovery.empties;
-    for (const session of discovery.sessions) {
-      const copies = this.#sessions.get(session.id);
-      if (copies === undefined) this.#sessions.set(session.id, [session]);
+    this.#all = discovery.sessions;
+    vault.context.platform.memory.passed(this.#all.length * LOOK_BYTES);
+    for (const session of this.#all) {
+      const first = this.#sessions.get(session.id);
+      const copies = this.#copies.get(session.id);
+      if (first === undefined) this.#sessions.set(session.id, session);
+      else if (copies === undefined) this.#copies.set(session.id, [first, session]);
       else copies.push(session);
     }
   }
@@ -50,7 +59,7 @@ export class LocalView {
 
   /** Everything of every session that is here. */
   all(): readonly LocalSession[] {
-    return [...this.#sessions.values()].flat();
+    return this.#all;
   }
 
   /**
@@ -58,8 +67,9 @@ export class LocalView {
    * emptied is none beside another that has text: filled again, the session would be listed twice.
    */
   copies(id: string): readonly LocalSession[] {
-    const all = this.#sessions.get(id) ?? [];
-    if (all.length === 1 && transcriptOf(all[0]!) !== undefined) return all;
+    const first = this.#sessions.get(id);
+    if (first === undefined) return [];
+    const all = this.#copies.get(id) ?? [first];
     const copies = all.filter((session) => transcriptOf(session) !== undefined);
     if (copies.length < 2) return copies;
     const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;

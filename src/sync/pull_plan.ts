@@ -15,6 +15,7 @@ import { readTranscriptTail } from "../sessions/transcript_file.ts";
 import type { Failure } from "./api.ts";
 import { isSettled, isUnchanged, type LocalFileRow } from "./local_files.ts";
 import { isExcluded, type ProjectFinder } from "./projects.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { planFile, type WriteOperation } from "./pull_file.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
@@ -116,6 +117,7 @@ export class PullPlanner {
 
   /** Whether every copy is here as it should be, so that there is nothing to plan. */
   #isAllCurrent(session: SessionTarget): boolean {
+    this.#vault.context.platform.memory.passed(LOOK_BYTES);
     const copies = this.#local.copies(session.id);
     if (copies.length === 0) return false;
     for (const here of copies) {

@@ -136,24 +136,28 @@ export class SegmentIndex {
     return rows as unknown as Leaf[];
   }
 
+  /** Every leaf of every file (but of those named `without`), by session and file. */
+  allLeaves(without = ""): readonly StoredLeaf[] {
+    return [...this.eachLeaf(without)];
+  }
+
   /**
-   * Every leaf of every file (but of those named `without`), by session and file; of the sessions
-   * `only` unless that is null.
+   * The same, one after the other; of the sessions `only` unless that is null. Nobody may ask for
+   * them again before the last one came.
    */
-  allLeaves(without = "", only: ReadonlySet<string> | null = null): readonly StoredLeaf[] {
+  *eachLeaf(without = "", only: ReadonlySet<string> | null = null): Generator<StoredLeaf> {
     const isChosen = only === null ? "" : "AND session IN (SELECT value FROM json_each(?2))";
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf
        WHERE file <> ?1 ${isChosen} ORDER BY session, file, gen, hash`,
     ).iterate(without, ...(only === null ? [] : [JSON.stringify([...only])]));
     const texts = new SharedTexts();
-    const leaves: StoredLeaf[] = [];
     for (const row of rows) {
-      const leaf = row as unknown as StoredLeaf;
-      const [file, gen] = [texts.of(leaf.file), texts.of(leaf.gen)];
-      leaves.push({ ...leaf, file, gen, machine: texts.of(leaf.machine) });
+      const leaf = row as unknown as { -readonly [K in keyof StoredLeaf]: StoredLeaf[K] };
+      [leaf.file, leaf.gen] = [texts.of(leaf.file), texts.of(leaf.gen)];
+      leaf.machine = texts.of(leaf.machine);
+      yield leaf;
     }
-    return leaves;
   }
 
   /** Every leaf in the order in which their last bytes lie in packs and entries. */
@@ -166,11 +170,11 @@ export class SegmentIndex {
     return rows as unknown as StoredLeaf[];
   }
 
-  /** Ids of all sessions with a leaf of the file `file`. */
-  sessionsWith(file: string): ReadonlySet<string> {
-    const rows = this.#statements.prepare("SELECT DISTINCT session FROM leaf WHERE file = ?")
-      .all(file) as { session: string }[];
-    return new Set(rows.map(({ session }) => session));
+  /** Whether there is a leaf of one file. */
+  hasFile(session: string, file: string): boolean {
+    const row = this.#statements.prepare("SELECT 1 FROM leaf WHERE session = ? AND file = ?")
+      .get(session, file);
+    return row !== undefined;
   }
 
   /** Every state of one file but the empty start, by length. */

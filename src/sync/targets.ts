@@ -4,10 +4,12 @@
 import { ClaudeSyncError } from "../errors.ts";
 import { foldedFileName, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
+import { mayBeBranchId } from "../sessions/branch_id.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import type { Failure } from "./api.ts";
 import { BranchTargets, type SessionFamily, type TranscriptTarget } from "./branch_targets.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { failureOf } from "./push.ts";
 import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
 import { newestFirst, shelfFiles } from "./shelf_targets.ts";
@@ -52,8 +54,18 @@ export async function computeTargets(
   vault: OpenVault,
   only: ReadonlySet<string> | null = null,
 ): Promise<Targets> {
-  const { branches, files } = await groupFamilies(vault, only);
-  const sessions = new Map<string, SessionTarget>();
+  const grouped = groupLeaves(vault, only);
+  const { sessions } = grouped;
+  const leavesOf = (session: string) => {
+    const stored = grouped.files.get(session);
+    if (stored !== undefined) return stored.get(TRANSCRIPT) ?? [];
+    const target = sessions.get(session);
+    if (target instanceof LoneTranscript) return [target.leaf];
+    return only === null ? [] : vault.index.leaves(session, TRANSCRIPT);
+  };
+  const branches = await BranchTargets.open(vault, grouped.files.keys(), leavesOf);
+  if (only !== null) addRoots(vault, grouped, branches.roots());
+  const files = withRoots(grouped.files, sessions, branches.roots());
   const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
   const families = await decideFamilies(branches, files.keys(), failures);
@@ -89,23 +101,6 @@ export async function computeTargets(
     if (!isOfOther) decide(session, byFile);
   }
   return { sessions, branches, shelves, failures };
-}
-
-async function groupFamilies(
-  vault: OpenVault,
-  only: ReadonlySet<string> | null,
-): Promise<{
-  readonly branches: BranchTargets;
-  readonly files: ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
-}> {
-  // History is a set of lines, which `pull_history.ts` adds to what is here.
-  const { files, transcripts } = groupLeaves(vault.index.allLeaves(HISTORY, only));
-  const has = only === null ? "all" : "some";
-  const branches = await BranchTargets.open(vault, transcripts, has);
-  const roots = only === null ? [] : [...branches.roots()].filter((root) => !files.has(root));
-  if (roots.length === 0) return { branches, files };
-  const withRoots = new Set([...files.keys(), ...roots]);
-  return { branches, files: groupLeaves(vault.index.allLeaves(HISTORY, withRoots)).files };
 }
 
 interface Families {
@@ -157,27 +152,107 @@ async function decideFamilies(
   return { decided, members, failed };
 }
 
-/** Leaves by session and file. `leaves` come by session and file. */
-function groupLeaves(leaves: readonly StoredLeaf[]): {
-  readonly files: ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
-  readonly transcripts: ReadonlyMap<string, readonly Leaf[]>;
-} {
-  const files = new Map<string, Map<string, Leaf[]>>();
-  const transcripts = new Map<string, readonly Leaf[]>();
-  let last: StoredLeaf | null = null;
-  let byFile = new Map<string, Leaf[]>();
-  let ofFile: Leaf[] = [];
-  for (const leaf of leaves) {
-    const isSameSession = leaf.session === last?.session;
-    if (!isSameSession) files.set(leaf.session, byFile = new Map());
-    if (!isSameSession || leaf.file !== last?.file) {
-      byFile.set(leaf.file, ofFile = []);
-      if (leaf.file === TRANSCRIPT) transcripts.set(leaf.session, ofFile);
-    }
-    ofFile.push(leaf);
-    last = leaf;
+/** Leaves by session and file. */
+type FilesOf = ReadonlyMap<string, ReadonlyMap<string, readonly Leaf[]>>;
+
+/**
+ * A session of one transcript in one state, decided as it stands. There may be a hundred thousand:
+ * what can be made of the leaf is made when it is asked for.
+ */
+class LoneTranscript implements SessionTarget {
+  readonly id: SessionId;
+  readonly #gen: string;
+  readonly #hash: string;
+  readonly #len: number;
+  readonly #mtimeMs: number;
+  readonly #machine: string;
+
+  constructor(id: SessionId, { gen, hash, len, mtimeMs, machine }: Leaf) {
+    this.id = id;
+    this.#gen = gen;
+    this.#hash = hash;
+    this.#len = len;
+    this.#mtimeMs = mtimeMs;
+    this.#machine = machine;
   }
-  return { files, transcripts };
+
+  get leaf(): Leaf {
+    const [gen, hash, len] = [this.#gen, this.#hash, this.#len];
+    return { gen, hash, len, mtimeMs: this.#mtimeMs, machine: this.#machine };
+  }
+
+  get root(): SessionId {
+    return this.id;
+  }
+
+  get files(): readonly FileTarget[] {
+    return [leafTarget(this.leaf, TRANSCRIPT)];
+  }
+
+  get machines(): readonly string[] {
+    return [this.#machine];
+  }
+}
+
+/** Sessions that are decided as they stand, and the leaves of all others. */
+interface GroupedLeaves {
+  readonly sessions: Map<string, SessionTarget>;
+  readonly files: Map<string, ReadonlyMap<string, readonly Leaf[]>>;
+}
+
+function groupLeaves(
+  { index, context }: OpenVault,
+  only: ReadonlySet<string> | null,
+): GroupedLeaves {
+  const sessions = new Map<string, SessionTarget>();
+  const files: GroupedLeaves["files"] = new Map();
+  let ofSession: StoredLeaf[] = [];
+  const close = () => {
+    const [first] = ofSession;
+    if (first === undefined) return;
+    const id = ofSession.length > 1 ? null : parseSessionId(first.session);
+    if (id !== null && first.file === TRANSCRIPT && !mayBeBranchId(id)) {
+      sessions.set(id, new LoneTranscript(id, first));
+    } else {
+      files.set(first.session, Map.groupBy(ofSession, ({ file }) => file));
+    }
+    ofSession = [];
+  };
+  // History is a set of lines, which `pull_history.ts` adds to what is here.
+  for (const leaf of index.eachLeaf(HISTORY, only)) {
+    context.platform.memory.passed(LOOK_BYTES);
+    if (leaf.session !== ofSession[0]?.session) close();
+    ofSession.push(leaf);
+  }
+  close();
+  return { sessions, files };
+}
+
+/** Groups the leaves of what others branched off, too. */
+function addRoots(vault: OpenVault, grouped: GroupedLeaves, roots: Iterable<string>): void {
+  const isThere = (root: string) => grouped.files.has(root) || grouped.sessions.has(root);
+  const missing = new Set([...roots].filter((root) => !isThere(root)));
+  if (missing.size === 0) return;
+  const { sessions, files } = groupLeaves(vault, missing);
+  for (const [id, target] of sessions) grouped.sessions.set(id, target);
+  for (const [id, byFile] of files) grouped.files.set(id, byFile);
+}
+
+/** Takes what others branched off out of `sessions`: with these it is one family. */
+function withRoots(
+  files: FilesOf,
+  sessions: Map<string, SessionTarget>,
+  roots: Iterable<string>,
+): FilesOf {
+  const moved: [string, ReadonlyMap<string, readonly Leaf[]>][] = [];
+  for (const root of roots) {
+    const target = sessions.get(root);
+    if (!(target instanceof LoneTranscript)) continue;
+    sessions.delete(root);
+    moved.push([root, new Map([[TRANSCRIPT, [target.leaf]]])]);
+  }
+  if (moved.length === 0) return files;
+  return new Map([...files, ...moved].sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 function leafTarget({ gen, hash, len, mtimeMs }: Leaf, name: FileName): FileTarget {
