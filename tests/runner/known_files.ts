@@ -19,6 +19,7 @@ export const KNOWN_FILES: Readonly<Record<string, KnownFile>> = {
   "tests/client/own_files_test.ts": { seconds: 27 },
   "tests/client/push_test.ts": { seconds: 35 },
   "tests/client/resume_test.ts": { seconds: 58 },
+  "tests/client/restore_test.ts": { seconds: 25 },
   "tests/client/stores_test.ts": { seconds: 34 },
   "tests/crypto/bun_test.ts": { seconds: 6 },
   "tests/demo/demo_test.ts": { seconds: 4 },
