@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { access, rm, utimes } from "node:fs/promises";
+import { access, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Machine } from "./machine.ts";
 import { says } from "./transcript.ts";
@@ -36,10 +36,18 @@ export async function speakOn(
   return spoken[0]!.sessionId;
 }
 
-/** Lets so much time pass for a session that the client's next clean-up takes it. */
+/** Gives a session's file the time of one that the client's next clean-up takes. */
 export async function makeOld(machine: Machine, sessionId: string): Promise<void> {
   const longAgo = Date.now() / 1000 - OLD_SECONDS;
   await utimes((await machine.transcript(sessionId)).path, longAgo, longAgo);
+}
+
+/** Makes a session that nobody has seen yet one of long ago, in what it says, too. */
+export async function dateBack(machine: Machine, sessionId: string): Promise<void> {
+  const { path, text } = await machine.transcript(sessionId);
+  const earlier = (time: string) => new Date(Date.parse(time) - OLD_SECONDS * 1000).toISOString();
+  await writeFile(path, text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, earlier));
+  await makeOld(machine, sessionId);
 }
 
 /**

@@ -1,20 +1,23 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { cleanUp, makeOld, speakOn } from "./conversation.ts";
+import { cleanUp, dateBack, speakOn } from "./conversation.ts";
 import { readTranscripts, says } from "./transcript.ts";
 import { clientTest } from "./world.ts";
 
 clientTest(
   "the client goes on with what restore brings back, and its clean-up leaves it alone",
   {},
-  async ({ a }) => {
+  async (world) => {
+    const { a } = world;
+    await world.unplugVault();
     await a.claude("the cat is called Mia");
-    const { sessionId, path, text } = await a.onlySession();
-    await a.allPushed();
-    await makeOld(a, sessionId);
+    const { sessionId } = await a.onlySession();
+    await dateBack(a, sessionId);
+    const { path, text } = await a.transcript(sessionId);
+    await world.replugVault();
+    await a.sync("push");
     await cleanUp(a, "something else");
     assert.ok(!(await a.transcripts()).some((one) => one.sessionId === sessionId));
-    // The vault's own time is as old as the file was.
     await a.sync("restore", sessionId.slice(0, 8));
     const back = await a.transcript(sessionId);
     assert.deepEqual([back.path, back.text], [path, text]);
