@@ -1,4 +1,5 @@
 /** A stand-in for the use cases, and a world whose output can be read. */
+import process from "node:process";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { runCli } from "../../src/cli/run.ts";
 import type { Streams, World } from "../../src/cli/world.ts";
@@ -187,6 +188,7 @@ export async function run(
     err: (text) => void (err += `${text}\n`),
     write: (text) => void (err += text),
     isTerminal: (stream) => Promise.resolve(surroundings.terminals?.includes(stream) ?? false),
+    promptOutput: () => process.stderr,
     columns: () => 80,
     readInput: () => Promise.resolve(surroundings.input ?? new Uint8Array(0)),
   };
