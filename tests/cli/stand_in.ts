@@ -92,6 +92,7 @@ export const VERIFIED: VerifyReport = {
   bytes: { stored: 15.8e6, read: 15.8e6 },
   readData: true,
   unreferenced: 0,
+  replaced: 0,
   problems: [],
 };
 
