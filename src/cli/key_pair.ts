@@ -4,6 +4,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import { parseKeyPair } from "../sync/saved_keys.ts";
 import type { KeyPair } from "../sync/store_api.ts";
 import type { CommandDeps } from "./answer.ts";
+import { askLine, canAsk } from "./ask.ts";
 
 /** More than two lines of the longest keys. */
 const INPUT_BYTES_MAX = 8192;
@@ -47,13 +48,10 @@ async function inputLines(deps: CommandDeps): Promise<string[]> {
 }
 
 async function askOnTerminal(deps: CommandDeps): Promise<KeyPair> {
-  if (deps.flags.noInput || deps.flags.json) throw wrong("The key pair cannot be asked", TWO_LINES);
-  const { isCancel, password, text } = await import("@clack/prompts");
-  const id = await text({ message: "Access key id:" });
-  if (isCancel(id)) throw new ClaudeSyncError("interrupted", "Interrupted");
-  const secret = await password({ message: "Secret access key (nothing is shown):" });
-  if (isCancel(secret)) throw new ClaudeSyncError("interrupted", "Interrupted");
-  return checked((id ?? "").trim(), (secret ?? "").trim());
+  const { world, flags } = deps;
+  if (!await canAsk(world, flags)) throw wrong("The key pair cannot be asked", TWO_LINES);
+  const id = await askLine(world, "Access key id:");
+  return checked(id, await askLine(world, "Secret access key (nothing is shown):", "hidden"));
 }
 
 function checked(id: string, secret: string): KeyPair {

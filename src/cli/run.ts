@@ -3,6 +3,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "../sync/api.ts";
 import type { TransferLimitChanges } from "../sync/store_api.ts";
 import type { Answer, CommandDeps } from "./answer.ts";
+import { askToType, askYesNo, canAsk } from "./ask.ts";
 import { parseBareCommand } from "./bare_command.ts";
 import type { CommandLine, GlobalFlags, Invocation } from "./command_line.ts";
 import { dispatch } from "./dispatch.ts";
@@ -237,16 +238,12 @@ async function confirm(
   expected: string | null = null,
 ): ReturnType<CommandDeps["confirm"]> {
   if (flags.yes) return true;
-  const isMute = flags.noInput || flags.json || world.platform.host.env("CI") !== undefined;
-  if (isMute || !await world.streams.isTerminal("stdin")) {
+  if (!await canAsk(world, flags)) {
     throw new ClaudeSyncError("usage", `Cannot ask "${question}" here`, {
       hint: `Answer it with ${flag}`,
     });
   }
-  const prompts = await import("@clack/prompts");
-  const answer = expected === null
-    ? await prompts.confirm({ message: question, initialValue: false })
-    : await prompts.text({ message: question });
-  if (prompts.isCancel(answer)) throw new ClaudeSyncError("interrupted", "Interrupted");
-  return typeof answer === "boolean" ? answer : answer?.trim() === expected;
+  return expected === null
+    ? await askYesNo(world, question)
+    : await askToType(world, question, expected);
 }

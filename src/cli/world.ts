@@ -1,4 +1,5 @@
 /** What `main.ts` gives to the command line; tests give stand-ins. */
+import type { ConfirmOptions } from "@clack/prompts";
 import type { Bytes } from "../base/bytes.ts";
 import type { Platform } from "../platform/types.ts";
 import type { SyncService } from "../sync/api.ts";
@@ -12,6 +13,8 @@ export interface Streams {
   /** Writes to standard error as it stands, for the progress line. */
   write(text: string): void;
   isTerminal(stream: "stdin" | "stdout" | "stderr"): Promise<boolean>;
+  /** Where questions are asked: standard error. Only for when it is a terminal. */
+  promptOutput(): NonNullable<ConfirmOptions["output"]>;
   /** Width of the terminal, or null when it cannot be told. */
   columns(): number | null;
   /** All of standard input, or null when it is longer than `maxBytes`. Rejects when aborted. */

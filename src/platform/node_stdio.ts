@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
+import type { Writable } from "node:stream";
 import { type Bytes, concat, utf8 } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
 
@@ -24,6 +25,8 @@ export interface NodeStdio {
   isTerminal(stream: StandardStream): Promise<boolean>;
   /** Width of the terminal at stderr, or null when it is none. */
   columns(): number | null;
+  /** Standard error, for questions on a terminal. */
+  promptOutput(): Writable;
   /** Writes to stderr without a newline; loses the text when it cannot be written. */
   write(text: string): void;
   /**
@@ -38,6 +41,7 @@ export interface NodeStdio {
 export function nodeStdio(): NodeStdio {
   return {
     isTerminal,
+    promptOutput: () => process.stderr,
     columns: () => process.stderr.columns ?? null,
     write,
     err: (line) => write(`${line}\n`),

@@ -256,8 +256,13 @@ export interface VerifyReport extends Traffic {
   /** Bytes of objects listed, and of those read. */
   readonly bytes: { readonly stored: number; readonly read: number };
   readonly readData: boolean;
-  /** Well-named objects that no entry names (an interrupted push leaves some). */
+  /**
+   * Packs that nothing names which counts: an interrupted push leaves some, and while there are
+   * `replaced` entries some are named by these.
+   */
   readonly unreferenced: number;
+  /** Log entries that a compaction has replaced and that wait for the end of their grace. */
+  readonly replaced: number;
   readonly problems: readonly {
     readonly objectName: string | null;
     readonly code: string;

@@ -36,14 +36,22 @@ export function noteForget(
            OR (excluded.time_ms = time_ms AND excluded.machine < machine),
            excluded.machine, machine)`,
   ).run(op.id, op.session, by.machine, by.time);
-  const add = statements.prepare(
-    `INSERT INTO forgotten_state VALUES (?, ?, ?, ?, ?, ?)
+  // In one statement and in the order of the key: scattered over the table, many states cost many
+  // times the writes, as a page of it is written anew for almost each of them.
+  const states = op.leaves.toSorted(byKey)
+    .map(({ file, gen, hash, len }) => [file.toWellFormed(), gen, hash, len]);
+  statements.prepare(
+    `INSERT INTO forgotten_state
+     SELECT ?1, value ->> 0, value ->> 1, value ->> 2, ?2, value ->> 3 FROM json_each(?3) WHERE TRUE
      ON CONFLICT DO UPDATE SET len = max(len, excluded.len)`,
-  );
-  for (const { file, gen, hash, len } of op.leaves) {
-    add.run(op.session, file, gen, hash, op.id, len);
-  }
+  ).run(op.session, op.id, JSON.stringify(states));
   return [op.session];
+}
+
+function byKey(a: ForgetOp["leaves"][number], b: ForgetOp["leaves"][number]): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  if (a.gen !== b.gen) return a.gen < b.gen ? -1 : 1;
+  return a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0;
 }
 
 /** Takes a `recall` op in; gives the sessions it concerns. */

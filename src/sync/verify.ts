@@ -42,6 +42,7 @@ export async function verifyVault(
         bytes: { stored: checked.storedBytes, read: receivedBytes },
         readData: request.readData,
         unreferenced: checked.unreferenced,
+        replaced: checked.replaced,
         problems: [...checked.problems, ...files.problems],
         requests: requests.get + requests.put + requests.list + requests.delete,
         ms: Math.round(context.platform.clock.monotonicMs() - startMs),

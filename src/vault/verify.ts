@@ -32,8 +32,13 @@ export interface CheckedLogs {
   readonly readBytes: number;
   /** Names of packs that entries name and that are there with the right size. */
   readonly packs: readonly string[];
-  /** Well-named objects that no entry names. */
+  /**
+   * Packs that no entry names which counts: leftovers, and while there are replaced entries maybe
+   * theirs.
+   */
   readonly unreferenced: number;
+  /** Entries that checkpoints have replaced, and that wait for their end. */
+  readonly replaced: number;
 }
 
 /**
@@ -54,19 +59,22 @@ export async function checkLogs(
   }
   await checkHeader(opener, expectedVaultId, problems);
   const logs = groupByLog(listed);
-  const entries = await checkEachLog(opener, logs, marks, problems);
+  const { entries, unread } = await checkEachLog(opener, logs, marks, problems);
   const readBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   collect(problems, () => checkOneLogEach(entries, []));
   for (const claim of unmetClaims(entries, acceptedIn(entries))) {
     const message = `It speaks of entry ${claim.seq} of another machine, which is not there`;
     problems.push({ objectName: claim.claimedIn, code: "incomplete", message });
   }
-  const packs = checkPacks(entries, sizes, problems);
+  // Of what a checkpoint says again the packs go first, and may be gone.
+  const counting = notReplaced(entries);
+  const packs = checkPacks(counting, sizes, problems);
   const referenced = new Set([...packs, ...entries.map((e) => e.objectName)]);
   const unreferenced =
     listed.filter(({ name }) => parsePackName(name) !== null && !referenced.has(name)).length;
+  const replaced = unread + entries.length - counting.length;
   const storedBytes = listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { problems, entries, storedBytes, readBytes, packs, unreferenced };
+  return { problems, entries, storedBytes, readBytes, packs, unreferenced, replaced };
 }
 
 /** Logs in which entries are missing come last: what the others say may explain it. */
@@ -75,7 +83,7 @@ async function checkEachLog(
   logs: ReadonlyMap<string, readonly ListedEntry[]>,
   marks: ReadonlyMap<string, KnownLog>,
   problems: Problem[],
-): Promise<VerifiedEntry[]> {
+): Promise<{ readonly entries: VerifiedEntry[]; readonly unread: number }> {
   const known = new Map<string, LogContext>();
   for (const [tag, mark] of marks) known.set(tag, { ...mark, cursor: null, machine: null });
   const looked = await lookAtLogs(opener, logs, known, (error) => {
@@ -93,7 +101,28 @@ async function checkEachLog(
   collect(problems, () => explained = withRetired(contexts, retirementsIn(entries)));
   for (const alarm of planLogRead(logs, explained).alarms.values()) problems.push(asProblem(alarm));
   for (const tag of suspects) await check(tag, explained.get(tag));
-  return entries;
+  // What came too late for a checkpoint is before it and was read.
+  const read = new Set<string>(entries.map(({ objectName }) => objectName));
+  const unread = [...logs].flatMap(([tag, log]) => {
+    const base = explained.get(tag)?.base ?? 1;
+    return log.filter(({ seq, name }) => seq < base && !read.has(name));
+  });
+  return { entries, unread: unread.length };
+}
+
+/** The entries that no checkpoint and no retirement among `entries` says again. */
+function notReplaced(entries: readonly VerifiedEntry[]): VerifiedEntry[] {
+  const covered = new Map<string, (readonly string[])[]>();
+  for (const { body } of entries) {
+    for (const op of body.ops) {
+      if (op.op !== "checkpoint" && op.op !== "retire") continue;
+      const machine = op.op === "retire" ? op.machine : body.machine;
+      covered.set(machine, [...covered.get(machine) ?? [], op.covered]);
+    }
+  }
+  return entries.filter(({ body: { machine, seq }, hash }) =>
+    !(covered.get(machine) ?? []).some((hashes) => isCovered(hashes, seq, hash))
+  );
 }
 
 async function checkHeader(

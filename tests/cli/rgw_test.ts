@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { utf8 } from "../../src/base/bytes.ts";
 import { runCli } from "../../src/cli/run.ts";
 import { syncService } from "../../src/sync/service.ts";
@@ -21,6 +22,7 @@ async function run(machine: SyncMachine, args: readonly string[], input = "") {
       err: (text) => void (out += `${text}\n`),
       write: () => {},
       isTerminal: () => Promise.resolve(false),
+      promptOutput: () => process.stderr,
       columns: () => null,
       readInput: () => Promise.resolve(utf8(input)),
     },

@@ -135,6 +135,25 @@ Deno.test("verify with problems is exit 13 and lists them harmlessly", async () 
   assert.equal((await run(["verify"], { verify: answered(VERIFIED) })).exit, 0);
 });
 
+Deno.test("verify tells leftovers from what a compaction has replaced", async () => {
+  const said = async (report: { unreferenced: number; replaced: number }) =>
+    (await run(["verify"], { verify: answered({ ...VERIFIED, ...report }) })).out.split("\n")[1];
+  assert.equal(
+    await said({ unreferenced: 1, replaced: 0 }),
+    "1 object of interrupted pushes: harmless; deleted by claude-sync gc after some days.",
+  );
+  assert.equal(
+    await said({ unreferenced: 0, replaced: 2 }),
+    "2 objects replaced by a compaction: harmless; deleted when all machines have had the time " +
+      "to see it.",
+  );
+  assert.match(
+    await said({ unreferenced: 1, replaced: 2 }) ?? "",
+    /^3 objects replaced by a compaction \(or left by an interrupted push\): harmless/,
+  );
+  assert.match(await said({ unreferenced: 0, replaced: 0 }) ?? "", /^No damage/);
+});
+
 Deno.test("list is newest first, harmless, and escaped in JSON", async () => {
   const row = {
     id: "3f2a0000-0000-4000-8000-000000000001",

@@ -1,4 +1,5 @@
 /** A stand-in for the use cases, and a world whose output can be read. */
+import process from "node:process";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { runCli } from "../../src/cli/run.ts";
 import type { Streams, World } from "../../src/cli/world.ts";
@@ -91,6 +92,7 @@ export const VERIFIED: VerifyReport = {
   bytes: { stored: 15.8e6, read: 15.8e6 },
   readData: true,
   unreferenced: 0,
+  replaced: 0,
   problems: [],
 };
 
@@ -187,6 +189,7 @@ export async function run(
     err: (text) => void (err += `${text}\n`),
     write: (text) => void (err += text),
     isTerminal: (stream) => Promise.resolve(surroundings.terminals?.includes(stream) ?? false),
+    promptOutput: () => process.stderr,
     columns: () => 80,
     readInput: () => Promise.resolve(surroundings.input ?? new Uint8Array(0)),
   };

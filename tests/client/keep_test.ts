@@ -1,30 +1,22 @@
 import assert from "node:assert/strict";
-import { rm, utimes } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { cleanUp, makeOld } from "./conversation.ts";
 import { clientTest } from "./world.ts";
-
-/** Older than the 30 days after which the client deletes sessions. */
-const OLD_SECONDS = 40 * 24 * 60 * 60;
 
 clientTest("what the client's clean-up deletes stays in the vault", {}, async (world) => {
   const { a, b } = world;
   await a.claude("a memory from long ago");
-  const { sessionId, path, text } = await a.onlySession();
+  const { sessionId, text } = await a.onlySession();
+  const isHere = async () => (await a.transcripts()).some((one) => one.sessionId === sessionId);
   await a.allPushed();
-  const longAgo = Date.now() / 1000 - OLD_SECONDS;
-  await utimes(path, longAgo, longAgo);
-  const cleaner = a.startClaude("something else [[hold]]");
-  await until("the client has deleted its old session", async () => {
-    return !(await a.transcripts()).some((transcript) => transcript.sessionId === sessionId);
-  });
-  cleaner.kill("SIGTERM");
-  await cleaner.outcome;
+  await makeOld(a, sessionId);
+  await cleanUp(a, "something else");
+  assert.ok(!await isHere(), "the client has deleted its old session");
   await a.allPushed();
 
   await a.sync("sync");
-  const back = (await a.transcripts()).some((transcript) => transcript.sessionId === sessionId);
-  assert.ok(!back, "a plain pull brought back what the client would delete again");
+  assert.ok(!await isHere(), "a plain pull brought back what the client would delete again");
   await b.sync("pull");
   assert.equal((await b.transcript(sessionId)).text, text);
   const terminal = await a.openTerminal("claude-sync", "resume", sessionId);

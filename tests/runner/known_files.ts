@@ -9,6 +9,7 @@ import type { KnownFile } from "./schedule.ts";
 /** By path. The seconds are of one run on two quiet cores; what they order need not be exact. */
 export const KNOWN_FILES: Readonly<Record<string, KnownFile>> = {
   "tests/build_test.ts": { seconds: 9 },
+  "tests/cli/ask_test.ts": { seconds: 15 },
   "tests/cli/network_test.ts": { seconds: 11 },
   "tests/cli/rgw_test.ts": { seconds: 32 },
   "tests/cli/scripts_test.ts": { seconds: 140 },
@@ -19,6 +20,7 @@ export const KNOWN_FILES: Readonly<Record<string, KnownFile>> = {
   "tests/client/own_files_test.ts": { seconds: 27 },
   "tests/client/push_test.ts": { seconds: 35 },
   "tests/client/resume_test.ts": { seconds: 58 },
+  "tests/client/restore_test.ts": { seconds: 25 },
   "tests/client/stores_test.ts": { seconds: 34 },
   "tests/crypto/bun_test.ts": { seconds: 6 },
   "tests/demo/demo_test.ts": { seconds: 4 },

@@ -134,6 +134,54 @@ Deno.test("large packs stay where they are, and what lies beside them is put tog
     assert.deepEqual((await bert.verify()).problems, []);
   }));
 
+Deno.test("verify tells what waits for its end from leftovers, and finds no fault with it", () =>
+  inTempDir(async (dir) => {
+    let deletions = Infinity;
+    const storeOf = (_: string, store: ObjectStore) =>
+      changedStore(store, {
+        delete: (name, options) => {
+          if (deletions-- > 0) return store.delete(name, options);
+          throw new ClaudeSyncError("store-unreachable", "The store has gone");
+        },
+      });
+    const world = await newWorld(dir, { storeOf });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    const others = async (machine: SyncMachine) => {
+      const { unreferenced, replaced, problems } = await machine.verify();
+      assert.deepEqual(problems, []);
+      return [unreferenced, replaced];
+    };
+    // Twice: what a log says of its beginning is found in another way when that has gone.
+    for (const round of [1, 2]) {
+      // Too large to travel in an entry, too small to stay a pack of its own.
+      for (const id of IDS.slice(0, 3)) {
+        const lines = Array.from(
+          { length: 5 },
+          () => crypto.getRandomValues(new Uint8Array(65_536)).toHex(),
+        );
+        anna.writeTranscript(id, [round, ...lines, ""].join("\n"));
+        await anna.push();
+      }
+      await pushTurns(anna, world.clock, 9);
+      assert.deepEqual(await others(bert), [0, 0]);
+      const { waiting } = await gc(anna);
+      for (const machine of [anna, bert]) {
+        const [packs = 0, entries = 0] = await others(machine);
+        assert.equal(packs + entries, waiting?.objects);
+        assert.ok(packs > 0 && entries > 0, `${packs} packs and ${entries} entries wait`);
+      }
+      await liveOn(anna, world.clock, 7);
+      for (const count of [1, 3]) {
+        deletions = count;
+        await assert.rejects(gc(anna), /The store has gone/);
+        for (const machine of [anna, bert]) await others(machine);
+      }
+      deletions = Infinity;
+      assert.ok((await gc(anna)).deleted.objects > 0);
+      assert.deepEqual(await others(bert), [0, 0]);
+    }
+  }));
+
 Deno.test("a run with nothing to do is one request, also when it counts a day", () =>
   inTempDir(async (dir) => {
     const world = await newWorld(dir);

@@ -62,10 +62,11 @@ async function isConfirmed(
 ): Promise<boolean> {
   const count = countText(plan.sessions.length, "session");
   if (queries.length > 0) return await deps.confirm(`Forget ${count}?`, "--yes");
-  const expected = plan.project === null
-    ? String(plan.sessions.length)
-    : terminalText(plan.project, NAME_GRAPHEMES_MAX);
-  const what = plan.project === null ? "number of sessions" : "project";
+  const name = plan.project === null ? "" : terminalText(plan.project, NAME_GRAPHEMES_MAX);
+  // Nobody can type a name that is too long to be shown.
+  const isNamed = name !== "" && name === plan.project;
+  const expected = isNamed ? name : String(plan.sessions.length);
+  const what = isNamed ? "project" : "number of sessions";
   const question = `To forget ${count}, type the ${what} (${expected})`;
   return await deps.confirmByTyping(question, expected, "--yes");
 }

@@ -2,17 +2,30 @@
 import { ClaudeSyncError } from "../../errors.ts";
 import type { GcResult, GivenUpMachine, ObjectTally, Restated } from "../../sync/gc_api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
+import { askToType, canAsk } from "../ask.ts";
 import type { InvocationOf } from "../command_line.ts";
 import { agoText, bytesText, countText, durationText } from "../humanise.ts";
 import { terminalText } from "../terminal_text.ts";
 
 /** Makes the vault small again. */
 export async function gc(deps: CommandDeps, invocation: InvocationOf<"gc">): Promise<Answer> {
-  const result = await deps.service.gc(deps.context, {
-    dryRun: invocation.dryRun,
-    machine: invocation.machine ?? null,
-    approve: (machine) => approve(deps, machine),
-  });
+  const declined: string[] = [];
+  let result: GcResult;
+  try {
+    result = await deps.service.gc(deps.context, {
+      dryRun: invocation.dryRun,
+      machine: invocation.machine ?? null,
+      approve: async (machine) => {
+        const isApproved = await approve(deps, machine);
+        if (!isApproved) declined.push(terminalText(machine.name));
+        return isApproved;
+      },
+    });
+  } catch (error) {
+    if (declined.length === 0) throw error;
+    // To say no is no failure.
+    return { json: {}, talk: [`"${declined.join()}" was not given up.`] };
+  }
   const lines = gcLines(result);
   const { requests, ms } = result;
   const cost = `(${countText(requests, "request")}, ${durationText(ms)})`;
@@ -32,16 +45,12 @@ async function approve(deps: CommandDeps, machine: GivenUpMachine): Promise<bool
       hint: `If it is: ${again}`,
     });
   }
-  const isMute = flags.noInput || flags.json || world.platform.host.env("CI") !== undefined;
-  if (isMute || !await world.streams.isTerminal("stdin")) {
+  if (!await canAsk(world, flags)) {
     throw new ClaudeSyncError("usage", `Cannot ask whether "${name}" is to be given up`, {
       hint: `If it is: ${again}`,
     });
   }
-  const { isCancel, text } = await import("@clack/prompts");
-  const typed = await text({ message: `Type "${name}" to give this machine up:` });
-  if (isCancel(typed)) throw new ClaudeSyncError("interrupted", "Interrupted");
-  return typed?.trim() === name;
+  return await askToType(world, `Type "${name}" to give this machine up:`, name);
 }
 
 /** What was done, or would be; the first line is the most important. */

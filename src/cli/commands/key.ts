@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ClaudeSyncError } from "../../errors.ts";
 import { fromUtf8 } from "../../base/bytes.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
+import { askLine, canAsk } from "../ask.ts";
 import { terminalText } from "../terminal_text.ts";
 
 /** Far more than a key with blank lines around it. */
@@ -65,15 +66,12 @@ async function readKey(deps: CommandDeps): Promise<string> {
 }
 
 async function askForKey(deps: CommandDeps): Promise<string> {
-  if (deps.flags.noInput || deps.flags.json) {
+  if (!await canAsk(deps.world, deps.flags)) {
     throw new ClaudeSyncError("usage", "The key has to come on standard input", {
       hint: "Pipe it in: claude-sync key import < key.txt",
     });
   }
-  const { password, isCancel } = await import("@clack/prompts");
-  const typed = await password({ message: "Paste the key (nothing is shown):" });
-  if (isCancel(typed)) throw new ClaudeSyncError("interrupted", "Interrupted");
-  return typed ?? "";
+  return await askLine(deps.world, "Paste the key (nothing is shown):", "hidden");
 }
 
 /** Prints the short form that machines can compare. */

@@ -45,9 +45,19 @@ export function verifyLines(report: VerifyReport): string[] {
     `${countText(report.packs, "pack")}, ${bytesText(report.bytes.stored)} stored; ${read}.  ` +
     `(${countText(report.requests, "request")}, ${durationText(report.ms)})`,
   ];
-  if (report.unreferenced > 0) {
+  const { unreferenced, replaced } = report;
+  if (replaced > 0) {
+    const maybe = unreferenced > 0 ? " (or left by an interrupted push)" : "";
     lines.push(
-      `${countText(report.unreferenced, "object")} of interrupted pushes: harmless leftovers.`,
+      `${
+        countText(replaced + unreferenced, "object")
+      } replaced by a compaction${maybe}: harmless; ` +
+        "deleted when all machines have had the time to see it.",
+    );
+  } else if (unreferenced > 0) {
+    lines.push(
+      `${countText(unreferenced, "object")} of interrupted pushes: harmless; deleted by ` +
+        "claude-sync gc after some days.",
     );
   }
   if (report.problems.length === 0) {
