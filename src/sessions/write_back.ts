@@ -45,8 +45,9 @@ export interface PreparedFile {
    * Publishes the content with this modification time, unless the file is not the expected one any
    * more. Throws as `prepareSessionFile` does; then the file has its old or its new content. The
    * caller flushes `dir`, once for all files in it: until then a power cut may undo this.
+   * `beforePublished` is told, just before, what the file is going to be like.
    */
-  commit(mtimeMs: number): WriteOutcome;
+  commit(mtimeMs: number, beforePublished?: (stat: FileStat) => void): WriteOutcome;
   /** Removes it. */
   discard(): void;
 }
@@ -93,12 +94,14 @@ function preparedFile(
   let outcome: WriteOutcome | null = null;
   return {
     dir,
-    commit(mtimeMs) {
+    commit(mtimeMs, beforePublished) {
       if (outcome !== null) return outcome;
       outcome = "changed-meanwhile";
       try {
         makeSafeDir(fs, root, dir);
         fs.setMtime(temp, mtimeMs);
+        const stat = beforePublished === undefined ? null : fs.lstat(temp);
+        if (stat !== null) beforePublished?.(stat);
         if (publish(fs, temp, path, expected)) outcome = "written";
       } finally {
         if (outcome !== "written") removeQuietly(fs, temp);

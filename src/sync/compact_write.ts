@@ -12,12 +12,28 @@ import { planBasis } from "./push_batch.ts";
 import type { Sender } from "./push_send.ts";
 import type { OpenVault } from "./vault_access.ts";
 
-/** Bytes that are stored anew with one entry: as much as one batch of a push. */
-const ENTRY_PLAIN_BYTES_MAX = 64 * 1024 * 1024;
-/** Segments of one entry, as in one batch of a push. */
-const ENTRY_SEGMENTS_WANTED = 20_000;
-/** Estimated body of one entry, 12 MiB: 4 MiB less than the limit, for what the estimate misses. */
-const ENTRY_BODY_BYTES_WANTED = 12 * 1024 * 1024;
+/** How much one entry of several takes at most; each is less than what the format allows. */
+export interface EntryLimits {
+  /** Bytes that are stored anew with one entry. */
+  readonly plainBytes: number;
+  readonly segments: number;
+  /** Estimated JSON of its body. */
+  readonly bodyBytes: number;
+  /** Packs that it names. */
+  readonly packs: number;
+}
+
+/**
+ * As much as one batch of a push. The body is 4 MiB smaller than what is allowed, for what the
+ * estimate misses.
+ */
+export const ENTRY_LIMITS: EntryLimits = {
+  plainBytes: 64 * 1024 * 1024,
+  segments: 20_000,
+  bodyBytes: 12 * 1024 * 1024,
+  packs: ENTRY_PACKS_MAX,
+};
+
 /** JSON of a segment without its file's name, of what is around a group, around an op; or more. */
 const SEGMENT_JSON_BYTES = 320;
 const GROUP_JSON_BYTES = 160;
@@ -41,6 +57,7 @@ export class Restatement {
   readonly #content: LogContent;
   /** What every op and segment of this machine's has no `by` for. */
   readonly #tag: string;
+  readonly #limits: EntryLimits;
   readonly #raw = new Uint8Array(GROUP_RAW_BYTES_MAX);
   #enrols: boolean;
   #ops: Op[] = [];
@@ -54,13 +71,17 @@ export class Restatement {
     vault: OpenVault,
     sender: Sender,
     content: LogContent,
-    { enrols }: { readonly enrols: boolean },
+    { enrols, limits = ENTRY_LIMITS }: {
+      readonly enrols: boolean;
+      readonly limits?: EntryLimits;
+    },
   ) {
     this.#vault = vault;
     this.#sender = sender;
     this.#content = content;
     this.#tag = sender.tag;
     this.#enrols = enrols;
+    this.#limits = limits;
     this.#parts = new EntryParts(vault, sender.outbox);
   }
 
@@ -155,11 +176,11 @@ export class Restatement {
   }
 
   #hasRoom(jsonBytes: number, segments: number, plainBytes: number): boolean {
-    return this.#bodyBytes + jsonBytes <= ENTRY_BODY_BYTES_WANTED &&
-      this.#segments + segments <= ENTRY_SEGMENTS_WANTED &&
-      this.#plainBytes + plainBytes <= ENTRY_PLAIN_BYTES_MAX &&
+    return this.#bodyBytes + jsonBytes <= this.#limits.bodyBytes &&
+      this.#segments + segments <= this.#limits.segments &&
+      this.#plainBytes + plainBytes <= this.#limits.plainBytes &&
       // One more pack may be opened for what comes.
-      this.#parts.packCount + 2 <= ENTRY_PACKS_MAX;
+      this.#parts.packCount + 2 <= this.#limits.packs;
   }
 
   async #makeRoom(jsonBytes: number, segments = 0, plainBytes = 0): Promise<void> {

@@ -24,8 +24,15 @@ const RECENT_MS = 30 * DAY_MS;
 export async function runGc(context: SyncContext, request: GcRequest): Promise<GcResult> {
   const staged = request.dryRun ? "left" : "required";
   const by = request.isAutomatic === true ? "hook" : "user";
-  const work = () =>
-    withFreshVault(context, staged, (run) => new GarbageCollection(run, request).run());
+  const work = () => {
+    // Before the first look: all that is known when something is deleted is younger.
+    const watch = new SleepWatch(context.platform.clock);
+    return withFreshVault(
+      context,
+      staged,
+      (run) => new GarbageCollection(run, request, watch).run(),
+    );
+  };
   return await recorded(context, request, { command: "gc", by }, work, () => ({
     ...NOTHING_DONE,
     failure: null,
@@ -48,12 +55,14 @@ class GarbageCollection {
   readonly #run: Run;
   readonly #vault: OpenVault;
   readonly #request: GcRequest;
+  readonly #watch: SleepWatch;
   readonly #days: WatchedDays;
 
-  constructor(run: Run, request: GcRequest) {
+  constructor(run: Run, request: GcRequest, watch: SleepWatch) {
     this.#run = run;
     this.#vault = run.vault;
     this.#request = request;
+    this.#watch = watch;
     this.#days = new WatchedDays(run.vault.database);
   }
 
@@ -65,11 +74,10 @@ class GarbageCollection {
     if (lost !== null && !await this.#isApproved(lost)) {
       throw new ClaudeSyncError("interrupted", `"${lost.name}" was not given up`);
     }
-    const watch = new SleepWatch(this.#vault.context.platform.clock);
     const listed = await listAll(this.#vault);
     const own = sender.hasOwnLog ? this.#row(sender.tag) : null;
-    let deleted = await this.#deleteDue(own, listed, watch);
-    deleted = addTallies(deleted, await this.#deleteUnnamed(listed, watch));
+    let deleted = await this.#deleteDue(own, listed);
+    deleted = addTallies(deleted, await this.#deleteUnnamed(listed));
     const entries = own === null ? 0 : lengthOf(own);
     const isDue = own !== null && (!isAutomatic || isCompactionDue(this.#vault, own));
     const compacted = isDue && lost === null ? await this.#compact(own) : null;
@@ -152,11 +160,7 @@ class GarbageCollection {
   }
 
   /** Deletes what was replaced long enough ago. */
-  async #deleteDue(
-    own: MachineRow | null,
-    listed: Listing,
-    watch: SleepWatch,
-  ): Promise<ObjectTally> {
+  async #deleteDue(own: MachineRow | null, listed: Listing): Promise<ObjectTally> {
     let deleted = NOTHING;
     if (own === null) return deleted;
     for (const { row, what } of this.#due(own)) {
@@ -164,7 +168,7 @@ class GarbageCollection {
       const { logs } = this.#run.seen;
       const doomed = await doomedOf(this.#vault, { own, row, logs }, listed);
       if (!this.#request.dryRun) {
-        await deleteDoomed(this.#vault, doomed, watch);
+        await deleteDoomed(this.#vault, doomed, this.#watch);
         for (const { name } of doomed.packs) this.#days.end(watchedPack(name));
         this.#days.end(what);
       }
@@ -193,7 +197,7 @@ class GarbageCollection {
   }
 
   /** Deletes packs that nobody has named for the whole grace. */
-  async #deleteUnnamed(listed: Listing, watch: SleepWatch): Promise<ObjectTally> {
+  async #deleteUnnamed(listed: Listing): Promise<ObjectTally> {
     const unnamed = unnamedPacks(this.#vault, listed);
     const present = new Set(unnamed.map(({ name }) => watchedPack(name)));
     if (this.#request.dryRun && unnamed.length === 0) return NOTHING;
@@ -210,7 +214,7 @@ class GarbageCollection {
     if (due.length === 0 || this.#hasReplacedEntries()) return NOTHING;
     requireWhole(this.#vault, this.#run.seen, listed);
     if (!this.#request.dryRun) {
-      await deleteDoomed(this.#vault, { packs: due, entries: [] }, watch);
+      await deleteDoomed(this.#vault, { packs: due, entries: [] }, this.#watch);
       for (const { name } of due) this.#days.end(watchedPack(name));
     }
     return tallyOf(due);

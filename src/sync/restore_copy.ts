@@ -2,6 +2,7 @@
 import { type Bytes, concat } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
+import type { FileStat } from "../platform/types.ts";
 import { fileKind, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
@@ -133,18 +134,22 @@ async function write(
   activityMs: number,
 ): Promise<number> {
   const { fs, random, clock } = vault.context.platform;
+  if (fs.lstat(file.path) !== null) return 0;
   const deps = { fs, random, root: vault.root };
   const prepared = await prepareSessionFile(deps, file.path, null, (handle) => {
     handle.write(content);
   });
   const days = cleanupPeriodDays(fs, vault.root);
-  const outcome = prepared.commit(restoredMtimeMs(activityMs, days, clock.nowMs()));
+  // As long as nobody speaks in it, the vault can give it back: no push sends it. That is known
+  // before it can be seen, or a crash would leave what looks like somebody's own.
+  const state = { gen: "", hash: sha256Hex(content), len: content.length };
+  const remember = (stat: FileStat) =>
+    vault.locals.remember(file.path, { session: file.id, file: file.name }, stat, state, true);
+  const outcome = prepared.commit(restoredMtimeMs(activityMs, days, clock.nowMs()), remember);
   if (outcome !== "written") return 0;
   fs.syncDir(prepared.dir);
+  // Not every disk lets a file keep its number when its name changes.
   const stat = fs.lstat(file.path);
-  if (stat === null) return 0;
-  // As long as nobody speaks in it, the vault can give it back: no push sends it.
-  const state = { gen: "", hash: sha256Hex(content), len: content.length };
-  vault.locals.remember(file.path, { session: file.id, file: file.name }, stat, state, true);
+  if (stat !== null) remember(stat);
   return content.length;
 }

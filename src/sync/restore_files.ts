@@ -8,7 +8,7 @@ import { areaDir, pathOf } from "../sessions/layout.ts";
 import { pathBelow, pathRules } from "../sessions/local_path.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
-import { prepareSessionFile } from "../sessions/write_back.ts";
+import { isTempName, prepareSessionFile, sweepTemps } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
 import { scanFile } from "./file_scan.ts";
 import type { RestoredSession, RestoreRequest } from "./history_api.ts";
@@ -70,6 +70,7 @@ export class FilesFolder {
     const id = parseSessionId(session)!;
     const slug = this.#slugFor(id);
     const wishes = this.#wishes(id, wanted);
+    this.#sweep(wishes.map(({ name }) => pathOf(this.#root, slug, id, name)));
     const failures: Failure[] = [];
     let writtenBytes = 0;
     let isChanged = false;
@@ -103,6 +104,22 @@ export class FilesFolder {
       writtenBytes,
       failures,
     };
+  }
+
+  /** Takes away what a crash has left beside these files: nobody else would. */
+  #sweep(paths: readonly string[]): void {
+    if (this.#request.dryRun) return;
+    const { fs, clock } = this.#facts.vault.context.platform;
+    const { os, configDir } = this.#root;
+    const { dirname, join } = pathRules(os);
+    const root = fs.realpath(configDir);
+    for (const dir of new Set(paths.map(dirname))) {
+      const real = fs.realpath(dir);
+      // A link may lead anywhere.
+      if (root === null || real === null || pathBelow(os, root, real) === null) continue;
+      const names = (fs.readDir(dir) ?? []).map(({ name }) => name).filter(isTempName);
+      sweepTemps(fs, clock, names.map((name) => ({ path: join(dir, name) })));
+    }
   }
 
   #wishes(id: SessionId, wanted: Wanted): Wish[] {

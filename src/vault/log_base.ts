@@ -116,16 +116,25 @@ export function acceptedIn(
   entries: readonly VerifiedEntry[],
 ): (machine: string, seq: number, hash: string) => boolean {
   const read = new Set(entries.map(({ body, hash }) => `${body.machine}/${body.seq}/${hash}`));
-  const covers: { machine: string; covered: readonly string[] }[] = [];
+  const isReplaced = replacedIn(entries);
+  return (machine, seq, hash) =>
+    read.has(`${machine}/${seq}/${hash}`) || isReplaced(machine, seq, hash);
+}
+
+/** Whether `entries` say again what an entry of a machine says, so that it counts for nothing. */
+export function replacedIn(
+  entries: readonly VerifiedEntry[],
+): (machine: string, seq: number, hash: string) => boolean {
+  const covers = new Map<string, (readonly string[])[]>();
   for (const { body } of entries) {
     for (const op of body.ops) {
-      if (op.op === "checkpoint") covers.push({ machine: body.machine, covered: op.covered });
-      if (op.op === "retire") covers.push({ machine: op.machine, covered: op.covered });
+      if (op.op !== "checkpoint" && op.op !== "retire") continue;
+      const machine = op.op === "checkpoint" ? body.machine : op.machine;
+      covers.set(machine, [...(covers.get(machine) ?? []), op.covered]);
     }
   }
   return (machine, seq, hash) =>
-    read.has(`${machine}/${seq}/${hash}`) ||
-    covers.some((one) => one.machine === machine && isCovered(one.covered, seq, hash));
+    covers.get(machine)?.some((covered) => isCovered(covered, seq, hash)) ?? false;
 }
 
 /**

@@ -9,7 +9,8 @@ import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
 import { baseOf, isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
-import { acceptedIn, lookAtLogs, retirementsIn, withBases, withRetired } from "./log_base.ts";
+import { acceptedIn, lookAtLogs, replacedIn, retirementsIn } from "./log_base.ts";
+import { withBases, withRetired } from "./log_base.ts";
 import { groupByLog, type KnownLog, type ListedEntry, planLogRead } from "./log_plan.ts";
 import type { EntryOpener, LogContext, ReadEntry, VerifiedEntry } from "./log_reader.ts";
 import { checkOneLogEach, foreignLogMessage, keyAtBase, lanesOf } from "./log_reader.ts";
@@ -306,20 +307,25 @@ function checkCovered(
   return covered;
 }
 
+/** Of entries that count for nothing any more, packs may have been deleted already. */
 function checkPacks(
   entries: readonly VerifiedEntry[],
   sizes: ReadonlyMap<string, number>,
   problems: Problem[],
 ): string[] {
   const packs: string[] = [];
-  for (const { name, size } of entries.flatMap(({ body }) => body.packs)) {
-    const actual = sizes.get(name);
-    if (actual === size) packs.push(name);
-    else if (actual === undefined) {
-      problems.push({ objectName: name, code: "incomplete", message: "The pack is missing" });
-    } else {
-      const message = `The pack has ${actual} bytes instead of ${size}`;
-      problems.push({ objectName: name, code: "damaged", message });
+  const isReplaced = replacedIn(entries);
+  for (const { body, hash } of entries) {
+    const mayBeGone = isReplaced(body.machine, body.seq, hash);
+    for (const { name, size } of body.packs) {
+      const actual = sizes.get(name);
+      if (actual === size) packs.push(name);
+      else if (actual !== undefined) {
+        const message = `The pack has ${actual} bytes instead of ${size}`;
+        problems.push({ objectName: name, code: "damaged", message });
+      } else if (!mayBeGone) {
+        problems.push({ objectName: name, code: "incomplete", message: "The pack is missing" });
+      }
     }
   }
   return packs;

@@ -15,7 +15,11 @@ export const CHANGES = [
   ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
 ];
 
-const BREAKS_ALL = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all";
+/** Calls that look at the disk. */
+export const LOOKS = ["lstat", "stat", "realpath", "readDir", "readFile", "openRead", "readAt"];
+
+/** Whether every single call is to be broken. */
+export const BREAKS_ALL = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all";
 
 /** What is random in a path: names of packs, entries and temporary files. */
 const RANDOM_NAME = /[0-9a-z]{16,}|[0-9a-f]{8,}/g;

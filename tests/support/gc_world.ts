@@ -1,8 +1,16 @@
 /** What tests of compaction do with machines again and again. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { withFreshVault } from "../../src/sync/fresh_vault.ts";
 import type { GcRequest, GcResult } from "../../src/sync/gc_api.ts";
+import { LogContent } from "../../src/sync/log_content.ts";
+import { readLogContent } from "../../src/sync/log_entries.ts";
+import type { Sender } from "../../src/sync/push_send.ts";
+import { ownRow } from "../../src/sync/restate.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { openStateDb } from "../../src/sync/state_db.ts";
+import type { OpenVault } from "../../src/sync/vault_access.ts";
 import { said, type SyncMachine, type TestClock } from "./sync_machine.ts";
 import { historyOf, transcriptsOf } from "./sync_world.ts";
 
@@ -55,4 +63,31 @@ export async function liveOn(machine: SyncMachine, clock: TestClock, days: numbe
 /** Every state that the vault can give back, in an order that does not matter. */
 export async function allStates(machine: SyncMachine): Promise<string[]> {
   return (await historyOf(machine)).map((state) => JSON.stringify(state)).sort();
+}
+
+/** What a checkpoint of a machine's own log is made from. */
+export interface OwnContent {
+  readonly vault: OpenVault;
+  readonly sender: Sender;
+  /** The database of `content`. */
+  readonly scratch: DatabaseSync;
+  readonly content: LogContent;
+}
+
+/** Runs `work` with everything that the machine's own log says, as `gc` reads it. */
+export function withOwnContent<Result>(
+  machine: SyncMachine,
+  work: (own: OwnContent) => Promise<Result>,
+): Promise<Result> {
+  return withFreshVault(machine.context(), "required", async ({ vault, sender, seen }) => {
+    const scratch = openStateDb(machine.platform.fs, ":memory:", "reader");
+    try {
+      const content = new LogContent(scratch);
+      const listed = seen.logs.get(sender.tag) ?? [];
+      await readLogContent(vault, ownRow(vault, sender), listed, content);
+      return await work({ vault, sender, scratch, content });
+    } finally {
+      scratch.close();
+    }
+  });
 }

@@ -315,3 +315,44 @@ Deno.test("the hooks' worker deletes what is due, and tries once a day", () =>
     assert.equal((await objectsOf(world.store)).size, 4);
     assert.ok(!fs.existsSync(notice));
   }));
+
+for (const how of ["compacted", "given up"] as const) {
+  Deno.test(`verify finds nothing wrong half-way through the deletion of a log that was ${how}`, () =>
+    inTempDir(async (dir) => {
+      let deletions = Infinity;
+      const world = await newWorld(dir, {
+        names: ["anna", "bert", "carl"],
+        storeOf: (_, store) =>
+          changedStore(store, {
+            delete: async (name, options) => {
+              if (deletions-- <= 0) throw new ClaudeSyncError("store-refused", "Not today");
+              await store.delete(name, options);
+            },
+          }),
+      });
+      const [anna, bert, carl] = world.machines as Three;
+      speak(bert, IDS[0]!, randomBytes(400_000).toString("base64"));
+      await bert.push();
+      await pushTurns(bert, world.clock, 5);
+      const states = await allStates(carl);
+      const tidying = how === "compacted" ? bert : anna;
+      await anna.pull();
+      speak(anna, IDS[7]!, "anna's");
+      await anna.push();
+      await gc(tidying, how === "compacted" ? {} : { machine: "bert" });
+      await liveOn(tidying, world.clock, 7);
+      const all = (await objectsOf(world.store)).size;
+      for (deletions = 1; deletions > 0; deletions = 1) {
+        const { deleted } = await gc(tidying, { dryRun: true });
+        if (deleted.objects === 0) break;
+        await gc(tidying).catch((error) => assert.ok(isClaudeSyncError(error, "store-refused")));
+        const left = (await objectsOf(world.store)).size;
+        for (const machine of [anna, bert, carl]) {
+          const { problems } = await machine.verify();
+          assert.deepEqual(problems, [], `${machine.name}, ${left} of ${all} objects are left`);
+        }
+        const now = await allStates(carl);
+        assert.ok(states.every((state) => now.includes(state)));
+      }
+    }));
+}

@@ -1,33 +1,28 @@
 /**
  * Kills the real program before each single call to the system that changes the disk, in init, push
- * and pull, with the vault in a folder and in a Git repository. A stand-in for a plan of faults:
- * `strace` counts the calls of a run that nothing disturbs, and then ends a run at each of them.
- * `CLAUDE_SYNC_KILL_STEPS=all` takes all of them; otherwise as many as there is time for, spread
- * over the whole run.
+ * and pull, with the vault in a folder and in a Git repository.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
+import {
+  BINARY,
+  type Killable,
+  killAtSteps,
+  machineHere,
+  runProgram as run,
+  stepsOf,
+  succeeds,
+  surroundings,
+  TEMPORARY,
+  whyNoSteps,
+} from "../support/kill_steps.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
-import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
+import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
 
-const BINARY = process.env["CLAUDE_SYNC_BINARY"] ??
-  join(import.meta.dirname!, "..", "..", "dist", "claude-sync");
-const TAKES_ALL = process.env["CLAUDE_SYNC_KILL_STEPS"] === "all";
 /** For each command and place, so that all together stay under a minute. */
 const BUDGET_MS = 8_000;
-/** At least so many, however slow the machine. */
-const STEPS_MIN = 4;
-/** With everything that a file goes through until it is safe. */
-const CALLS = [
-  ...["openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat2", "link"],
-  ...["linkat", "unlink", "mkdir", "utimensat", "ftruncate", "fchmod"],
-];
-const READ_ONLY = /O_RDONLY(?!.*O_CREAT)/;
-const TEMPORARY = /(^|\/)\.claude-sync-[0-9a-f]{16}\.tmp$/;
 const IDS = [1, 2].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
 const BASE_BYTES = 5_000;
 /** Enough for a pack beside the entry. */
@@ -35,17 +30,6 @@ const GROWN_BYTES = 1_200_000;
 
 type Place = "--dir" | "--git";
 type Command = "init" | "push" | "pull";
-
-/** The `nth` call of one kind by the program's first thread. */
-interface Step {
-  readonly call: string;
-  readonly nth: number;
-}
-
-interface Ended {
-  readonly status: number | null;
-  readonly text: string;
-}
 
 /** A prepared world, had again and again at the same place. */
 class Stage {
@@ -62,9 +46,7 @@ class Stage {
   }
 
   machine(name: "anna" | "bert"): SyncMachine {
-    const machine = new SyncMachine({ name, dir: this.#world });
-    const host = { ...machine.platform.host, hostname: hostname() };
-    return Object.assign(machine, { platform: { ...machine.platform, host } });
+    return machineHere({ name, dir: this.#world });
   }
 
   /** Whose run is ended. */
@@ -114,57 +96,17 @@ class Stage {
   }
 
   /** The run itself, behind a program that watches it. */
-  watched(before: readonly string[]): Ended {
-    const { target } = this;
-    const args = this.#command === "init" ? this.#init(target) : [this.#command];
-    const [program, ...rest] = [...before, BINARY, ...args, "--no-input"];
-    const done = spawnSync(program!, rest, surroundings(target));
-    return { status: done.status, text: `${done.stdout}${done.stderr}` };
+  get killable(): Killable {
+    return {
+      dir: this.#dir,
+      below: this.#world,
+      run: (before) => {
+        const { target } = this;
+        const args = this.#command === "init" ? this.#init(target) : [this.#command];
+        return run(target, args, before);
+      },
+    };
   }
-
-  /** All steps of an undisturbed run that touch this world. */
-  steps(): readonly Step[] {
-    const trace = join(this.#dir, "trace");
-    const watching = ["strace", "-ff", "-y", "-qq", "-s", "0", "-o", trace];
-    const done = this.watched([...watching, "-e", `trace=${CALLS.join(",")}`]);
-    assert.equal(done.status, 0, done.text);
-    const traces = fs.readdirSync(this.#dir).filter((name) => name.startsWith("trace."));
-    // The first process has the lowest number; its first thread does all the work on files.
-    const [first] = traces.sort((a, b) => Number(a.slice(6)) - Number(b.slice(6)));
-    const lines = fs.readFileSync(join(this.#dir, first!), "utf8").split("\n");
-    for (const name of traces) fs.rmSync(join(this.#dir, name));
-    const counts = new Map<string, number>();
-    const steps: Step[] = [];
-    for (const line of lines) {
-      const call = /^(\w+)\(/.exec(line)?.[1];
-      if (call === undefined) continue;
-      const nth = (counts.get(call) ?? 0) + 1;
-      counts.set(call, nth);
-      if (line.includes(this.#world) && !READ_ONLY.test(line)) steps.push({ call, nth });
-    }
-    this.restore();
-    return steps;
-  }
-}
-
-function surroundings(machine: SyncMachine) {
-  return {
-    cwd: machine.home,
-    env: {
-      HOME: machine.home,
-      PATH: process.env["PATH"] ?? "",
-      GIT_CONFIG_NOSYSTEM: "1",
-    },
-  };
-}
-
-function run(machine: SyncMachine, args: readonly string[]): Ended {
-  const done = spawnSync(BINARY, [...args, "--no-input"], surroundings(machine));
-  return { status: done.status, text: `${done.stdout}${done.stderr}` };
-}
-
-function succeeds({ status, text }: Ended): void {
-  assert.equal(status, 0, text);
 }
 
 function speak(machine: SyncMachine, session: string, bytes: number, seed: number): void {
@@ -205,55 +147,23 @@ function checkAfter(stage: Stage, old: ReadonlyMap<string, string>, what: string
   assert.equal(verified.status, 0, `${what}: ${verified.text}`);
 }
 
-/** All of them, in an order in which every beginning is spread over the whole. */
-function spread<Item>(items: readonly Item[]): Item[] {
-  const order: Item[] = [];
-  for (let stride = 2 ** Math.ceil(Math.log2(items.length + 1)); stride >= 1; stride /= 2) {
-    for (let at = stride; at <= items.length; at += 2 * stride) order.push(items[at - 1]!);
-  }
-  return order;
-}
-
-/** Why no run can be ended at a step here; null when it can. */
-function whyNot(): string | null {
-  if (process.platform !== "linux") return `no strace on ${process.platform}`;
-  const tried = spawnSync("strace", ["-qq", "-o", "/dev/null", "-e", "trace=none", "true"]);
-  if (tried.status === 0) return null;
-  return tried.error?.message ?? tried.stderr.toString().trim();
-}
-
 for (const place of ["--dir", "--git"] as const) {
   for (const command of ["init", "push", "pull"] as const) {
     Deno.test(`${command} with ${place} may be killed before every call to the system`, () =>
-      inTempDir((dir) => {
-        assert.ok(fs.existsSync(BINARY), `${BINARY} is missing: run deno task build first`);
-        const reason = whyNot();
-        if (reason !== null) {
-          console.log(`no steps here (${reason}): kill_test.ts kills at random times instead`);
-          return Promise.resolve();
-        }
+      inTempDir(async (dir) => {
+        if (whyNoSteps() !== null) return;
         const stage = new Stage(dir, place, command);
         stage.prepare();
-        const steps = stage.steps();
-        assert.ok(steps.length > 10, `${steps.length} steps are too few to be all`);
-        const startMs = performance.now();
-        let [tried, killed] = [0, 0];
-        for (const { call, nth } of spread(steps)) {
-          const isOver = performance.now() - startMs > BUDGET_MS && tried >= STEPS_MIN;
-          if (isOver && !TAKES_ALL) break;
-          stage.restore();
-          const old = sessionsOf(stage.target);
-          const inject = `inject=${call}:signal=KILL:when=${nth}`;
-          const watching = ["strace", "-qq", "-o", "/dev/null", "-e", `trace=${call}`];
-          const { status, text } = stage.watched([...watching, "-e", inject]);
-          tried++;
-          if (status !== 0) killed++;
-          else assert.equal(text.includes("error"), false, text);
-          checkAfter(stage, old, `killed at ${call} ${nth}`);
-        }
-        console.log(`${command} ${place}: killed at ${killed} of ${tried}; ${steps.length} steps`);
-        assert.ok(killed >= tried / 2, `only ${killed} of ${tried} runs were killed at work`);
-        return Promise.resolve();
+        const steps = stepsOf(stage.killable);
+        let old = new Map<string, string>();
+        const said = await killAtSteps(stage.killable, steps, BUDGET_MS, {
+          prepare: () => {
+            stage.restore();
+            old = sessionsOf(stage.target);
+          },
+          check: (what) => checkAfter(stage, old, what),
+        });
+        console.log(`${command} ${place}: ${said}`);
       }));
   }
 }

@@ -7,6 +7,7 @@ import { ClaudeSyncError } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import type { RestoreRequest } from "../../src/sync/history_api.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
@@ -364,3 +365,42 @@ Deno.test("a restored copy that crashed half-way is finished by the next one", (
     assert.equal((await restore(anna, wish)).sessions[0]!.outcome, "unchanged");
     assert.equal(readFileSync(one!.path!, "utf8"), "somebody else's\n");
   }));
+
+Deno.test("a restored copy of which a crash left a part is pushed no more than a whole one", () =>
+  withWorld(async ({ dir, anna, bert, clock }) => {
+    const request = { queries: [FIRST], atMs: NOW - 3 * DAY_MS };
+    const before = anna.files();
+    const links: string[] = [];
+    // Each time one more file comes to its place.
+    for (let crash = 0; crash < 3; crash++) {
+      const plan: FaultPlan = { failNth: 1, from: "then-on", effect: "after", calls: ["link"] };
+      const made: FaultyFs[] = [];
+      const crashing = new SyncMachine({
+        name: "anna",
+        dir,
+        clock,
+        fs: (fs) => {
+          made.push(faultyFs(withoutFlush(fs), plan));
+          return made[0]!;
+        },
+      });
+      assert.equal((await restore(crashing, request)).failures.length, 1);
+      links.push(...made[0]!.log);
+      assert.deepEqual([(await anna.push()).bytes.sent, (await anna.push()).requests], [0, 1]);
+    }
+    assert.equal(new Set(links).size, 3, links.join("\n"));
+    const { sessions: [copy] } = await restore(anna, request);
+    assert.equal(copy!.outcome, "unchanged");
+    assert.deepEqual({ ...anna.files(), ...before }, anna.files());
+    goOn(anna, copy!.id, "somebody goes on", NOW - HOUR_MS);
+    assert.deepEqual((await anna.push()).pushed, 1);
+    await bert.pull({ all: true });
+    const ofCopy = (machine: SyncMachine) =>
+      Object.entries(machine.files()).filter(([path]) => path.includes(copy!.id)).map(nameAndText);
+    assert.equal(ofCopy(anna).length, 3);
+    assert.deepEqual(ofCopy(bert), ofCopy(anna), "and all of it is sent");
+  }));
+
+function nameAndText([path, text]: [string, string]): string[] {
+  return [path.replace(/^projects\/[^/]+\//, ""), text];
+}

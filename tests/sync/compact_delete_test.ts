@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { isClaudeSyncError } from "../../src/errors.ts";
+import { syncService } from "../../src/sync/service.ts";
+import { SleepWatch } from "../../src/sync/compact_delete.ts";
+import { changedStore } from "../support/changed_store.ts";
+import { allStates, DAY_MS, gc, liveOn, pushTurns, speak } from "../support/gc_world.ts";
+import { IDS } from "../support/gc_world.ts";
+import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
+import { newWorld, objectsOf } from "../support/sync_world.ts";
+
+/** Half of the grace: who has slept no longer still knows what the others may have done. */
+const SLEEP_MS = 3.5 * DAY_MS;
+
+/** A laptop's clocks: the one on the wall, and the one that stands still in sleep. */
+const SLEEPS: readonly { name: string; wallMs: number; monotonicMs: number; isAwake: boolean }[] = [
+  { name: "no time", wallMs: 0, monotonicMs: 0, isAwake: true },
+  { name: "as long as it may", wallMs: SLEEP_MS, monotonicMs: SLEEP_MS, isAwake: true },
+  { name: "a moment too long", wallMs: SLEEP_MS + 1, monotonicMs: 0, isAwake: false },
+  { name: "a clock set back", wallMs: -SLEEP_MS - 1, monotonicMs: 0, isAwake: false },
+  { name: "a clock set back a little", wallMs: -SLEEP_MS, monotonicMs: 0, isAwake: true },
+  { name: "a clock set back over it", wallMs: 0, monotonicMs: SLEEP_MS + 1, isAwake: false },
+];
+
+for (const { name, wallMs, monotonicMs, isAwake } of SLEEPS) {
+  Deno.test(`SleepWatch after ${name} is ${isAwake ? "content" : "not"}`, () => {
+    let [wall, monotonic] = [1_764_000_000_000, 5_000];
+    const watch = new SleepWatch({
+      nowMs: () => wall,
+      monotonicMs: () => monotonic,
+      sleep: () => Promise.resolve(),
+    });
+    [wall, monotonic] = [wall + wallMs, monotonic + monotonicMs];
+    if (isAwake) return watch.requireAwake();
+    assert.throws(() => watch.requireAwake(), (error) => isClaudeSyncError(error, "interrupted"));
+  });
+}
+
+/** When the laptop is shut: at a call to the store, or while it asks. */
+const MOMENTS = [
+  { name: "while it looks at the logs", on: "list", subject: "log/", left: 7 },
+  { name: "between its look and the deletion", on: "list", subject: "", left: 7 },
+  { name: "at the first deletion", on: "delete", subject: "log/", left: 6 },
+  { name: "while it asks whether a machine is lost", on: "ask", subject: null, left: 7 },
+] as const;
+
+for (const { name, on, subject, left } of MOMENTS) {
+  Deno.test(`gc on a laptop that sleeps for days ${name} deletes no more`, () =>
+    inTempDir(async (dir) => {
+      let isShut = false;
+      const shut = (call: string, what: string) => {
+        if (isShut && call === on && subject !== null && what.startsWith(subject)) sleep();
+      };
+      const world = await newWorld(dir, {
+        storeOf: (machine, store) =>
+          machine !== "anna" ? store : changedStore(store, {
+            list: async function* (prefix, options) {
+              if (prefix === subject) shut("list", prefix);
+              yield* store.list(prefix, options);
+            },
+            delete: async (object, options) => {
+              shut("delete", object);
+              await store.delete(object, options);
+            },
+          }),
+      });
+      const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+      const sleep = () => {
+        isShut = false;
+        world.clock.advance(SLEEP_MS + 1);
+      };
+      speak(bert, IDS[4]!, "bert's");
+      await bert.push();
+      await pushTurns(anna, world.clock, 7);
+      const states = await allStates(bert);
+      await gc(anna);
+      await liveOn(anna, world.clock, 7);
+      const old = () => objectsOf(world.store).then((all) => [...all.keys()].filter(isOld));
+      const isOld = (object: string) => /^log\/.*\/00000000000[1-7]\./.test(object);
+      const ofBert = 1;
+      assert.equal((await old()).length, 7 + ofBert);
+      isShut = true;
+      const machine = on === "ask" ? "bert" : null;
+      const approve = () => {
+        sleep();
+        return Promise.resolve(true);
+      };
+      const slept = syncService.gc(anna.context(), { dryRun: false, machine, approve });
+      await assert.rejects(slept, (error) => isClaudeSyncError(error, "interrupted"));
+      assert.equal(isShut, false, "it has slept");
+      assert.equal((await old()).length, left + ofBert);
+      await gc(anna);
+      assert.equal((await old()).length, ofBert, "the next run looks anew, and completes");
+      assert.deepEqual(await allStates(bert), states);
+      assert.deepEqual((await bert.verify()).problems, []);
+    }));
+}
