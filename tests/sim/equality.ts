@@ -5,7 +5,7 @@ import { rememberedBranches } from "../../src/sync/branch_targets.ts";
 import { homePaths } from "../../src/sync/home.ts";
 import type { Book } from "./book.ts";
 import { marksIn, plansNamedIn } from "./book.ts";
-import type { Forgiven } from "./forgiven.ts";
+import { type Forgiven, frozenOn } from "./forgiven.ts";
 import { type SimMachine, text } from "./machine.ts";
 import type { Past } from "./past.ts";
 import type { Report } from "./report.ts";
@@ -98,11 +98,14 @@ function isWhole(line: string): boolean {
 /** Checks that all machines have the same. */
 export function checkEqual(machines: readonly SimMachine[], past: Past, report: Report): void {
   const [first, ...others] = machines.map((machine) => contentOf(machine, past, report));
+  const frozen = machines.map((machine) => [...frozenOn(machine, past)]);
   for (const [index, other] of others.entries()) {
     const names = [machines[0]!.name, machines[index + 1]!.name];
     for (const key of [...new Set([...first!.keys(), ...other.keys()])].sort()) {
       const [a, b] = [first!.get(key), other.get(key)];
       if (a === b) continue;
+      const isFrozen = (session: string) => key.includes(session);
+      if (frozen[0]!.some(isFrozen) || frozen[index + 1]!.some(isFrozen)) continue;
       const without = a === undefined ? machines[0]! : machines[index + 1]!;
       if ((a === undefined || b === undefined) && isOutdated(key, a ?? b!, without)) continue;
       const what = a === undefined || b === undefined ? "is missing" : "differs";
@@ -137,6 +140,7 @@ function isOutdated(key: string, content: string, without: SimMachine): boolean 
 export function checkVisible(
   machines: readonly SimMachine[],
   book: Book,
+  past: Past,
   forgiven: Forgiven,
   report: Report,
 ): void {
@@ -144,6 +148,9 @@ export function checkVisible(
     const shown = new Set<string>();
     for (const bytes of machine.clientFiles().values()) {
       for (const mark of marksIn(text(bytes))) shown.add(mark);
+    }
+    for (const session of frozenOn(machine, past)) {
+      for (const mark of past.contentsOf(session).flatMap(marksIn)) shown.add(mark);
     }
     for (const mark of book.spoken) {
       if (shown.has(mark) || book.dropped.has(mark) || forgiven.marks.has(mark)) continue;

@@ -156,7 +156,25 @@ export class Past {
 
   /** Whether the state is one that nobody needs as it is forgotten. */
   isForgottenState(session: string, file: string, state: string): boolean {
-    return !this.#needed(session, file, () => true, () => false).has(state);
+    return !this.#needed(session, file, () => true, () => true).has(state);
+  }
+
+  /** Whether a transcript of these bytes is a forgotten state of the session. */
+  isForgottenTranscript(session: string, hash: string): boolean {
+    const named = [...this.#named(session, "transcript", () => true)];
+    if (!named.some((state) => state.endsWith(`/${hash}`))) return false;
+    const needed = this.#needed(session, "transcript", () => true, () => true);
+    return ![...needed].some((state) => state.endsWith(`/${hash}`));
+  }
+
+  /** Every content that a file of the session ever had in the vault. */
+  contentsOf(session: string): string[] {
+    return [...this.#files.values()].filter((each) => each.session === session)
+      .flatMap(({ file, said }) => {
+        const tree = this.#tree(session, file, () => true);
+        return [...said.values()]
+          .map(([first]) => this.#content(tree, said, stateKey(first!.segment)));
+      });
   }
 
   /** What is wrong in the end, when all machines have come to rest. */
@@ -187,7 +205,7 @@ export class Past {
     const contents: string[] = [];
     for (const { session, file, said } of this.#files.values()) {
       const tree = this.#tree(session, file, () => true);
-      const needed = this.#needed(session, file, () => true, () => false);
+      const needed = this.#needed(session, file, () => true, () => true);
       for (const [key, [first]] of said) {
         const state = stateKey(first!.segment);
         if (!this.#leftOut.has(key) && needed.has(state)) continue;

@@ -239,7 +239,7 @@ export class World implements Surroundings {
     this.report.count("states forgotten", past.forgottenStates);
     checkEqual(this.machines, past, this.report);
     const forgiven = forgivenIn(past, this.machines);
-    checkVisible(this.machines, this.book, forgiven, this.report);
+    checkVisible(this.machines, this.book, past, forgiven, this.report);
     if (!this.isBroken) await this.#run(this.dice.pick(this.machines)!, "verify");
     if (this.isBroken) return;
     const [first] = this.machines;
