@@ -86,7 +86,8 @@ export class SegmentReader {
    * no other session is touched.
    */
   async read(segment: SegmentPlace): Promise<Bytes> {
-    const key = `${segment.objectName}@${segment.groupAt}`;
+    // A group of no bytes begins where the next one does.
+    const key = `${segment.objectName}@${segment.groupAt}+${segment.groupStored}`;
     const raw = await kept(this.#groups, GROUPS_KEPT, key, async () => {
       return groupOf(await this.#payload(segment), segment);
     });
