@@ -1,5 +1,5 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
-import { type Bytes, equalBytes, toHex } from "../base/bytes.ts";
+import { equalBytes, toHex } from "../base/bytes.ts";
 import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
@@ -19,11 +19,12 @@ import type { InitRequest, InitResult, SyncContext } from "./api.ts";
 import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "./home.ts";
 import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { isToBeMade, unlessBucketIsToBeMade } from "./absent_place.ts";
-import { createSecretFile, readKeyFile } from "./key_file.ts";
+import { readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
 import { latencyOf } from "./store_info.ts";
 import { saveKeys } from "./saved_keys.ts";
+import { dropStagedKey, isKeyOf, readStagedKey, settleKey, stageKey } from "./staged_key.ts";
 import {
   limitsOf,
   lockProfile,
@@ -43,18 +44,22 @@ const VAULT_ID_BYTES = 16;
 export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
   const { location } = request;
   const existing = readConfig(context.platform, homePaths(context.home));
-  const key = readKeyFile(context.platform, context.keyFile);
+  const ownKey = readKeyFile(context.platform, context.keyFile);
   if (existing !== null && !isSamePlace(existing.store, location)) {
-    return await followVault(context, request, existing, key);
+    return await followVault(context, request, existing, ownKey);
   }
+  const staged = ownKey === null ? readStagedKey(context) : null;
   if (request.dryRun && isToBeMade(context.platform.fs, location)) {
-    return await dryRun(context, request, null, null, key);
+    return await dryRun(context, request, null, null, ownKey);
   }
   const store = await openPlace(context, request, {
     // A folder's driver makes nothing in a folder that is there, and takes an empty one.
     create: !request.dryRun || location.kind === "folder",
   });
   const header = await unlessBucketIsToBeMade(request, readHeader(store, context.signal));
+  // The last try went as far as making the vault.
+  const isMade = header !== null && await isKeyOf(staged, header);
+  const key = isMade ? staged : ownKey;
   const epoch = key === null ? null : await deriveEpoch(key);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
   if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
@@ -68,8 +73,10 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
   const lock = await lockProfile(context);
   try {
     const place = { store, latencyMs };
+    if (isMade) settleKey(context, staged!);
+    else if (staged !== null && header !== null) dropStagedKey(context);
     return header === null && existing === null
-      ? await createVault(context, request, place, key)
+      ? await createVault(context, request, place, key, staged)
       : await join(context, request, place, requireHeader(header, store), key, existing);
   } finally {
     lock.release();
@@ -170,23 +177,28 @@ async function createVault(
   request: InitRequest,
   place: Place,
   existingKey: RootKey | null,
+  staged: RootKey | null,
 ): Promise<InitResult> {
   const { platform, signal } = context;
   const { store } = place;
   await refuseForeignLogs(store, signal);
-  const key = existingKey ?? generateRootKey(platform.random);
+  const key = existingKey ?? staged ?? generateRootKey(platform.random);
   const epoch = await deriveEpoch(key);
-  if (existingKey === null) writeNewKey(context, key.secret.dangerouslyReveal());
+  // A vault without a key would be worse than a key without a vault.
+  if (existingKey === null && staged === null) {
+    stageKey(context, key.secret.dangerouslyReveal());
+  }
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
-  // Another machine made a vault here in this very moment. A key made just now fits nothing, and in
-  // its place the right one could not be imported; whatever becomes of the next call, it must go.
-  if (outcome === "differs" && existingKey === null) platform.fs.removeFile(context.keyFile);
   const theirs = outcome === "differs"
     ? requireHeader(await readHeader(store, signal), store)
     : await replacedBy(context, request, store, header);
-  if (theirs === null) return await finish(context, request, place, header, epoch, "created");
-  if (existingKey === null) platform.fs.removeFile(context.keyFile);
+  if (theirs === null) {
+    if (existingKey === null) settleKey(context, key);
+    return await finish(context, request, place, header, epoch, "created");
+  }
+  // Another machine made a vault here in this very moment.
+  if (existingKey === null) dropStagedKey(context);
   return await join(context, request, place, theirs, existingKey, null);
 }
 
@@ -224,13 +236,6 @@ async function refuseForeignLogs(store: MeteredStore, signal: AbortSignal): Prom
       },
     );
   }
-}
-
-function writeNewKey(context: SyncContext, bytes: Bytes): void {
-  if (createSecretFile(context.platform, context.keyFile, bytes)) return;
-  throw new ClaudeSyncError("busy", "Another claude-sync is writing this machine's key", {
-    path: context.keyFile,
-  });
 }
 
 async function join(

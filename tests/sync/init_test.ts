@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ClaudeSyncError } from "../../src/errors.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { folderLocationOf } from "../../src/storage/location.ts";
 import { changedStore } from "../support/changed_store.ts";
@@ -132,6 +133,55 @@ Deno.test("the key of a vault that lost goes, also when the winner is unreadable
     isHidden = false;
     assert.equal(existsSync(own(b, "key")), false);
     assert.equal((await b.init()).outcome, "needs-key");
+  }));
+
+/** A machine whose first `put` reaches the store, or another machine's does, and then fails. */
+function failingFirst(dir: string, first: (put: () => Promise<unknown>) => Promise<unknown>) {
+  let isFirst = true;
+  const machine: SyncMachine = new SyncMachine({
+    name: "anna",
+    dir,
+    store: async (location, create) => {
+      const store = await machine.openStore(location, create);
+      return changedStore(store, {
+        put: async (name, body, options) => {
+          if (!isFirst) return await store.put(name, body, options);
+          isFirst = false;
+          await first(() => store.put(name, body, options));
+          throw new ClaudeSyncError("store-refused", "The answer was lost");
+        },
+      });
+    },
+  });
+  return machine;
+}
+
+Deno.test("init that stops when the vault is made finds the key that it made for it", () =>
+  inTempDir(async (dir) => {
+    const a = failingFirst(dir, (put) => put());
+    assert.equal(await codeOf(a.init()), "store-refused");
+    assert.equal(existsSync(own(a, "key")), false, "it waits until the vault is there for sure");
+    assert.equal((await a.init()).outcome, "joined");
+    assert.deepEqual(
+      Object.keys(filesBelow(join(a.home, ".claude-sync"))).filter((name) =>
+        name.startsWith("key")
+      ),
+      ["key"],
+    );
+    speak(a, IDS[0]!);
+    assert.deepEqual((await a.push()).failures, []);
+  }));
+
+Deno.test("init that stops when another machine made a vault leaves no key (sim 500001)", () =>
+  inTempDir(async (dir) => {
+    const b = new SyncMachine({ name: "bert", dir });
+    const a = failingFirst(dir, () => b.init());
+    assert.equal(await codeOf(a.init()), "store-refused");
+    assert.equal((await a.init()).outcome, "needs-key", "it is not told that its key is wrong");
+    const { keyText } = await syncService.keyExport(b.context());
+    assert.equal((await syncService.keyImport(a.context(), keyText)).outcome, "imported");
+    speak(a, IDS[0]!);
+    assert.deepEqual((await a.push()).failures, []);
   }));
 
 Deno.test("a machine may begin with another vault, and go back with what it remembers", () =>
