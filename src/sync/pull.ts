@@ -15,7 +15,7 @@ import { LocalView } from "./pull_place.ts";
 import { keyOfProject, type PullPlan, PullPlanner, type WriteFamily } from "./pull_plan.ts";
 import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { type KeptFor, writeAll, type Written } from "./pull_write.ts";
-import { pushSessions } from "./push.ts";
+import { pushSessions, unreadable } from "./push.ts";
 import type { Sender } from "./push_send.ts";
 import { matchIds } from "./session_query.ts";
 import { computeTargets, type SessionTarget, type Targets } from "./targets.ts";
@@ -81,7 +81,10 @@ export async function pullSessions(
       : await history.add(view.all(), exclusionOf(vault, projects, view, request.all));
     const asked = { ...scope, dryRun: request.dryRun };
     const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
-    return withOthers(totals, shelves, added);
+    return withOthers(totals, shelves, {
+      ...added,
+      failures: [...added.failures, ...unreadable(vault)],
+    });
   }
 }
 

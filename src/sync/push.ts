@@ -274,7 +274,7 @@ function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {
  * Objects that were wanted to compare local files with and could not be read. That keeps nothing
  * from the vault, but whoever reads a damaged vault says so.
  */
-function unreadable(vault: OpenVault): Failure[] {
+export function unreadable(vault: OpenVault): Failure[] {
   return vault.reader.takeUnreadable().map(({ code, message, objectName }) => ({
     sessionId: null,
     path: null,

@@ -66,6 +66,14 @@ export class Looks {
     return this.days(machine, name, nowMs) >= GRACE_DAYS;
   }
 
+  /** Whether it has known `name` for that long, however often it has looked. */
+  hasKnown(machine: string, name: string, nowMs: number): boolean {
+    const look = this.#of(machine).get(name);
+    if (look === undefined) return false;
+    const jumps = this.#jumpsOf(machine) - look.jumps;
+    return (nowMs - look.firstMs + SLACK_MS) / DAY_MS + jumps >= GRACE_DAYS;
+  }
+
   /** Whether `machine` is `writer` or a copy of it. */
   isBy(machine: string, writer: string): boolean {
     const [own, other] = [this.#originsOf(machine), this.#originsOf(writer)];

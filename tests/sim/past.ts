@@ -274,8 +274,10 @@ export class Past {
     if (isDerived(session)) return true;
     const names = new Set(leaves.filter(({ file }) => file === "transcript").map(stateKey));
     const said = [...this.#file(session, "transcript").said.values()];
-    const newestMs = Math.max(...said.flatMap((all) => all)
-      .filter(({ segment }) => names.has(stateKey(segment))).map(({ segment }) => segment.mtime));
+    const newestMs = Math.max(
+      ...said.flatMap((all) => all)
+        .filter(({ segment }) => names.has(stateKey(segment))).map(({ segment }) => segment.mtime),
+    );
     return this.#asks.some((ask) =>
       ask.session === session || (ask.session !== null && isDerived(ask.session)) ||
       (ask.beforeMs !== null && newestMs < ask.beforeMs)
@@ -319,7 +321,7 @@ export class Past {
     }
     for (const op of counting.flatMap(({ body }) => body.ops)) {
       if (op.op === "forget") facts.add(`forget ${op.id} ${op.session}`);
-      if (op.op === "recall") for (const id of op.ids) facts.add(`recall ${id}`);
+      if (op.op === "recall") { for (const id of op.ids) facts.add(`recall ${id}`); }
       if (op.op === "retire") facts.add(`retire ${op.tag}`);
     }
     return { entries, packs, facts };
@@ -343,11 +345,13 @@ export class Past {
     const entry = this.entries.get(name);
     const isPack = name.startsWith("packs/");
     if (entry === undefined && !isPack) return "it is neither an entry nor a pack";
-    const namers = entry !== undefined ? [entry] : [...this.entries.values()].filter((each) =>
-      this.#there.has(each.name) && each.body.packs.some((pack) => pack.name === name)
-    );
+    const namers = entry !== undefined
+      ? [entry]
+      : [...this.entries.values()].filter((each) =>
+        this.#there.has(each.name) && each.body.packs.some((pack) => pack.name === name)
+      );
     if (this.isNeeded(name)) return "it counts";
-    if (namers.length === 0 && !this.#looks.hasWaited(actor.name, name, nowMs)) {
+    if (namers.length === 0 && !this.#looks.hasKnown(actor.name, name, nowMs)) {
       return "nobody names it, but not for long enough";
     }
     for (const namer of namers) {
@@ -451,9 +455,9 @@ export class Past {
     isWanted: (entry: PastEntry) => boolean = () => true,
   ): Set<string> {
     const ops = this.#held(isKnown, isWanted).filter((op) => op.session === session);
-    return new Set(ops.flatMap(({ leaves }) =>
-      leaves.filter((leaf) => leaf.file === file).map(stateKey)
-    ));
+    return new Set(
+      ops.flatMap(({ leaves }) => leaves.filter((leaf) => leaf.file === file).map(stateKey)),
+    );
   }
 
   /** Forgets that hold. Of one that is said again, the first counts. */

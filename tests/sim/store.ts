@@ -258,7 +258,9 @@ export class SimStore {
       if (stored === undefined || !lie.isHidden(name, stored)) continue;
       this.#strike(visitor, lie.kind);
       const isPromised = exposure.logNames.has(name) || name.startsWith("packs/");
-      if (isPromised && this.#isNeeded(name)) exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
+      if (isPromised && this.#isNeeded(name)) {
+        exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
+      }
       return null;
     }
     const old = this.#deleted.get(name);

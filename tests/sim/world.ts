@@ -60,7 +60,13 @@ export class World implements Surroundings {
     this.report = report;
     this.databaseDir = databaseDir;
     this.options = drawOptions(seed, dice.stream("options"), ACTIONS.map(({ name }) => name));
-    this.store = new SimStore(this.scheduler, dice.stream("store"), this.options, report, this.looks);
+    this.store = new SimStore(
+      this.scheduler,
+      dice.stream("store"),
+      this.options,
+      report,
+      this.looks,
+    );
     this.#claims = new Claims(this.book, report);
     report.useClock(() => this.scheduler.nowMs - START_MS);
     for (const name of NAMES.slice(0, this.options.machines)) {
