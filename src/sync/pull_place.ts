@@ -51,13 +51,18 @@ export class LocalView {
     return [...this.#sessions.values()].flat();
   }
 
-  /** Every place that holds the session's transcript, the longest first. */
+  /**
+   * Every place that holds the session's transcript, the longest first; an empty one counts only
+   * where there is no other, as the client takes it for absent.
+   */
   copies(id: string): readonly LocalSession[] {
     const all = this.#sessions.get(id) ?? [];
     if (all.length === 1 && transcriptOf(all[0]!) !== undefined) return all;
-    const copies = all.filter((session) => transcriptOf(session) !== undefined);
-    if (copies.length < 2) return copies;
+    const there = all.filter((session) => transcriptOf(session) !== undefined);
     const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;
+    const filled = there.filter((session) => size(session) > 0);
+    const copies = filled.length > 0 ? filled : there;
+    if (copies.length < 2) return copies;
     return copies.toSorted((a, b) => size(b) - size(a) || (a.slug < b.slug ? -1 : 1));
   }
 

@@ -164,9 +164,19 @@ function useDaily(world: World, machine: SimMachine, days: number): void {
   if (machine.runs.size === 0 && machine.isSetUp) {
     const last: Command = world.options.without.has("gc") ? "push" : "gc";
     machine.begin(days === 1 ? last : world.dice.pick(["pull", "sync", "hook-sync"] as const)!);
+    if (days === 1) lookMeanwhile(world);
   }
   world.scheduler.briefly(world.dice.between(300, 3_000), null, () => {
     useDaily(world, machine, days - 1);
+  });
+}
+
+/** Somebody who was away looks at the vault while it is tidied. */
+function lookMeanwhile(world: World): void {
+  const other = world.dice.pick(world.machines)!;
+  world.scheduler.briefly(world.dice.below(500), null, () => {
+    if (world.isQuiet || other.runs.size > 0 || !other.isSetUp) return;
+    other.begin(world.dice.pick(["pull", "sync", "verify", "push"] as const)!);
   });
 }
 
