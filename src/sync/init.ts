@@ -1,6 +1,6 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
 import { equalBytes, toHex } from "../base/bytes.ts";
-import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
+import { deriveEpoch, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { discoverSessions } from "../sessions/discover.ts";
@@ -19,12 +19,13 @@ import type { InitRequest, InitResult, SyncContext } from "./api.ts";
 import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "./home.ts";
 import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { isToBeMade, unlessBucketIsToBeMade } from "./absent_place.ts";
+import { dropFreshKey, freshKeyOf, makeFreshKey } from "./fresh_key.ts";
+import { readFreshKey, settleKey } from "./fresh_key.ts";
 import { readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
 import { latencyOf } from "./store_info.ts";
 import { saveKeys } from "./saved_keys.ts";
-import { dropStagedKey, isKeyOf, readStagedKey, settleKey, stageKey } from "./staged_key.ts";
 import {
   limitsOf,
   lockProfile,
@@ -44,40 +45,36 @@ const VAULT_ID_BYTES = 16;
 export async function initVault(context: SyncContext, request: InitRequest): Promise<InitResult> {
   const { location } = request;
   const existing = readConfig(context.platform, homePaths(context.home));
-  const ownKey = readKeyFile(context.platform, context.keyFile);
+  const key = readKeyFile(context.platform, context.keyFile);
   if (existing !== null && !isSamePlace(existing.store, location)) {
-    return await followVault(context, request, existing, ownKey);
+    return await followVault(context, request, existing, key);
   }
-  const staged = ownKey === null ? readStagedKey(context) : null;
   if (request.dryRun && isToBeMade(context.platform.fs, location)) {
-    return await dryRun(context, request, null, null, ownKey);
+    return await dryRun(context, request, null, null, key);
   }
   const store = await openPlace(context, request, {
     // A folder's driver makes nothing in a folder that is there, and takes an empty one.
     create: !request.dryRun || location.kind === "folder",
   });
   const header = await unlessBucketIsToBeMade(request, readHeader(store, context.signal));
-  // The last try went as far as making the vault.
-  const isMade = header !== null && await isKeyOf(staged, header);
-  const key = isMade ? staged : ownKey;
-  const epoch = key === null ? null : await deriveEpoch(key);
+  const own = key ??
+    (header === null ? null : await freshKeyOf(context.platform, context.keyFile, header));
+  const epoch = own === null ? null : await deriveEpoch(own);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
   if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
     throw new ClaudeSyncError("no-vault", `Another vault stands at ${store.label} now`, {
       path: homePaths(context.home).config,
     });
   }
-  if (request.dryRun) return await dryRun(context, request, store, header, key);
+  if (request.dryRun) return await dryRun(context, request, store, header, own);
   const latencyMs = FAR.includes(location.kind) ? await latencyOf(context, store) : null;
   ensureHome(context.platform, context.home);
   const lock = await lockProfile(context);
   try {
     const place = { store, latencyMs };
-    if (isMade) settleKey(context, staged!);
-    else if (staged !== null && header !== null) dropStagedKey(context);
     return header === null && existing === null
-      ? await createVault(context, request, place, key, staged)
-      : await join(context, request, place, requireHeader(header, store), key, existing);
+      ? await createVault(context, request, place, key)
+      : await join(context, request, place, requireHeader(header, store), own, existing);
   } finally {
     lock.release();
   }
@@ -177,29 +174,30 @@ async function createVault(
   request: InitRequest,
   place: Place,
   existingKey: RootKey | null,
-  staged: RootKey | null,
 ): Promise<InitResult> {
   const { platform, signal } = context;
   const { store } = place;
   await refuseForeignLogs(store, signal);
-  const key = existingKey ?? staged ?? generateRootKey(platform.random);
+  // One that waits since an earlier try may have become another vault's key: it is never dropped.
+  const waiting = existingKey ?? readFreshKey(platform, context.keyFile);
+  const key = waiting ?? makeFreshKey(platform, context.keyFile);
   const epoch = await deriveEpoch(key);
-  // A vault without a key would be worse than a key without a vault.
-  if (existingKey === null && staged === null) {
-    stageKey(context, key.secret.dangerouslyReveal());
-  }
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
-  const theirs = outcome === "differs"
-    ? requireHeader(await readHeader(store, signal), store)
-    : await replacedBy(context, request, store, header);
-  if (theirs === null) {
-    if (existingKey === null) settleKey(context, key);
-    return await finish(context, request, place, header, epoch, "created");
+  // Another machine made a vault here in this very moment: nothing will have the key made just now.
+  const drop = () => waiting === null && dropFreshKey(platform, context.keyFile);
+  if (outcome === "differs") {
+    drop();
+    const theirs = requireHeader(await readHeader(store, signal), store);
+    return await join(context, request, place, theirs, existingKey, null);
   }
-  // Another machine made a vault here in this very moment.
-  if (existingKey === null) dropStagedKey(context);
-  return await join(context, request, place, theirs, existingKey, null);
+  const theirs = await replacedBy(context, request, store, header);
+  if (theirs !== null) {
+    drop();
+    return await join(context, request, place, theirs, existingKey, null);
+  }
+  settleKey(platform, context.keyFile, key);
+  return await finish(context, request, place, header, epoch, "created");
 }
 
 /**
@@ -252,6 +250,7 @@ async function join(
   const epoch = await deriveEpoch(key);
   // Checked before the lock too; here for a vault that another machine made in between.
   await checkKey(context, place.store, header, epoch);
+  settleKey(context.platform, context.keyFile, key);
   const outcome = existing === null ? "joined" : "unchanged";
   return await finish(context, request, place, header, epoch, outcome);
 }

@@ -50,21 +50,6 @@ Deno.test("one id in two folders makes one whole session in the vault, push afte
     assert.equal(b.readTranscript(ID), a.readTranscript(ID));
   }));
 
-Deno.test("an empty transcript in another folder is not filled with the session (sim 310)", () =>
-  inTempDir(async (dir) => {
-    const [a, b] = await pair(dir);
-    a.writeTranscript(ID, turn(a, "hello", T0));
-    a.write(`todos/${ID}-agent-${ID}.json`, "[]");
-    await a.push();
-    b.write(`projects/-elsewhere/${ID}.jsonl`, "");
-    await b.pull();
-    appendFileSync(a.transcriptPath(ID), turn(a, "more", T0 + 1000));
-    await a.push();
-    await b.pull();
-    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
-    assert.equal(readFileSync(join(b.configDir, `projects/-elsewhere/${ID}.jsonl`), "utf8"), "");
-  }));
-
 Deno.test("a pull writes nothing to the store, so that nobody's push is in its way", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);

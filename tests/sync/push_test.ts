@@ -194,17 +194,3 @@ Deno.test("of files named alike but for case one is pushed and the other reporte
     const names = (await a.push()).failures.map(({ path }) => path?.slice(-5));
     assert.deepEqual(names, isOneFile ? ["b.txt"] : ["a.txt", "b.txt"]);
   }));
-
-Deno.test("a file of no bytes does not stand for what comes after it (sim 1028)", () =>
-  inTempDir(async (dir) => {
-    const [a, b] = await pair(dir);
-    a.writeTranscript(ID, turn(a, "hello", T0));
-    await a.push();
-    // Both begin at the same place of the entry, the empty one first.
-    a.write(`projects/${slugOf(a.project)}/memory/notes.md`, "", Date.now() + 60_000);
-    appendFileSync(a.transcriptPath(ID), turn(a, "more", T0 + 1000));
-    await a.push();
-    assert.deepEqual((await a.verify()).problems, []);
-    await b.pull();
-    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
-  }));
