@@ -25,6 +25,7 @@ import type {
   StoreTest,
   TransferLimitChanges,
 } from "./store_api.ts";
+import type { Thresholds } from "./thresholds.ts";
 
 /** A program's surroundings, built once by `cli` and passed to every use case. */
 export interface SyncContext {
@@ -43,6 +44,8 @@ export interface SyncContext {
   ) => Promise<ObjectStore>;
   /** Limits for this run. Default: those of the configuration. */
   readonly limits?: TransferLimitChanges;
+  /** Smaller ones let a small vault meet what large ones do. Default: the program's own. */
+  readonly thresholds?: Partial<Thresholds>;
   readonly signal: AbortSignal;
   /** Progress for people; may be called very often. */
   readonly onProgress: (event: ProgressEvent) => void;

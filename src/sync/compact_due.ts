@@ -1,10 +1,10 @@
 /** Whether there is something to compact or to delete, as far as it shows without the store. */
 import type { Clock } from "../platform/types.ts";
-import { COMPACT_AT_ENTRIES } from "./compact_plan.ts";
 import { dueForgets } from "./forget_clock.ts";
 import type { Sender } from "./push_send.ts";
 import type { Seen } from "./fresh_vault.ts";
 import type { MachineRow } from "./segment_index.ts";
+import { thresholdsOf } from "./thresholds.ts";
 import { GRACE_DAYS, watchedBase, WatchedDays, watchedRetirement } from "./watched_days.ts";
 import type { LocalState, OpenVault } from "./vault_access.ts";
 
@@ -43,10 +43,11 @@ export function isGcDue(local: LocalState, tag: string): boolean {
 
 /** Whether a machine's log is long, or has text that was forgotten long enough ago. */
 export function isCompactionDue(
-  local: Pick<LocalState, "database" | "forgotten">,
+  local: Pick<LocalState, "context" | "database" | "forgotten">,
   own: MachineRow,
 ): boolean {
-  return own.seq - own.base + 1 >= COMPACT_AT_ENTRIES || hasForgotten(local, own);
+  const { compactAtEntries } = thresholdsOf(local.context);
+  return own.seq - own.base + 1 >= compactAtEntries || hasForgotten(local, own);
 }
 
 function hasForgotten(

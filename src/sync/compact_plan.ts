@@ -32,9 +32,12 @@ export const KEPT_PACK_BYTES_MIN = 4 * 1024 * 1024;
 export const KEPT_PACK_SHARE_MIN = 0.75;
 
 /** The packs that are named again without being read. */
-export function packsToKeep(packs: readonly SaidPack[]): SaidPack[] {
+export function packsToKeep(
+  packs: readonly SaidPack[],
+  bytesMin: number = KEPT_PACK_BYTES_MIN,
+): SaidPack[] {
   return packs.filter(({ size, neededBytes }) =>
-    size >= KEPT_PACK_BYTES_MIN && neededBytes >= size * KEPT_PACK_SHARE_MIN
+    size >= bytesMin && neededBytes >= size * KEPT_PACK_SHARE_MIN
   );
 }
 

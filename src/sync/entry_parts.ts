@@ -7,11 +7,11 @@ import { type Bytes, concat } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/hash.ts";
 import type { EnrolOp, EntryBody, Group, Head, Heads, Op } from "../vault/entry_body.ts";
 import type { PackClaim } from "../vault/entry_body.ts";
-import { INLINE_BYTES_MAX } from "../vault/format.ts";
 import type { Outbox, StagedBatch } from "../vault/outbox.ts";
 import { PackBuilder } from "../vault/pack.ts";
 import { sealEntry, sealPack } from "../vault/sealing.ts";
 import type { Machine } from "./machine.ts";
+import { thresholdsOf } from "./thresholds.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** Where an entry stands in its log, and what it says of the others. */
@@ -39,6 +39,7 @@ export type PlacedGroup = { -readonly [Key in keyof Group]: Group[Key] };
 export class EntryParts {
   readonly #vault: OpenVault;
   readonly #outbox: Outbox;
+  readonly #inlineBytesMax: number;
   /** Null: the place of the pack that is being filled. */
   readonly #packs: (PackClaim | null)[] = [];
   readonly #staged: PackClaim[] = [];
@@ -52,6 +53,7 @@ export class EntryParts {
   constructor(vault: OpenVault, outbox: Outbox) {
     this.#vault = vault;
     this.#outbox = outbox;
+    this.#inlineBytesMax = thresholdsOf(vault.context).inlineBytesMax;
   }
 
   /** How many packs the entry names by now. */
@@ -62,7 +64,7 @@ export class EntryParts {
   /** Gives `group` its place. */
   async place(group: PlacedGroup, stored: Bytes): Promise<void> {
     if (this.#inline !== null) {
-      if (this.#inlineBytes + stored.length <= INLINE_BYTES_MAX) {
+      if (this.#inlineBytes + stored.length <= this.#inlineBytesMax) {
         Object.assign(group, { in: -1, at: this.#inlineBytes });
         this.#inline.push({ group, stored });
         this.#inlineBytes += stored.length;

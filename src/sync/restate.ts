@@ -5,7 +5,7 @@ import { COVERED_MAX } from "../vault/format.ts";
 import { PACKS_PREFIX } from "../vault/names.ts";
 import { requireSame } from "./compact_check.ts";
 import { listAll } from "./compact_delete.ts";
-import { COMPACT_AT_LEAST_ENTRIES, packsToKeep } from "./compact_plan.ts";
+import { packsToKeep } from "./compact_plan.ts";
 import { frameOf, Restatement } from "./compact_write.ts";
 import { EntryParts } from "./entry_parts.ts";
 import type { Restated } from "./gc_api.ts";
@@ -16,6 +16,7 @@ import type { Sender } from "./push_send.ts";
 import type { Seen } from "./fresh_vault.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { openStateDb } from "./state_db.ts";
+import { thresholdsOf } from "./thresholds.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** A log and how it is to be replaced. */
@@ -39,6 +40,7 @@ export async function restate(
   request: RestateRequest,
 ): Promise<Restated | null> {
   const { row, logs, isOwn, dryRun } = request;
+  const { compactAtLeastEntries, keptPackBytesMin } = thresholdsOf(vault.context);
   if (row.seq > COVERED_MAX) {
     throw new ClaudeSyncError("too-large", `The log of "${row.name}" has over a million entries`, {
       hint: "It cannot be compacted any more; everything else goes on as before",
@@ -52,9 +54,9 @@ export async function restate(
     const enrol = isOwn ? null : read.enrol ?? await enrolmentOf(vault, request);
     const isShorter = content.drop((...file) => vault.forgotten.kept(...file));
     content.dropClaims((session) => vault.index.files(session).length > 0);
-    const isShort = read.newest.seq - read.checkpointSeq < COMPACT_AT_LEAST_ENTRIES;
+    const isShort = read.newest.seq - read.checkpointSeq < compactAtLeastEntries;
     if (isOwn && isShort && !isShorter) return null;
-    const kept = packsToKeep(content.packs());
+    const kept = packsToKeep(content.packs(), keptPackBytesMin);
     content.keep(kept);
     const facts = {
       machine: { id: row.id, name: row.name },

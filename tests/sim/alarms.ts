@@ -1,10 +1,13 @@
 /** Whether a run ended as it may: alarms exactly when it was lied to, failures for a reason. */
+import { PAST_COMMANDS } from "./past_commands.ts";
 import type { Report } from "./report.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 
 /** What is said when the store is no longer believed. */
 const ALARMS: readonly string[] = ["rolled-back", "forked", "incomplete", "damaged"];
 /** What may be said instead: a vault that is withheld as a whole is not there. */
+/** What commands say that are asked for something that is not there, or not in that way. */
+const UNFIT: readonly string[] = ["not-found", "ambiguous", "usage"];
 const ABSENT: readonly string[] = ["store-unreachable", "no-vault"];
 
 /** Judges a run that has ended by itself. */
@@ -27,7 +30,9 @@ export function judge(
   }
   const hasSaid = run.notes.some((note) => note.includes("it is left out"));
   const isHook = run.command.startsWith("hook-");
-  const [missed] = mustNotice.values();
+  // Who joins takes nothing from the logs: one entry that opens proves the key, whatever the others
+  // are. The first look at the vault is the one that must notice.
+  const [missed] = run.command === "join" ? [] : mustNotice.values();
   if (missed !== undefined && codes.length === 0 && !hasSaid) {
     report.violation("no missed alarm", `${who} was done in spite of ${missed}`);
     return;
@@ -49,6 +54,7 @@ function isExcused(
   if (isQuiet) return false;
   if (ALARMS.includes(code)) return true;
   if (ABSENT.includes(code) && run.exposure.hasFailed) return true;
+  if (UNFIT.includes(code) && Object.hasOwn(PAST_COMMANDS, run.command)) return true;
   if (code === "busy" || code === "interrupted") return true;
   if (run.controller.signal.aborted) return true;
   if (["no-space", "local-io"].includes(code) && run.wasDiskBroken) return true;

@@ -48,7 +48,8 @@ export class Book {
 
   /** Notes lines that a client has written. `loose`: they need not be synced with any session. */
   wrote(text: string, kind: "spoken" | "other" | "loose"): void {
-    for (const line of text.split(/(?<=\n)/)) this.exact.add(line);
+    // A line without a mark may be made again from another session's.
+    for (const line of text.split(/(?<=\n)/)) if (marksIn(line).length > 0) this.exact.add(line);
     for (const mark of kind === "loose" ? [] : marksIn(text)) {
       this.written.add(mark);
       if (kind === "spoken") this.spoken.add(mark);

@@ -5,6 +5,7 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { type Book, marksIn, plansNamedIn } from "./book.ts";
 import { text } from "./machine.ts";
+import type { Forgiven } from "./forgiven.ts";
 import type { Report } from "./report.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 import type { VaultContent } from "./vault_content.ts";
@@ -59,7 +60,11 @@ export class Claims {
       .filter(([path, bytes]) =>
         bytes.length > 0 && after.has(path) && /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(path)
       );
-    const sessions = new Set(transcripts.map(([path]) => SESSION.exec(path)?.[0]));
+    const { past } = run.machine.world.store;
+    // What is forgotten stays where it is, with all that is written about it.
+    const sessions = new Set(
+      transcripts.map(([path]) => SESSION.exec(path)![0]).filter((id) => !past!.isForgotten(id)),
+    );
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));
     const isNamed = (plan: string) =>
@@ -98,20 +103,23 @@ export class Claims {
   }
 
   /** Checks all claims against what the vault has. */
-  check(vault: VaultContent): void {
+  check(vault: VaultContent, forgiven: Forgiven): void {
     this.#report.count("claims", this.#synced.size);
     for (const [exact, who] of this.#synced) {
       if (vault.lines.has(exact) || vault.wholes.has(exact)) continue;
+      if (forgiven.exact.has(exact)) continue;
       this.#report.violation("synced stays", `${who} has pushed what is gone: ${brief(exact)}`);
       return;
     }
     for (const [mark, who] of this.#owed) {
       if (vault.marks.has(mark) || this.#book.dropped.has(mark)) continue;
+      if (forgiven.marks.has(mark)) continue;
       this.#report.violation("kept", `${who} has replaced ${mark}, which is nowhere`);
       return;
     }
     for (const mark of this.#book.written) {
       if (vault.marks.has(mark) || this.#book.dropped.has(mark)) continue;
+      if (forgiven.marks.has(mark)) continue;
       this.#report.violation("kept", `${mark} was written and is not in the vault`);
       return;
     }

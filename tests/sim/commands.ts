@@ -6,6 +6,7 @@ import type { FileSystem } from "../../src/platform/types.ts";
 import { homePaths, readRuns } from "../../src/sync/home.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { folderLocationOf } from "../../src/storage/location.ts";
+import { PAST_COMMANDS } from "./past_commands.ts";
 import { CANARY } from "./store.ts";
 import type { Command, Outcome, RunOfProgram } from "./run_of_program.ts";
 
@@ -57,6 +58,7 @@ export const COMMANDS: {
   },
   "hook-push": (context, run) => hook(context, run, "push"),
   "hook-sync": (context, run) => hook(context, run, "sync"),
+  ...PAST_COMMANDS,
 };
 
 /**

@@ -5,23 +5,34 @@ import { rememberedBranches } from "../../src/sync/branch_targets.ts";
 import { homePaths } from "../../src/sync/home.ts";
 import type { Book } from "./book.ts";
 import { marksIn, plansNamedIn } from "./book.ts";
+import { type Forgiven, frozenOn } from "./forgiven.ts";
 import { type SimMachine, text } from "./machine.ts";
+import type { Past } from "./past.ts";
 import type { Report } from "./report.ts";
 
 const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
 const SESSION = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const TRANSCRIPT = /^projects\/[^/]+\/([0-9a-f-]{36})\.jsonl$/;
+const RESTORED = /"customTitle":"[^"]* \(as of /;
 const WORKTREE = /--claude-worktrees-wt$/;
 
-/** Files by what they are, on every machine alike: session and name, project and memory. */
-export function contentOf(machine: SimMachine, report: Report): Map<string, string> {
+/**
+ * Files by what they are, on every machine alike: session and name, project and memory. Of sessions
+ * that are forgotten each machine keeps what it has; an earlier version that was restored is where
+ * it was restored until somebody speaks in it.
+ */
+export function contentOf(machine: SimMachine, past: Past, report: Report): Map<string, string> {
   const content = new Map<string, string>();
   const slugs = new Map(machine.projects.map((dir, index) => [slugOf(dir), `project ${index}`]));
   const files = [...machine.clientFiles()].map(([path, bytes]) =>
     [path.slice(machine.configDir.length + 1), bytes] as const
   );
   const names = new Set(files.map(([path]) => path));
-  const transcripts = files.filter(([path, bytes]) => TRANSCRIPT.test(path) && bytes.length > 0);
+  const transcripts = files.filter(([path, bytes]) => {
+    const id = TRANSCRIPT.exec(path)?.[1];
+    if (id === undefined || bytes.length === 0 || past.isForgotten(id)) return false;
+    return past.has(id) || !RESTORED.test(text(bytes));
+  });
   const sessions = new Set(transcripts.map(([path]) => TRANSCRIPT.exec(path)![1]!));
   const isNamed = (plan: string) =>
     transcripts.some(([, bytes]) => plansNamedIn(text(bytes)).includes(plan));
@@ -41,6 +52,7 @@ export function contentOf(machine: SimMachine, report: Report): Map<string, stri
     const session = SESSION.exec(path)?.[0];
     if (session !== undefined && !sessions.has(session)) continue;
     if (TRANSCRIPT.test(path) && bytes.length === 0) continue;
+    if (past.isForgottenFile(path)) continue;
     const plan = /^plans\/([a-z]+-[a-z]+)\./.exec(path)?.[1];
     if (plan !== undefined && !isNamed(plan)) continue;
     const [, slug, rest] = /^projects\/([^/]+)\/(.+)$/.exec(path) ?? [];
@@ -84,13 +96,16 @@ function isWhole(line: string): boolean {
 }
 
 /** Checks that all machines have the same. */
-export function checkEqual(machines: readonly SimMachine[], report: Report): void {
-  const [first, ...others] = machines.map((machine) => contentOf(machine, report));
+export function checkEqual(machines: readonly SimMachine[], past: Past, report: Report): void {
+  const [first, ...others] = machines.map((machine) => contentOf(machine, past, report));
+  const frozen = machines.map((machine) => [...frozenOn(machine, past)]);
   for (const [index, other] of others.entries()) {
     const names = [machines[0]!.name, machines[index + 1]!.name];
     for (const key of [...new Set([...first!.keys(), ...other.keys()])].sort()) {
       const [a, b] = [first!.get(key), other.get(key)];
       if (a === b) continue;
+      const isFrozen = (session: string) => key.includes(session);
+      if (frozen[0]!.some(isFrozen) || frozen[index + 1]!.some(isFrozen)) continue;
       const without = a === undefined ? machines[0]! : machines[index + 1]!;
       if ((a === undefined || b === undefined) && isOutdated(key, a ?? b!, without)) continue;
       const what = a === undefined || b === undefined ? "is missing" : "differs";
@@ -126,6 +141,8 @@ function isOutdated(key: string, content: string, without: SimMachine): boolean 
 export function checkVisible(
   machines: readonly SimMachine[],
   book: Book,
+  past: Past,
+  forgiven: Forgiven,
   report: Report,
 ): void {
   for (const machine of machines) {
@@ -133,8 +150,11 @@ export function checkVisible(
     for (const bytes of machine.clientFiles().values()) {
       for (const mark of marksIn(text(bytes))) shown.add(mark);
     }
+    for (const session of frozenOn(machine, past)) {
+      for (const mark of past.contentsOf(session).flatMap(marksIn)) shown.add(mark);
+    }
     for (const mark of book.spoken) {
-      if (shown.has(mark) || book.dropped.has(mark)) continue;
+      if (shown.has(mark) || book.dropped.has(mark) || forgiven.marks.has(mark)) continue;
       report.violation("all is visible", `${mark} was said and is not on ${machine.name}`);
       return;
     }

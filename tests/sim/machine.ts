@@ -25,8 +25,19 @@ export interface Surroundings {
   readonly report: Report;
   /** Real folder for SQLite files. */
   readonly databaseDir: string;
+  readonly machines: readonly SimMachine[];
+  /** What machines were asked to forget. */
+  readonly asks: Ask[];
+  /** Files of a client as they were on some machine once; null: nobody has kept any. */
+  readonly oldLaptop: ReadonlyMap<string, Bytes> | null;
   /** Called when a run has ended by itself. */
   onEnd(run: RunOfProgram, outcome: Outcome): void;
+}
+
+/** What a run was asked to forget: one session, or all that were quiet since. */
+export interface Ask {
+  readonly session: string | null;
+  readonly beforeMs: number | null;
 }
 
 /** A machine's disk at some time, and what the machine knew then. */
@@ -62,7 +73,9 @@ export class SimMachine {
   /** The vault's key as a person types it; null for whoever makes the vault. */
   keyToImport: () => string | null = () => null;
   backup: Backup | null = null;
-  readonly #world: Surroundings;
+  readonly world: Surroundings;
+  /** Earlier versions that `restore` has put here as sessions of their own. */
+  readonly copies = new Set<string>();
   #runCount = 0;
 
   /** `original`: this is a copy of it; a `isTwin` takes itself for the same computer. */
@@ -73,7 +86,7 @@ export class SimMachine {
     original: SimMachine | null = null,
     isTwin = false,
   ) {
-    this.#world = world;
+    this.world = world;
     this.name = name;
     this.dice = dice;
     this.home = original?.home ?? `/home/${name}-${CANARY}`;
@@ -122,7 +135,7 @@ export class SimMachine {
   }
 
   nowMs(): number {
-    return Math.floor(this.#world.scheduler.nowMs + this.skewMs);
+    return Math.floor(this.world.scheduler.nowMs + this.skewMs);
   }
 
   /** Files of the client by path. */
@@ -132,7 +145,7 @@ export class SimMachine {
 
   /** Begins a run at once; it goes on with the events. */
   begin(command: Command): RunOfProgram {
-    const { scheduler, report } = this.#world;
+    const { scheduler, report } = this.world;
     if (this.runs.size === 0) this.databasesBefore = this.disk.databases();
     const run = new RunOfProgram(this, command, ++this.#runCount);
     this.runs.add(run);
@@ -159,7 +172,7 @@ export class SimMachine {
   kill(): void {
     for (const run of this.runs) {
       run.kill();
-      this.#world.report.trace(`${this.name} ${run.command} ${run.number} is killed`);
+      this.world.report.trace(`${this.name} ${run.command} ${run.number} is killed`);
     }
     this.runs.clear();
   }
@@ -184,7 +197,7 @@ export class SimMachine {
       if (now === bytes) continue;
       const kept = now === undefined ? "" : text(now);
       const lost = text(bytes).split(/(?<=\n)/).filter((line) => !kept.includes(line));
-      this.#world.book.drop(lost.join(""));
+      this.world.book.drop(lost.join(""));
     }
   }
 
@@ -219,7 +232,8 @@ export class SimMachine {
       platform: this.#platform(run),
       home: this.programDir,
       keyFile: `${this.programDir}/key`,
-      openStore: () => Promise.resolve(this.#world.store.open(run)),
+      thresholds: this.world.options.thresholds,
+      openStore: () => Promise.resolve(this.world.store.open(run)),
       signal: run.controller.signal,
       onProgress: (event) => {
         if (event.kind === "note") run.notes.push(event.message);
@@ -231,11 +245,11 @@ export class SimMachine {
     this.runs.delete(run);
     run.isAlive = false;
     const failures = outcome.failures.map(({ code }) => code).join(",");
-    this.#world.report.trace(
+    this.world.report.trace(
       `${this.name} ends ${run.command} ${run.number}: ${outcome.code ?? "done"} [${failures}] ` +
         `${outcome.moved}`,
     );
-    this.#world.onEnd(run, outcome);
+    this.world.onEnd(run, outcome);
   }
 
   #furnish(): void {
@@ -253,7 +267,7 @@ export class SimMachine {
   }
 
   #platform(run: RunOfProgram): Platform {
-    const { scheduler } = this.#world;
+    const { scheduler } = this.world;
     const random = this.dice.stream(`run ${run.number}`);
     const clock: Clock = {
       nowMs: () => this.nowMs(),

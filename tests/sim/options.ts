@@ -2,6 +2,7 @@
  * What a world is like, drawn from its seed: every seed has some kinds of trouble and lacks others,
  * so that no kind hides another one.
  */
+import type { Thresholds } from "../../src/sync/thresholds.ts";
 import type { Dice } from "./dice.ts";
 
 /** Ways in which the store lies; each is undone in the end. */
@@ -44,6 +45,8 @@ export interface SimOptions {
   readonly without: ReadonlySet<string>;
   /** Clocks that are wrong. */
   readonly skewMs: number;
+  /** Sizes of the program; small ones, as what a world writes is little. */
+  readonly thresholds: Partial<Thresholds>;
 }
 
 /** Draws the options; `actions` are the kinds that may be left out. */
@@ -52,8 +55,8 @@ export function drawOptions(seed: number, dice: Dice, actions: readonly string[]
   const lies = dice.isLucky(0.35) ? LIE_KINDS.filter(() => dice.isLucky(0.4)) : [];
   return {
     seed,
-    machines: dice.pick([2, 2, 2, 3, 3, 4])!,
-    steps: dice.between(25, 70),
+    machines: dice.pick([2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6])!,
+    steps: dice.between(25, dice.pick([70, 70, 70, 140])!),
     paceMs: dice.pick([50, 400, 3_000, 60_000])!,
     failBefore: some(0.4, 0.08),
     failAfter: some(0.4, 0.08),
@@ -63,5 +66,11 @@ export function drawOptions(seed: number, dice: Dice, actions: readonly string[]
     clientVersion: dice.isLucky(0.75) ? "2.1.330" : "2.0.77",
     without: new Set(actions.filter(() => dice.isLucky(0.25))),
     skewMs: some(0.3, dice.pick([90_000, 3 * 3_600_000, 40 * 86_400_000])!),
+    thresholds: {
+      compactAtLeastEntries: dice.pick([2, 3, 5])!,
+      compactAtEntries: dice.pick([4, 8, 500])!,
+      inlineBytesMax: dice.pick([300, 2_000, 256 * 1024])!,
+      keptPackBytesMin: dice.pick([4_096, 4 * 1024 * 1024])!,
+    },
   };
 }

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Failure } from "../../src/sync/api.ts";
+import type { Dice } from "./dice.ts";
 import type { SimMachine } from "./machine.ts";
 import type { Exposure, Visitor } from "./store.ts";
 
@@ -14,7 +15,16 @@ export type Command =
   | "pull-all"
   | "verify"
   | "hook-push"
-  | "hook-sync";
+  | "hook-sync"
+  | "gc"
+  | "gc-machine"
+  | "forget"
+  | "forget-before"
+  | "recall"
+  | "restore"
+  | "restore-at"
+  | "restore-to"
+  | "import";
 
 /** How a run ended. */
 export interface Outcome {
@@ -33,6 +43,9 @@ export class RunOfProgram implements Visitor {
   readonly machine: SimMachine;
   readonly command: Command;
   readonly number: number;
+  readonly beganMs: number;
+  /** Chooses what it is asked for. */
+  readonly dice: Dice;
   isAlive = true;
   readonly exposure: Exposure = {
     lies: new Set(),
@@ -56,6 +69,8 @@ export class RunOfProgram implements Visitor {
     this.machine = machine;
     this.command = command;
     this.number = number;
+    this.beganMs = machine.world.scheduler.nowMs;
+    this.dice = machine.dice.stream(`ask ${number}`);
     this.filesBefore = machine.clientFiles();
     this.wasDiskBroken = machine.disk.state !== "sound";
   }

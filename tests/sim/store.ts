@@ -8,19 +8,19 @@
  * was lost); it takes seconds; a list is old, but shows this machine all that it has put or has
  * seen listed before; a list lacks some new names and shows later ones (`reordered`). A machine may
  * then fail with what transport errors give, and after a `reordered` list with `incomplete`. It
- * must never speak of rollback, fork or damage.
+ * must never speak of rollback, fork or damage. An old list also shows what was deleted just now.
  *
  * What are lies, all of them undone before the end:
  * - `flip`, `truncate`, `swap`: `get` gives bytes with one bit turned over, fewer bytes, or the
  *   bytes of another object.
- * - `rollback`: everything is as it was some time ago. `hide-log`: one machine's log is not there.
+ * - `rollback`: everything is as it was some time ago, what was deleted since is there again. `hide-log`: one machine's log is not there.
  *   `remove`: some objects are not there.
  * - `replay`: an old entry stands under the next number of its log, too.
  *
  * A machine must notice, by failing or by saying that it leaves a log out: changed bytes of an
  * entry or pack that it read; an entry that it has accepted once and that is not listed now; a
  * listed object that is not there. It cannot notice that something is withheld which it never
- * heard of.
+ * heard of, and need not notice what befalls an object that nobody needs any more.
  */
 import { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";
@@ -31,7 +31,10 @@ import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/obj
 import type { PutItem, PutOutcome, StoreOptions } from "../../src/storage/object_store.ts";
 import { putEach } from "../../src/storage/put_each.ts";
 import type { Dice } from "./dice.ts";
+import { isLog, type Lie, makeLie, type Stored } from "./lies.ts";
+import type { Looks } from "./looks.ts";
 import type { LieKind, SimOptions } from "./options.ts";
+import type { Actor, Past } from "./past.ts";
 import type { Report } from "./report.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
@@ -69,20 +72,8 @@ export interface Visitor extends Owner {
   readonly accepted: ReadonlySet<string>;
   /** Names that it has put or seen. */
   readonly known: Set<string>;
-}
-
-interface Stored {
-  readonly bytes: Bytes;
-  readonly putAtMs: number;
-  readonly order: number;
-}
-
-interface Lie {
-  readonly kind: LieKind;
-  /** Null: to everyone. */
-  readonly to: string | null;
-  readonly isHidden: (name: string, stored: Stored) => boolean;
-  readonly extra: ReadonlyMap<string, Bytes>;
+  /** When the run began. */
+  readonly beganMs: number;
 }
 
 /** The store of one world. */
@@ -91,17 +82,30 @@ export class SimStore {
   readonly #dice: Dice;
   readonly #options: SimOptions;
   readonly #report: Report;
+  readonly #looks: Looks;
   readonly #objects = new Map<string, Stored>();
+  readonly #deleted = new Map<string, Stored>();
+  /** How much was done to it. */
+  #order = 0;
   #lies: Lie[] = [];
   #isCalm = false;
   /** Nobody reaches it. */
   isDown = false;
+  /** What checks deletions; null until there is a vault. */
+  past: Past | null = null;
 
-  constructor(scheduler: Scheduler, dice: Dice, options: SimOptions, report: Report) {
+  constructor(
+    scheduler: Scheduler,
+    dice: Dice,
+    options: SimOptions,
+    report: Report,
+    looks: Looks,
+  ) {
     this.#scheduler = scheduler;
     this.#dice = dice;
     this.#options = options;
     this.#report = report;
+    this.#looks = looks;
   }
 
   /** Names and bytes as they truly are. */
@@ -123,39 +127,8 @@ export class SimStore {
 
   /** Begins to lie, to everyone or to the machine `to`; does nothing when there is no occasion. */
   lie(kind: LieKind, to: string | null): void {
-    const names = [...this.#objects.keys()].filter((name) => name.includes("/")).sort();
-    const logs = [...new Set(names.filter(isLog).map((name) => name.split("/")[1]!))];
-    const none = { kind, to, isHidden: () => false, extra: new Map<string, Bytes>() };
-    switch (kind) {
-      case "rollback": {
-        const sinceOrder = this.#dice.below(this.#objects.size + 1);
-        this.#lies.push({ ...none, isHidden: (_, { order }) => order > sinceOrder });
-        return;
-      }
-      case "hide-log": {
-        const log = this.#dice.pick(logs);
-        if (log === null) return;
-        this.#lies.push({ ...none, isHidden: (name) => name.startsWith(`log/${log}/`) });
-        return;
-      }
-      case "remove": {
-        const gone = new Set(this.#dice.shuffled(names).slice(0, this.#dice.between(1, 2)));
-        this.#lies.push({ ...none, isHidden: (name) => gone.has(name) });
-        return;
-      }
-      case "replay": {
-        const log = this.#dice.pick(logs);
-        const entries = names.filter((name) => name.startsWith(`log/${log}/`));
-        const last = entries.at(-1);
-        const old = this.#dice.pick(entries);
-        if (last === undefined || old === null) return;
-        const extra = new Map([[nextName(last, this.#dice), this.#objects.get(old)!.bytes]]);
-        this.#lies.push({ ...none, extra });
-        return;
-      }
-      default:
-        this.#lies.push(none);
-    }
+    const lie = makeLie(kind, to, this.#objects, this.#order, this.#dice);
+    if (lie !== null) this.#lies.push(lie);
   }
 
   /** The store as a run of the program sees it. */
@@ -173,9 +146,7 @@ export class SimStore {
       putAll: (items: readonly PutItem[], options?: StoreOptions) => putEach(store, items, options),
       list: (prefix, options) => this.#list(visitor, prefix, options),
       delete: (name, options) =>
-        this.#call(visitor, `delete ${name}`, options, () => {
-          this.#report.violation("written once", `${visitor.name} deletes ${name}`);
-        }),
+        this.#call(visitor, `delete ${name}`, options, () => this.#delete(visitor, name)),
     };
     return store;
   }
@@ -224,10 +195,43 @@ export class SimStore {
       }
       return "differs";
     }
-    const order = this.#objects.size + 1;
-    this.#objects.set(name, { bytes, putAtMs: this.#scheduler.nowMs, order });
+    const before = this.#deleted.get(name);
+    if (before !== undefined && !equalBytes(before.bytes, bytes)) {
+      this.#report.violation("written once", `${visitor.name} puts other bytes to ${name} again`);
+    }
+    this.#deleted.delete(name);
+    const { nowMs } = this.#scheduler;
+    const order = ++this.#order;
+    this.#objects.set(name, { bytes, putAtMs: nowMs, order, by: visitor.name, deleted: null });
+    this.#looks.note(visitor.name, [name], nowMs);
+    const wrong = this.past?.put(name, bytes, this.#actor(visitor), nowMs) ?? null;
+    if (wrong !== null) this.#report.violation("nothing needed is left out", wrong);
     this.#report.count("objects");
     return "created";
+  }
+
+  #delete(visitor: Visitor, name: ObjectName): void {
+    const stored = this.#objects.get(name);
+    const { nowMs } = this.#scheduler;
+    if (stored === undefined) return;
+    const wrong = this.past?.delete(name, this.#actor(visitor), nowMs) ?? null;
+    if (wrong !== null) this.#report.violation("deleted when nobody needs it", wrong);
+    this.#objects.delete(name);
+    const deleted = { atMs: nowMs, order: ++this.#order, by: visitor.name };
+    this.#deleted.set(name, { ...stored, deleted });
+    this.#report.count("objects deleted");
+  }
+
+  #actor({ name, known, beganMs }: Visitor): Actor {
+    const seen = (object: string, putAtMs: number) => {
+      const isOwn = (this.#objects.get(object) ?? this.#deleted.get(object))?.by === name;
+      return isOwn || (known.has(object) && putAtMs <= beganMs - STALE_MS_MAX);
+    };
+    return { name, seen };
+  }
+
+  #isNeeded(name: string): boolean {
+    return this.past?.isNeeded(name) ?? true;
   }
 
   /** Nothing readable, in names or in bytes. */
@@ -254,10 +258,15 @@ export class SimStore {
       if (stored === undefined || !lie.isHidden(name, stored)) continue;
       this.#strike(visitor, lie.kind);
       const isPromised = exposure.logNames.has(name) || name.startsWith("packs/");
-      if (isPromised) exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
+      if (isPromised && this.#isNeeded(name)) {
+        exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
+      }
       return null;
     }
-    if (stored === undefined) return null;
+    const old = this.#deleted.get(name);
+    const back = old === undefined ? null : this.#liesTo(visitor).find((lie) => lie.isBack(old));
+    if (back) this.#strike(visitor, back.kind);
+    if (stored === undefined) return back ? old!.bytes.slice() : null;
     const bytes = stored.bytes.slice();
     if (!name.includes("/")) return bytes;
     for (const { kind } of this.#liesTo(visitor)) {
@@ -266,7 +275,9 @@ export class SimStore {
       const changed = this.#changed(kind, name, bytes);
       if (changed === null) continue;
       this.#strike(visitor, kind);
-      exposure.mustNotice.set(name, `${kind}: other bytes of ${name}`);
+      if (this.#isNeeded(name)) {
+        exposure.mustNotice.set(name, `${kind}: other bytes of ${name}`);
+      }
       return changed;
     }
     exposure.mustNotice.delete(name);
@@ -316,15 +327,23 @@ export class SimStore {
       const liar = this.#liesTo(visitor).find((lie) => lie.isHidden(name, stored));
       if (liar !== undefined) {
         this.#strike(visitor, liar.kind);
-        if (visitor.accepted.has(name)) {
+        if (visitor.accepted.has(name) && this.#isNeeded(name)) {
           exposure.mustNotice.set(`list ${name}`, `${liar.kind}: ${name} is hidden`);
         }
         continue;
       }
-      if (!known.has(name) && isLate(stored)) {
+      if (!known.has(name) && isLate.put(stored)) {
         wasLate = true;
         continue;
       }
+      shown.set(name, stored.bytes.length);
+    }
+    for (const [name, stored] of this.#deleted) {
+      if (!name.startsWith(prefix)) continue;
+      const liar = this.#liesTo(visitor).find((lie) => lie.isBack(stored));
+      if (liar !== undefined) this.#strike(visitor, liar.kind);
+      else if (stored.deleted!.by === visitor.name || !isLate.deletion(stored)) continue;
+      else this.#report.fault("deleted object listed");
       shown.set(name, stored.bytes.length);
     }
     if (wasLate) this.#report.fault(`${this.#options.lists} list`);
@@ -338,6 +357,7 @@ export class SimStore {
         shown.set(name, bytes.length);
       }
     }
+    this.#looks.note(visitor.name, shown.keys(), this.#scheduler.nowMs);
     for (const name of shown.keys()) {
       known.add(name);
       if (isLog(name)) exposure.logNames.add(name);
@@ -346,34 +366,38 @@ export class SimStore {
       .map(([name, sizeBytes]) => ({ name: name as ObjectName, sizeBytes }));
   }
 
-  /** Which objects this list does not show yet. */
-  #lateness({ known }: Visitor): (stored: Stored) => boolean {
-    if (this.#isCalm || this.#options.lists === "fresh") return () => false;
+  /** Which objects this list does not show yet, and which it shows still. */
+  #lateness({ known }: Visitor): Lateness {
+    if (this.#isCalm || this.#options.lists === "fresh") {
+      return { put: () => false, deletion: () => false };
+    }
     const { nowMs } = this.#scheduler;
     if (this.#options.lists === "reordered") {
-      return ({ putAtMs }) => nowMs - putAtMs < STALE_MS_MAX && this.#dice.isLucky(0.4);
+      const isLate = (atMs: number) => nowMs - atMs < STALE_MS_MAX && this.#dice.isLucky(0.4);
+      return {
+        put: ({ putAtMs }) => isLate(putAtMs),
+        deletion: ({ deleted }) => isLate(deleted!.atMs),
+      };
     }
     const wantedMs = nowMs - this.#dice.below(STALE_MS_MAX);
     // Not before what this machine knows already: of that the list is as old as the newest.
     let knownMs = 0;
     for (const name of known) knownMs = Math.max(knownMs, this.#objects.get(name)?.putAtMs ?? 0);
-    return ({ putAtMs }) => putAtMs > Math.max(wantedMs, knownMs);
+    const asOfMs = Math.max(wantedMs, knownMs);
+    return {
+      put: ({ putAtMs }) => putAtMs > asOfMs,
+      deletion: ({ putAtMs, deleted }) => putAtMs <= asOfMs && deleted!.atMs > asOfMs,
+    };
   }
 }
 
-function isLog(name: string): boolean {
-  return name.startsWith("log/");
+interface Lateness {
+  readonly put: (stored: Stored) => boolean;
+  readonly deletion: (stored: Stored) => boolean;
 }
 
 function logOf(name: string): string {
   return name.split("/")[1] ?? "";
-}
-
-/** A name for the entry after `last`. */
-function nextName(last: string, dice: Dice): string {
-  const [, log, name] = last.split("/") as [string, string, string];
-  const seq = String(Number(name.split(".")[0]) + 1).padStart(12, "0");
-  return `log/${log}/${seq}.${dice.hex(8)}`;
 }
 
 function unreachable(what: string): ClaudeSyncError {

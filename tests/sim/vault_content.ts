@@ -7,6 +7,8 @@ import { withVault } from "../../src/sync/vault_access.ts";
 import { chainBytes } from "../../src/sync/vault_content.ts";
 import { Sha256, sha256Hex } from "../../src/crypto/hash.ts";
 import { marksIn } from "./book.ts";
+import { stateKey } from "./file_tree.ts";
+import type { Past } from "./past.ts";
 
 /** What is in a vault. */
 export interface VaultContent {
@@ -17,8 +19,11 @@ export interface VaultContent {
   readonly marks: ReadonlySet<string>;
 }
 
-/** Reads it. Throws when a state cannot be put together or is not what its hash says. */
-export function readVault(context: SyncContext): Promise<VaultContent> {
+/**
+ * Reads it. Throws when a state cannot be put together, unless it is forgotten, or is not what its
+ * hash says.
+ */
+export function readVault(context: SyncContext, past: Past): Promise<VaultContent> {
   return withVault(context, async (vault) => {
     await refresh(vault);
     const lines = new Set<string>();
@@ -33,6 +38,7 @@ export function readVault(context: SyncContext): Promise<VaultContent> {
         // What is continued is in what continues it.
         if (vault.index.hasChildren(session, file, state)) continue;
         const chain = vault.index.chain(session, file, state);
+        if (chain === null && past.isForgottenState(session, file, stateKey(state))) continue;
         if (chain === null) throw new Error(`No chain to ${session}/${file} ${state.hash}`);
         const parts: Uint8Array[] = [];
         for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) parts.push(bytes);

@@ -71,6 +71,15 @@ export const ACTIONS: readonly Action[] = [
   command("verify", 0.7),
   command("hook-push", 2),
   command("hook-sync", 2),
+  command("gc", 2),
+  command("gc-machine", 0.3),
+  command("forget", 0.7),
+  command("forget-before", 0.15),
+  command("recall", 0.5),
+  command("restore", 0.6),
+  command("restore-at", 0.6),
+  command("restore-to", 0.4),
+  command("import", 0.4),
 
   fate("kill", 2, (world, machine) => inTheMiddle(world, machine, "kill")),
   fate("power cut", 2, (world, machine) => inTheMiddle(world, machine, "power cut")),
@@ -88,6 +97,7 @@ export const ACTIONS: readonly Action[] = [
   }),
   fate("clock jump", 0.5, (world, machine) => {
     world.report.fault("clock jump");
+    world.looks.noteJump(machine.name);
     machine.skewMs = (world.dice.number() - 0.5) * 2 * world.options.skewMs;
   }),
   fate("backup", 1, (_, machine) => {
@@ -123,6 +133,11 @@ export const ACTIONS: readonly Action[] = [
     if (kind !== null) store.lie(kind, dice.isLucky(0.5) ? null : machine.name);
   }),
   fate("honest", 3, ({ store }) => store.repent()),
+  fate("old laptop", 0.4, (world, machine) => {
+    world.oldLaptop = machine.clientFiles();
+  }),
+  fate("days of use", 0.5, (world, machine) => useDaily(world, machine, 8)),
+  fate("month of use", 0.15, (world, machine) => useDaily(world, machine, 32)),
   fate("minutes pass", 2, (world) => world.pass(world.dice.between(1, 10) * MINUTE_MS)),
   fate("hours pass", 0.5, (world) => world.pass(world.dice.between(1, 20) * HOUR_MS)),
   fate("weeks pass", 0.1, (world) => world.pass(world.dice.between(5, 40) * DAY_MS)),
@@ -139,6 +154,29 @@ function inTheMiddle(world: World, machine: SimMachine, how: "kill" | "power cut
     else world.report.fault(how);
     if (how === "kill") machine.kill();
     else machine.cutPower(world.dice);
+  });
+}
+
+/** One look a day: so graces end. What else happens meanwhile happens in between. */
+function useDaily(world: World, machine: SimMachine, days: number): void {
+  if (days === 0 || world.isQuiet || world.isBroken) return;
+  world.pass(DAY_MS + HOUR_MS);
+  if (machine.runs.size === 0 && machine.isSetUp) {
+    const last: Command = world.options.without.has("gc") ? "push" : "gc";
+    machine.begin(days === 1 ? last : world.dice.pick(["pull", "sync", "hook-sync"] as const)!);
+    if (days === 1) lookMeanwhile(world);
+  }
+  world.scheduler.briefly(world.dice.between(300, 3_000), null, () => {
+    useDaily(world, machine, days - 1);
+  });
+}
+
+/** Somebody who was away looks at the vault while it is tidied. */
+function lookMeanwhile(world: World): void {
+  const other = world.dice.pick(world.machines)!;
+  world.scheduler.briefly(world.dice.below(500), null, () => {
+    if (world.isQuiet || other.runs.size > 0 || !other.isSetUp) return;
+    other.begin(world.dice.pick(["pull", "sync", "verify", "push"] as const)!);
   });
 }
 

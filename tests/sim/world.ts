@@ -8,10 +8,15 @@ import { Buffer } from "node:buffer";
 import { judge } from "./alarms.ts";
 import { Book } from "./book.ts";
 import { Claims } from "./claims.ts";
+import { Decoder } from "./decoder.ts";
 import { Dice } from "./dice.ts";
 import { checkEqual, checkVisible } from "./equality.ts";
-import { SimMachine, type Surroundings } from "./machine.ts";
+import { forgivenIn } from "./forgiven.ts";
+import { DAY_MS, Looks } from "./looks.ts";
+import type { Bytes } from "../../src/base/bytes.ts";
+import { type Ask, SimMachine, type Surroundings } from "./machine.ts";
 import { drawOptions, type SimOptions } from "./options.ts";
+import { Past } from "./past.ts";
 import type { Report } from "./report.ts";
 import type { Command, Outcome, RunOfProgram } from "./run_of_program.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -21,7 +26,8 @@ import { ACTIONS, actionsOf } from "./workload.ts";
 
 /** When every world begins. */
 const START_MS = Date.UTC(2026, 0, 15, 12);
-const NAMES = ["anna", "bert", "cleo", "dora", "emil", "fred"];
+const NAMES = ["anna", "bert", "cleo", "dora", "emil", "fred", "gina", "hugo"];
+const NEWCOMER = "nora";
 const HOUR_MS = 3_600_000;
 /** Syncs of every machine, beyond their number, in which they must come to rest. */
 const SPARE_ROUNDS = 3;
@@ -38,8 +44,12 @@ export class World implements Surroundings {
   readonly report: Report;
   readonly databaseDir: string;
   readonly machines: SimMachine[] = [];
+  readonly asks: Ask[] = [];
+  readonly looks = new Looks();
+  oldLaptop: ReadonlyMap<string, Bytes> | null = null;
   readonly #claims: Claims;
   #steps = 0;
+  #keyText = "";
   /** Nothing goes wrong any more. */
   isQuiet = false;
   #lastOutcome: Outcome | null = null;
@@ -50,7 +60,13 @@ export class World implements Surroundings {
     this.report = report;
     this.databaseDir = databaseDir;
     this.options = drawOptions(seed, dice.stream("options"), ACTIONS.map(({ name }) => name));
-    this.store = new SimStore(this.scheduler, dice.stream("store"), this.options, report);
+    this.store = new SimStore(
+      this.scheduler,
+      dice.stream("store"),
+      this.options,
+      report,
+      this.looks,
+    );
     this.#claims = new Claims(this.book, report);
     report.useClock(() => this.scheduler.nowMs - START_MS);
     for (const name of NAMES.slice(0, this.options.machines)) {
@@ -102,6 +118,7 @@ export class World implements Surroundings {
     const isTwin = this.dice.isLucky(0.5);
     const clone = new SimMachine(this, name, this.dice.stream(`clone ${name}`), machine, isTwin);
     this.machines.push(clone);
+    this.looks.noteClone(name, machine.name);
     this.#settleIn(clone);
   }
 
@@ -112,7 +129,10 @@ export class World implements Surroundings {
     const key = first!.disk.readFile(`${first!.programDir}/key`, 100);
     if (key === null) throw new Error("The first machine has made no key");
     const keyText = Buffer.from(key).toString("base64");
+    this.#keyText = keyText;
     for (const machine of this.machines) machine.keyToImport = () => keyText;
+    const header = this.store.objects().get("claude-sync.json")!.bytes;
+    this.store.past = new Past(new Decoder(key, header), this.looks, this.asks);
   }
 
   async #misfortune(): Promise<void> {
@@ -192,6 +212,27 @@ export class World implements Surroundings {
       if (!machine.isSetUp) await this.#run(machine, "join");
     }
     await this.#comeToRest();
+    if (!this.options.without.has("gc") && this.dice.isLucky(0.3)) await this.#tidy();
+  }
+
+  /** Every log is compacted, and what that has replaced is deleted when its time has come. */
+  async #tidy(): Promise<void> {
+    await this.#everywhere("gc");
+    for (let day = 0; day < 8 && !this.isBroken; day++) {
+      this.pass(DAY_MS + HOUR_MS);
+      await this.#everywhere("pull");
+    }
+    await this.#everywhere("gc");
+    await this.#comeToRest();
+  }
+
+  /** A machine that was never there before. */
+  async #newcomer(): Promise<void> {
+    const machine = new SimMachine(this, NEWCOMER, this.dice.stream(NEWCOMER));
+    machine.keyToImport = () => this.#keyText;
+    this.machines.push(machine);
+    await this.#run(machine, "join");
+    if (!this.isBroken) await this.#run(machine, "pull-all");
   }
 
   async #verdict(): Promise<void> {
@@ -199,22 +240,28 @@ export class World implements Surroundings {
     const back = await this.#everywhere("pull-all");
     const isRemoved = this.machines.some(({ removed }) => removed.size > 0);
     if (back > 0 || isRemoved) await this.#comeToRest();
+    if (!this.isBroken) await this.#newcomer();
     if (this.isBroken) return;
-    checkEqual(this.machines, this.report);
-    checkVisible(this.machines, this.book, this.report);
+    const past = this.store.past!;
+    const problem = past.finalProblem();
+    if (problem !== null) return void this.report.violation("nothing is lost", problem);
+    this.report.count("states forgotten", past.forgottenStates);
+    checkEqual(this.machines, past, this.report);
+    const forgiven = forgivenIn(past, this.machines);
+    checkVisible(this.machines, this.book, past, forgiven, this.report);
     if (!this.isBroken) await this.#run(this.dice.pick(this.machines)!, "verify");
     if (this.isBroken) return;
     const [first] = this.machines;
     const read: { content?: VaultContent; error?: unknown } = {};
     const run = first!.idleRun();
     this.scheduler.after(0, run, () => {
-      readVault(first!.context(run)).then(
+      readVault(first!.context(run), past).then(
         (content) => (read.content = content),
         (error: unknown) => (read.error = error),
       );
     });
     await this.scheduler.runUntil(() => "content" in read || "error" in read);
     if (read.content === undefined) throw read.error;
-    this.#claims.check(read.content);
+    this.#claims.check(read.content, forgiven);
   }
 }
