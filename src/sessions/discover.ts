@@ -296,6 +296,7 @@ class Finder {
 
   #sharedOf(id: SessionId): readonly LocalFile[] {
     const { todos, histories, tasks } = this.#shared;
+    if (todos.size === 0 && histories.size === 0 && tasks.size === 0) return NO_FILES;
     const own = todos.get(id) ?? NO_FILES;
     const [hasHistory, hasTasks] = [histories.has(id), tasks.has(id)];
     if (!hasHistory && !hasTasks) return own;

@@ -2,7 +2,7 @@
 import type { LocalFile, LocalMemory, LocalSession } from "../sessions/discover.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
 import { memoryShelfId, planShelfId, plansOfFile } from "../sessions/shelf.ts";
-import { isSettled, type LocalFileRow } from "./local_files.ts";
+import { isSettled, isSettledIn, type LocalFileRow } from "./local_files.ts";
 import type { MemoryFolders } from "./memory_folders.ts";
 import { PlanNames } from "./plan_names.ts";
 import { type Exclusion, isExcluded, projectClaim, type ProjectFinder } from "./projects.ts";
@@ -26,8 +26,11 @@ export function planShelves(
   exclusion: Exclusion | null,
 ): LocalShelf[] {
   if (plans.length === 0) return [];
+  const settled = vault.locals.settled();
+  const others = plans.filter((file) => !isSettledIn(settled, file));
+  if (others.length === 0) return [];
   const rows = vault.locals.all();
-  const changed = plans.filter((file) => !isSettled(rows.get(file.path), file.stat));
+  const changed = others.filter((file) => !isSettled(rows.get(file.path), file.stat));
   if (changed.length === 0) return [];
   const { platform } = vault.context;
   const namers = new PlanNames(platform.fs, vault.database).namers(sessions);
@@ -60,9 +63,12 @@ export function memoryShelves(
   all: boolean,
 ): LocalShelf[] {
   if (memories.length === 0) return [];
+  const settled = vault.locals.settled();
+  const others = memories.filter(({ files }) => !files.every((file) => isSettledIn(settled, file)));
+  if (others.length === 0) return [];
   const rows = vault.locals.all();
   const shelves: LocalShelf[] = [];
-  for (const { slug, files } of memories) {
+  for (const { slug, files } of others) {
     if (files.every((file) => isSettled(rows.get(file.path), file.stat))) continue;
     const project = projectOfRows(files, rows, projects) ?? folders.projectOf(slug);
     if (project === null || projectClaim(project) === null) continue;

@@ -2,6 +2,7 @@
  * The pull: makes local sessions what the vault says they are, without replacing a byte that the
  * vault does not have.
  */
+import { once } from "../base/once.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { describeProject } from "../sessions/project.ts";
@@ -86,7 +87,7 @@ export async function pullSessions(
     const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
     const added = request.dryRun
       ? { bytes: 0, failures: [] }
-      : await history.add(view.all(), exclusionOf(vault, projects, view, request.all));
+      : await history.add(() => view.all(), exclusionOf(vault, projects, view, request.all));
     const asked = { ...scope, dryRun: request.dryRun };
     const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
     return withOthers(totals, shelves, added, unreadableObjects(vault));
@@ -105,8 +106,8 @@ function exclusionOf(
   local: LocalView,
   all: boolean,
 ): (session: LocalSession) => boolean {
-  const exclusion = new Exclusion(vault.config, projects, local.all());
-  return (session) => !all && exclusion.excludes(session);
+  const exclusion = once(() => new Exclusion(vault.config, projects, local.all()));
+  return (session) => !all && exclusion().excludes(session);
 }
 
 function withOthers(

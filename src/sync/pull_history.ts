@@ -68,7 +68,7 @@ export class HistoryPull {
    * Errors: alarms, those of the store.
    */
   async add(
-    sessions: readonly LocalSession[],
+    sessions: () => readonly LocalSession[],
     isExcluded: (session: LocalSession) => boolean,
   ): Promise<AddedHistory> {
     const wanted = this.#wanted(sessions, isExcluded);
@@ -108,12 +108,12 @@ export class HistoryPull {
   }
 
   #wanted(
-    sessions: readonly LocalSession[],
+    sessions: () => readonly LocalSession[],
     isExcluded: (session: LocalSession) => boolean,
   ): ReadonlySet<string> {
     const ids = this.#vault.history.sessions(this.#scope.all ? "all" : "unread");
     if (ids.size === 0) return ids;
-    const wanted = sessions.filter((session) =>
+    const wanted = sessions().filter((session) =>
       ids.has(session.id) && (this.#scope.ids?.has(session.id) ?? true) && !isExcluded(session)
     );
     return new Set(wanted.map(({ id }) => id));

@@ -8,7 +8,7 @@ import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
 import type { ProjectIdentity } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import type { LocalFileRow } from "./local_files.ts";
+import { isSettledIn, type LocalFileRow } from "./local_files.ts";
 import type { Failure } from "./api.ts";
 import type { LocalShelf } from "./local_shelves.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
@@ -136,7 +136,6 @@ async function planPush(
   scope: PushScope,
 ): Promise<PushPlan> {
   const { fs, host } = vault.context.platform;
-  const rows = vault.locals.all();
   const live = liveSessions(fs, host, vault.root);
   const planned = new Map<string, PlannedSession>();
   const failures: Failure[] = [];
@@ -178,7 +177,9 @@ async function planPush(
     ? { due: new Map<string, LocalHistory>(), failures: [] }
     : dueHistory(vault, scope.sessions, isLeftOut);
   failures.push(...history.failures);
-  for (const session of [...scope.sessions, ...scope.shelves]) {
+  const mayHaveNews = whatMayHaveNews(vault, scope, history.due, forgotten);
+  const rows = mayHaveNews.length === 0 ? NO_ROWS : vault.locals.all();
+  for (const session of mayHaveNews) {
     vault.context.signal.throwIfAborted();
     const isForgotten = !isShelf(session) && forgotten.isForgotten(session.id);
     const changed: (LocalFile | LocalHistory)[] = forgotten.changed(session, rows, "there")
@@ -195,6 +196,26 @@ async function planPush(
     await look(session, others, { project }, true);
   }
   return { sessions: inOrder(planned), tornTails, failures };
+}
+
+const NO_ROWS: ReadonlyMap<string, LocalFileRow> = new Map();
+
+/**
+ * Mostly a few of thousands. All the others are in the vault as they are, are none of those that it
+ * makes itself (`owedWith`), and were never forgotten.
+ */
+function whatMayHaveNews(
+  vault: OpenVault,
+  { sessions, shelves }: PushScope,
+  due: ReadonlyMap<string, LocalHistory>,
+  forgotten: ForgottenPush,
+): readonly (LocalSession | LocalShelf)[] {
+  const settled = vault.locals.settled();
+  const hasNoNews = ({ id, files }: LocalSession) => {
+    for (const file of files) if (!isSettledIn(settled, file)) return false;
+    return !due.has(id) && !forgotten.isTouched(id);
+  };
+  return [...sessions, ...shelves].filter((session) => !hasNoNews(session));
 }
 
 /** What goes with the transcript of a forgotten session that somebody went on with. */

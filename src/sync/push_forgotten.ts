@@ -58,6 +58,11 @@ export class ForgottenPush {
     this.#sessions = this.#forgotten.sessions();
   }
 
+  /** Whether some `forget` has ever named the session. */
+  isTouched(session: string): boolean {
+    return this.#sessions.has(session);
+  }
+
   /** Whether nothing of the session is sent unless its transcript is. */
   isForgotten(session: string): boolean {
     return this.#sessions.has(session) && this.#forgotten.isSession(session);
