@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import process from "node:process";
 import { utf8 } from "../src/base/bytes.ts";
 import { parseCommandLine } from "../src/cli/command_line.ts";
 import { CONSEQUENCES, EXIT } from "../src/cli/error_report.ts";
@@ -201,6 +202,7 @@ class FieldRecorder {
         out: (text) => lines.push(text),
         err: () => {},
         write: () => {},
+        promptOutput: () => process.stderr,
         isTerminal: () => Promise.resolve(false),
         columns: () => null,
         readInput: () => Promise.resolve(utf8(input)),

@@ -50,7 +50,7 @@ export function printAnswer(streams: Streams, style: OutputStyle, answer: Answer
   if (!style.quiet) { for (const line of answer.talk ?? []) streams.err(line); }
   if (style.json) {
     const error = answer.failure === undefined ? {} : { error: errorJson(answer.failure) };
-    streams.out(jsonLine(style.command, exit === 0, { ...answer.json, ...error }));
+    printJson(streams, style.command, exit === 0, { ...answer.json, ...error });
     return exit;
   }
   for (const line of answer.data ?? []) streams.out(line);
@@ -63,7 +63,7 @@ export function printAnswer(streams: Streams, style: OutputStyle, answer: Answer
 
 /** Prints a failure to standard error, with `--json` also as the answer on standard output. */
 export function printFailure(streams: Streams, style: OutputStyle, report: ErrorReport): number {
-  if (style.json) streams.out(jsonLine(style.command, false, { error: errorJson(report) }));
+  if (style.json) printJson(streams, style.command, false, { error: errorJson(report) });
   else printError(streams, style, report);
   return report.exit;
 }
@@ -81,14 +81,49 @@ function printError(streams: Streams, style: OutputStyle, report: ErrorReport): 
   streams.err([first.replace(/^error:/, (word) => style.paint("bad", word)), ...more].join("\n"));
 }
 
-/** The one object that a command prints with `--json`, on one line. */
-export function jsonLine(
+/** Characters of an answer that are put together before they are written. */
+const PART_LENGTH = 64 * 1024;
+
+/** Prints the one object of a command with `--json`, on one line. */
+function printJson(
+  streams: Streams,
   command: string,
   ok: boolean,
   fields: Readonly<Record<string, unknown>>,
-): string {
-  const text = JSON.stringify({ schema: JSON_SCHEMA, command, ok, ...fields });
-  // Still the same JSON, but harmless when it ends up on a terminal.
+): void {
+  let text = "";
+  for (const part of jsonParts({ schema: JSON_SCHEMA, command, ok, ...fields })) {
+    if (text.length > PART_LENGTH) {
+      streams.outPart(harmless(text));
+      text = "";
+    }
+    text += part;
+  }
+  streams.out(harmless(text));
+}
+
+/** What `JSON.stringify` gives, list by list and element by element: a list may be of any length. */
+function* jsonParts(fields: Readonly<Record<string, unknown>>): Generator<string> {
+  let before = "{";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    yield `${before}${JSON.stringify(name)}:`;
+    before = ",";
+    if (!Array.isArray(value)) {
+      yield JSON.stringify(value);
+      continue;
+    }
+    yield "[";
+    for (const [index, element] of value.entries()) {
+      yield `${index === 0 ? "" : ","}${JSON.stringify(element) ?? "null"}`;
+    }
+    yield "]";
+  }
+  yield "}";
+}
+
+/** Still the same JSON, but of no effect when it ends up on a terminal. */
+function harmless(text: string): string {
   return text.replace(
     /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) =>

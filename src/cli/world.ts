@@ -8,6 +8,8 @@ import type { SyncService } from "../sync/api.ts";
 export interface Streams {
   /** Prints one or more lines to standard output; a newline is added. */
   out(text: string): void;
+  /** Writes to standard output as it stands: the beginning of a line too long to be held. */
+  outPart(text: string): void;
   /** Prints one or more lines to standard error; a newline is added. */
   err(text: string): void;
   /** Writes to standard error as it stands, for the progress line. */

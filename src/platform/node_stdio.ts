@@ -7,6 +7,7 @@ import process from "node:process";
 import type { Writable } from "node:stream";
 import { type Bytes, concat, utf8 } from "../base/bytes.ts";
 import { errnoOf } from "../base/errno.ts";
+import { localError } from "./local_error.ts";
 
 const READ_BYTES = 64 * 1024;
 
@@ -29,6 +30,8 @@ export interface NodeStdio {
   promptOutput(): Writable;
   /** Writes to stderr without a newline; loses the text when it cannot be written. */
   write(text: string): void;
+  /** Writes to stdout without a newline; what is longer than a pipe takes waits for its reader. */
+  outPart(text: string): void;
   /**
    * Writes a line to stderr. Not `console.error`: on a terminal one runtime colours what it prints.
    */
@@ -43,6 +46,7 @@ export function nodeStdio(): NodeStdio {
     isTerminal,
     promptOutput: () => process.stderr,
     columns: () => process.stderr.columns ?? null,
+    outPart,
     write,
     err: (line) => write(`${line}\n`),
     readInput,
@@ -77,6 +81,21 @@ function write(text: string): void {
       if (errno === null) throw error;
       // A closed terminal is no reason to fail.
       if (errno !== "EAGAIN") return;
+      pauseForPipe();
+    }
+  }
+}
+
+function outPart(text: string): void {
+  let rest: Uint8Array = utf8(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(1, rest));
+    } catch (error) {
+      const errno = errnoOf(error);
+      // Who has stopped reading wants no more.
+      if (errno === "EPIPE") return;
+      if (errno !== "EAGAIN") throw localError("write to", "standard output", error);
       pauseForPipe();
     }
   }

@@ -22,7 +22,9 @@ export function* linePieces(handle: ReadHandle, from = 0): Generator<LinePiece> 
   let held: Uint8Array[] = [];
   let heldBytes = 0;
   let isSkipping = false;
+  const probe = new Uint8Array(1);
   for (let offset = from;;) {
+    if (offset >= sizeBytes && handle.readAt(probe, offset) === 0) return;
     // Most files are small: their own size is all that they take.
     const wanted = offset < sizeBytes ? Math.min(PIECE_BYTES, sizeBytes - offset) : MORE_BYTES;
     const buffer = new Uint8Array(wanted);

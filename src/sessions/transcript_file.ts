@@ -20,8 +20,9 @@ export function readTranscriptFacts(fs: FileSystem, path: string): TranscriptFac
 export function readTranscriptHead(fs: FileSystem, path: string): TranscriptHead | null {
   return withFile(fs, path, (handle) => {
     let head: TranscriptHead = { firstCwd: null };
+    const { sizeBytes } = handle.stat();
     for (const size of HEAD_BYTES) {
-      const bytes = readPiece(handle, 0, size);
+      const bytes = readPiece(handle, 0, Math.min(size, sizeBytes));
       head = transcriptHead(bytes);
       if (head.firstCwd !== null || bytes.length < size) break;
     }
@@ -35,7 +36,7 @@ export function readTranscriptTail(fs: FileSystem, path: string): TranscriptTail
     const { sizeBytes } = handle.stat();
     let tail = transcriptTail(new Uint8Array(0));
     for (const size of TAIL_BYTES) {
-      tail = transcriptTail(readPiece(handle, Math.max(0, sizeBytes - size), size));
+      tail = transcriptTail(readPiece(handle, Math.max(0, sizeBytes - size), Math.min(size, sizeBytes)));
       const isFull = tail.lastActivityMs !== null && tail.lastVersion !== null;
       if (isFull || size >= sizeBytes) break;
     }

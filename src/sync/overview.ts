@@ -104,6 +104,9 @@ interface Seen {
   readonly isNews: boolean;
 }
 
+/** What reading the facts of one transcript leaves behind besides its bytes. */
+const FACTS_BYTES = 8 * LOOK_BYTES;
+
 /** For `counts` nothing is asked that only people read: titles, projects, folders. */
 type Detail = "all" | "counts";
 
@@ -189,6 +192,7 @@ function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Se
     const facts = view.detail === "all" && transcript !== undefined
       ? readTranscriptFacts(fs, transcript.path)
       : null;
+    if (facts !== null) memory.passed(transcript!.stat.sizeBytes + FACTS_BYTES);
     const isDerived = transcript !== undefined && known.get(transcript.path)?.isDerived === true;
     const inVault = local.index.hasFile(id, TRANSCRIPT) || (isDerived && !isHidden);
     // What cannot be told without the vault's bytes is not called received.

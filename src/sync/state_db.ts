@@ -121,6 +121,16 @@ export function openStateDb(
   throw new ClaudeSyncError("local-io", `Cannot open the database "${path}"`, { path });
 }
 
+/**
+ * A database of this run alone. What does not fit in a little memory lies in a file without a name,
+ * which is gone with the run. Errors: `local-io`.
+ */
+export function openScratchDb(): DatabaseSync {
+  const database = tryOpen("", null);
+  if (database !== null) return database;
+  throw new ClaudeSyncError("local-io", "Cannot open a temporary database");
+}
+
 /** Removes the database; the next writer makes it anew from the vault and the files. */
 export function removeStateDb(fs: FileSystem, path: string): void {
   for (const suffix of ["", "-wal", "-shm", "-journal"]) fs.removeFile(path + suffix);

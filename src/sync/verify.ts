@@ -9,7 +9,7 @@ import { checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { knownMarks } from "./place_check.ts";
 import { SegmentIndex, type StoredLeaf, type StoredSegment } from "./segment_index.ts";
-import { openStateDb } from "./state_db.ts";
+import { openScratchDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
 
 /**
@@ -27,7 +27,7 @@ export async function verifyVault(
       knownMarks(context, vault.config),
       vault.config.vaultId,
     );
-    const database = openStateDb(context.platform.fs, ":memory:", "reader");
+    const database = openScratchDb();
     try {
       const index = new SegmentIndex(database);
       index.apply(checked.entries);

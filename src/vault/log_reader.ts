@@ -12,6 +12,7 @@ import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import { recordCodec } from "./codecs.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { isCovered } from "./entry_rules.ts";
+import { heldBody } from "./held_body.ts";
 import { checkChain, type ReadListed } from "./log_chain.ts";
 import type { KnownLog, ListedEntry, PlannedLog } from "./log_plan.ts";
 import type { SignKey } from "./record.ts";
@@ -277,7 +278,7 @@ function kept(
   { body, hash, sizeBytes, inline }: ReadEntry,
   budget: { bytes: number },
 ): ReadListed {
-  const entry = { objectName: listed.name, body, hash, sizeBytes };
+  const entry = { objectName: listed.name, body: heldBody(body), hash, sizeBytes };
   if (inline.length === 0 || inline.length > budget.bytes) return { listed, entry };
   budget.bytes -= inline.length;
   return { listed, entry: { ...entry, inline: inline.slice() } };

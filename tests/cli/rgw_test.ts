@@ -19,6 +19,7 @@ async function run(machine: SyncMachine, args: readonly string[], input = "") {
     platform: machine.platform,
     streams: {
       out: (text) => void (out += `${text}\n`),
+      outPart: (text) => void (out += text),
       err: (text) => void (out += `${text}\n`),
       write: () => {},
       isTerminal: () => Promise.resolve(false),
