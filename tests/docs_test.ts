@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { utf8 } from "../src/base/bytes.ts";
 import { parseCommandLine } from "../src/cli/command_line.ts";
@@ -202,6 +203,7 @@ class FieldRecorder {
         err: () => {},
         write: () => {},
         isTerminal: () => Promise.resolve(false),
+        promptOutput: () => process.stderr,
         columns: () => null,
         readInput: () => Promise.resolve(utf8(input)),
       },

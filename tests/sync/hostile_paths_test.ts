@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { runCli } from "../../src/cli/run.ts";
 import { CONSEQUENCES, EXIT } from "../../src/cli/error_report.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
@@ -26,6 +27,7 @@ async function cli(machine: SyncMachine, ...argv: string[]): Promise<[string, nu
       err: take,
       write: take,
       isTerminal: () => Promise.resolve(true),
+      promptOutput: () => process.stderr,
       columns: () => 120,
       readInput: () => Promise.resolve(null),
     },
