@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { utf8 } from "../src/base/bytes.ts";
@@ -204,6 +205,7 @@ class FieldRecorder {
         write: () => {},
         promptOutput: () => process.stderr,
         isTerminal: () => Promise.resolve(false),
+        promptOutput: () => process.stderr,
         columns: () => null,
         readInput: () => Promise.resolve(utf8(input)),
       },

@@ -33,12 +33,14 @@ export const HISTORY_PAGES = {
       "Brings the newest state of a session, with its subagents, tool results and file " +
       "history, to where Claude Code finds it, also an old one or one that was deleted here. " +
       "Its file time is set so that Claude Code's clean-up does not take it again at once. " +
-      "What is new here is pushed first; a session that is open is left alone.",
+      "What is new here is pushed first; a session that is open is left alone. Plans that the " +
+      "session names come back with it, and with --project the project's memory, each as the " +
+      "vault has it now.",
       "With --at or --pick, an earlier version becomes a session of its own, titled " +
       '"... (as of TIME)": under its own id the next pull would bring it up to date again. ' +
       "It resumes like any other, and is not pushed before somebody speaks in it.",
-      "With --to, plain files in a folder, laid out like ~/.claude; the prompts of " +
-      "history.jsonl are not among them. Read one with: CLAUDE_CONFIG_DIR=DIR claude --resume ID",
+      "With --to, plain files in a folder, laid out like ~/.claude; prompts, plans and " +
+      "memories are not among them. Read one with: CLAUDE_CONFIG_DIR=DIR claude --resume ID",
     ],
     flags: [
       ["ID|WORDS", "beginnings of ids, or words of one title"],

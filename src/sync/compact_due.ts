@@ -1,11 +1,11 @@
 /** Whether there is something to compact or to delete, as far as it shows without the store. */
 import type { Clock } from "../platform/types.ts";
-import { dueForgets } from "./forget_clock.ts";
 import type { Sender } from "./push_send.ts";
 import type { Seen } from "./fresh_vault.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { thresholdsOf } from "./thresholds.ts";
-import { GRACE_DAYS, watchedBase, WatchedDays, watchedRetirement } from "./watched_days.ts";
+import { ForgetDays, GRACE_DAYS, watchedBase } from "./watched_days.ts";
+import { WatchedDays, watchedRetirement } from "./watched_days.ts";
 import type { LocalState, OpenVault } from "./vault_access.ts";
 
 /** Counts from the last time that a machine has tidied up by itself: not more than once a day. */
@@ -54,7 +54,7 @@ function hasForgotten(
   { database, forgotten }: Pick<LocalState, "database" | "forgotten">,
   { id }: MachineRow,
 ): boolean {
-  const due = dueForgets(database);
+  const due = new ForgetDays(database).due();
   if (due.size === 0) return false;
   const states = database.prepare(
     `SELECT DISTINCT s.file, s.gen, s.hash FROM segment s JOIN grp g ON g.id = s.grp

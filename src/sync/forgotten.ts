@@ -9,8 +9,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ForgetOp, RecallOp } from "../vault/entry_body.ts";
 import type { FileState, Leaf } from "./segment_index.ts";
-import { dueForgets } from "./forget_clock.ts";
 import { Statements } from "./state_db.ts";
+import { ForgetDays } from "./watched_days.ts";
 
 /** `TRANSCRIPT` of `sessions/file_name.ts`, for SQL. */
 const IS_TRANSCRIPT = "file = 'transcript'";
@@ -207,7 +207,7 @@ export class Forgotten {
   kept(session: string, file: string): ReadonlySet<string> | null {
     if (!this.isTouched(session)) return null;
     if (file !== "transcript" && this.#isAlive(session)) return null;
-    const due = dueForgets(this.#database);
+    const due = new ForgetDays(this.#database).due();
     const history = this.#history(session, file);
     const waiting = this.named(session, file, (id) => !due.has(id)).map(stateKey);
     return history.before([...this.#there(session, file), ...waiting]);

@@ -2,11 +2,11 @@
 import { isClaudeSyncError } from "../errors.ts";
 import type { SyncContext } from "./api.ts";
 import { noteLook } from "./compact_due.ts";
-import { countForgetDays } from "./forget_clock.ts";
 import { openMachine } from "./machine.ts";
 import { Sender } from "./push_send.ts";
 import { refresh, type Refreshed } from "./refresh.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
+import { ForgetDays } from "./watched_days.ts";
 
 /** What the last look at the logs showed. */
 export type Seen = Pick<Refreshed, "logs" | "foreign">;
@@ -45,7 +45,7 @@ export async function withFreshVault<Result>(
     const first = await look(vault);
     noteLook(vault, sender, first);
     const again = staged === "left" ? null : await resumeStaged(vault, sender, first.logs, staged);
-    countForgetDays(vault.database, context.platform.clock.nowMs());
+    new ForgetDays(vault.database).count(context.platform.clock.nowMs());
     return await work({ vault, sender, meter, seen: again ?? first });
   });
 }

@@ -52,6 +52,8 @@ export interface RestoredSession {
 /** What `restore` did. Exit 3 when something asked for was not restored. */
 export interface RestoreResult extends Traffic {
   readonly restored: number;
+  /** Files of plans and memories that came along; with a dry run those known to be missing. */
+  readonly otherFiles: number;
   readonly sessions: readonly RestoredSession[];
   readonly bytes: { readonly received: number; readonly written: number };
   readonly failures: readonly Failure[];

@@ -40,6 +40,8 @@ export interface PullRequest {
   readonly sessions: readonly string[];
   readonly all: boolean;
   readonly dryRun: boolean;
+  /** Ids of memories that are wanted, too, when `sessions` are named. */
+  readonly shelves?: ReadonlySet<string>;
   /** Default: half. */
   readonly keptFor?: KeptFor;
 }
@@ -64,7 +66,8 @@ export async function pullSessions(
       vault,
       isNamed ? null : unsettledSessions(vault, local, plans.files),
     );
-    const scope = { ids: chosenIds(request.sessions, targets, local), all: request.all };
+    const { all, shelves: wanted = new Set() } = request;
+    const scope = { ids: chosenIds(request.sessions, targets, local), all, shelves: wanted };
     const plan = await new PullPlanner(vault, local, projects, scope).plan(targets);
     if (plan.pushFirst.length > 0 && round < ROUNDS_MAX && !request.dryRun) {
       const pushed = await pushOwn(vault, sender, projects, plan);

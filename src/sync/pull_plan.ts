@@ -33,6 +33,8 @@ export interface PullScope {
   /** Null = all. Sessions named by the user are brought back from the archive too. */
   readonly ids: ReadonlySet<string> | null;
   readonly all: boolean;
+  /** Memories that come along with `ids`; none unless given. */
+  readonly shelves?: ReadonlySet<string>;
 }
 
 /** What is to be done, in order of writing, and what is not and why. */

@@ -8,12 +8,12 @@ import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { RECALLED_IDS_MAX } from "../vault/format.ts";
 import type { SyncContext } from "./api.ts";
 import type { RecallableSession } from "./forget_api.ts";
-import { daysLeft } from "./forget_clock.ts";
 import type { HeldForget } from "./forgotten.ts";
 import type { Run } from "./fresh_vault.ts";
 import { ProjectFinder } from "./projects.ts";
 import { BatchBuilder } from "./push_batch.ts";
 import { type LocalState, withLocalState } from "./vault_access.ts";
+import { ForgetDays } from "./watched_days.ts";
 
 /**
  * Recalls every `forget` that concerns one of `sessions`, and with it what was forgotten in the
@@ -62,6 +62,7 @@ export function recallableSessions(local: LocalState): RecallableSession[] {
   const there = new Set<string>();
   for (const { session, file } of index.allLeaves()) if (file === TRANSCRIPT) there.add(session);
   const rows: RecallableSession[] = [];
+  const forgetDays = new ForgetDays(database);
   for (const [session, forgets] of bySession) {
     const ids = new Set(forgets.map(({ id }) => id));
     const sizeBytes = there.has(session) ? null : recallableBytes(local, session, ids);
@@ -76,7 +77,7 @@ export function recallableSessions(local: LocalState): RecallableSession[] {
       sizeBytes,
       forgottenMs: newest.timeMs,
       by: names.get(newest.machine) ?? newest.machine,
-      daysLeft: daysLeft(database, newest.id),
+      daysLeft: forgetDays.left(newest.id),
       isHere: path !== undefined,
     });
   }

@@ -6,6 +6,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
+import { memoryShelfId } from "../sessions/shelf.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import type { Failure, SyncContext } from "./api.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
@@ -17,7 +18,13 @@ import { restoredMtimeMs } from "./pull_write.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
-import { type ChoiceFacts, chooseNamed, chooseSessions, titleOf } from "./restore_choice.ts";
+import {
+  type ChoiceFacts,
+  chooseNamed,
+  chooseProject,
+  chooseSessions,
+  titleOf,
+} from "./restore_choice.ts";
 import { restoreAsCopy } from "./restore_copy.ts";
 import { recallNamed } from "./restore_recall.ts";
 import { FilesFolder } from "./restore_files.ts";
@@ -77,6 +84,7 @@ async function factsOf({ vault }: Run): Promise<ChoiceFacts> {
 interface Outcome {
   readonly sessions: RestoredSession[];
   readonly failures: Failure[];
+  otherFiles: number;
   writtenBytes: number;
 }
 
@@ -88,7 +96,7 @@ async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult
   if (request.version !== null && ids.length !== 1) {
     throw new ClaudeSyncError("usage", "A version belongs to one session: name that one");
   }
-  const outcome: Outcome = { sessions: [], failures: [], writtenBytes: 0 };
+  const outcome: Outcome = { sessions: [], failures: [], otherFiles: 0, writtenBytes: 0 };
   const wanted = new Map<string, Wanted>();
   for (const id of ids) {
     try {
@@ -111,6 +119,7 @@ async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult
   const order = new Map(ids.map((id, at) => [id, at]));
   return {
     restored: outcome.sessions.filter((each) => each.outcome === "restored").length,
+    otherFiles: outcome.otherFiles,
     sessions: outcome.sessions.sort((a, b) => order.get(a.of)! - order.get(b.of)!),
     bytes: { received: receivedBytes, written: outcome.writtenBytes },
     failures: outcome.failures,
@@ -129,13 +138,16 @@ function failedSession(id: string, as: RestoredSession["as"]): RestoredSession {
 async function restoreInPlace(
   { vault, sender }: Run,
   facts: ChoiceFacts,
-  { dryRun }: RestoreRequest,
+  { dryRun, project }: RestoreRequest,
   wanted: ReadonlyMap<string, Wanted>,
   outcome: Outcome,
 ): Promise<void> {
   const ids = [...wanted].filter(([, { kind }]) => kind === "newest").map(([id]) => id);
   if (ids.length === 0) return;
-  const asked = { sessions: ids, all: true, dryRun, keptFor: "whole" } as const;
+  const shelves = new Set(
+    project === null ? [] : [memoryShelfId(chooseProject(facts, project))],
+  );
+  const asked = { sessions: ids, shelves, all: true, dryRun, keptFor: "whole" } as const;
   const totals = await pullSessions(vault, sender, asked);
   // A pull knows of the whole vault; what else is wrong there is not what was asked.
   const roots = new Set<string>(ids.map((id) => facts.targets.sessions.get(id)?.root ?? id));
@@ -143,6 +155,7 @@ async function restoreInPlace(
     sessionId === null || wanted.has(sessionId) || roots.has(sessionId);
   const failures = totals.failures.filter(isAsked);
   outcome.failures.push(...failures);
+  outcome.otherFiles += totals.otherFiles;
   outcome.writtenBytes += totals.writtenBytes;
   const failed = new Set(failures.map(({ sessionId }) => sessionId));
   const open = new Set(totals.waitingIds);

@@ -1,7 +1,7 @@
 /** Which sessions `restore` and `diff` are about. */
 import { ClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
-import { describeProject, projectKey } from "../sessions/project.ts";
+import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { extendFacts, NO_FACTS } from "../sessions/transcript_facts.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import type { RestoreRequest } from "./history_api.ts";
@@ -53,23 +53,32 @@ export async function chooseSessions(
     chosen = chosen.filter(({ id }) => ids.has(id));
   }
   if (project !== null) {
-    const ofProject = projectFilter(facts, project);
-    chosen = chosen.filter(({ root }) => ofProject(root));
+    const key = projectKey(chooseProject(facts, project));
+    chosen = chosen.filter(({ root }) => {
+      const identity = projects.ofVaultSession(root);
+      return identity !== null && projectKey(identity) === key;
+    });
   }
   const newestMs = (id: string) => targetTranscript(targets.sessions.get(id))?.mtimeMs ?? 0;
   return chosen.map(({ id }) => id)
     .sort((a, b) => newestMs(b) - newestMs(a) || (a < b ? -1 : 1));
 }
 
-/** Says which sessions of the vault belong to the project that `wanted` names. */
-function projectFilter(
+/**
+ * The project that `wanted` names by its key or its name, of those with a session in the vault.
+ * Errors: `not-found`, `ambiguous`.
+ */
+export function chooseProject(
   { targets, projects }: ChoiceFacts,
   wanted: string,
-): (session: string) => boolean {
+): ProjectIdentity {
   const names = new Map<string, string>();
+  const identities = new Map<string, ProjectIdentity>();
   for (const { root } of targets.sessions.values()) {
     const identity = projects.ofVaultSession(root);
-    if (identity !== null) names.set(projectKey(identity), describeProject(identity));
+    if (identity === null) continue;
+    names.set(projectKey(identity), describeProject(identity));
+    identities.set(projectKey(identity), identity);
   }
   const lastPart = (name: string) => name.slice(name.lastIndexOf("/") + 1);
   const keys = names.has(wanted)
@@ -87,10 +96,7 @@ function projectFilter(
       hint: `Use the key: ${keys.join(", ")}`,
     });
   }
-  return (session) => {
-    const identity = projects.ofVaultSession(session);
-    return identity !== null && projectKey(identity) === key;
-  };
+  return identities.get(key)!;
 }
 
 /**

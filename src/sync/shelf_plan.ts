@@ -110,13 +110,17 @@ export class ShelfPlanner {
     return { families, outdated, pushFirst, waitingIds: [...this.#waiting], failures };
   }
 
+  /** Whether what is old, or was taken away here, is to come as well. */
+  get #isAsked(): boolean {
+    return this.#scope.all || this.#scope.ids !== null;
+  }
+
   /** A plan belongs where one of its sessions is. */
   async #planPlan(shelf: SessionTarget): Promise<void> {
     const files = new Set([
       ...shelf.files.flatMap(({ name }) => this.#plans.get(name) ?? []),
       ...(this.#copies.get(shelf.id) ?? []),
     ]);
-    const isAsked = this.#scope.all || this.#scope.ids !== null;
     const { fs, host, clock } = this.#vault.context.platform;
     const nowMs = clock.nowMs();
     const here = [...files];
@@ -125,7 +129,7 @@ export class ShelfPlanner {
       // The client deletes plans by their time, as it does transcripts.
       this.#cleanupDays ??= cleanupPeriodDays(fs, this.#vault.root);
       const isOld = isPastRetention(target.mtimeMs, this.#cleanupDays, nowMs);
-      return isAsked || !isOld || here.some(({ name }) => name === target.name);
+      return this.#isAsked || !isOld || here.some(({ name }) => name === target.name);
     });
     if (stale.length === 0 && !here.some((file) => this.#isOutdated(shelf, file))) return;
     const plan = planOfShelf(shelf.id, shelf.files);
@@ -143,10 +147,11 @@ export class ShelfPlanner {
 
   /**
    * A memory belongs wherever its project is; the client never deletes it by its time. Who names
-   * sessions has not asked for it.
+   * sessions has not asked for it, unless he has named its project.
    */
   async #planMemory(shelf: SessionTarget): Promise<void> {
-    if (this.#scope.ids !== null) return;
+    const { ids, shelves } = this.#scope;
+    if (ids !== null && shelves?.has(shelf.id) !== true) return;
     const here = this.#memories.get(shelf.id) ?? [];
     const stale = ({ slug, files }: LocalMemory) =>
       shelf.files.filter((target) => this.#isStale(shelf, slug, files, target));
@@ -196,8 +201,8 @@ export class ShelfPlanner {
     const file = files.find(({ name }) => name === target.name);
     const path = file?.path ?? pathOf(this.#vault.root, slug, shelf.id, target.name);
     const row = this.#rows.get(path);
-    // What was here at this very state and was taken away stays away.
-    if (file === undefined) return this.#scope.all || row?.hash !== target.hash;
+    // What was here at this very state and was taken away stays so until it is asked for.
+    if (file === undefined) return this.#isAsked || row?.hash !== target.hash;
     return !isSettled(row, file.stat) || row!.hash !== target.hash || row!.gen !== target.gen;
   }
 

@@ -50,6 +50,7 @@ const VERSIONS: VersionList = {
 };
 
 const RESTORED: RestoreResult = {
+  otherFiles: 0,
   restored: 1,
   sessions: [{
     id: ID,

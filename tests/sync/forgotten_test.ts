@@ -7,10 +7,10 @@ import fc from "fast-check";
 import { utf8 } from "../../src/base/bytes.ts";
 import { EMPTY_SHA256_HEX, sha256Hex } from "../../src/crypto/hash.ts";
 import { nodePlatform } from "../../src/platform/node.ts";
-import { countForgetDays, daysLeft, dueForgets } from "../../src/sync/forget_clock.ts";
 import { Forgotten } from "../../src/sync/forgotten.ts";
 import { SegmentIndex } from "../../src/sync/segment_index.ts";
 import { openStateDb } from "../../src/sync/state_db.ts";
+import { ForgetDays } from "../../src/sync/watched_days.ts";
 import type { AddOp, EntryBody, Op, Segment } from "../../src/vault/entry_body.ts";
 import { generationName } from "../../src/vault/generation.ts";
 import type { VerifiedEntry } from "../../src/vault/log_reader.ts";
@@ -224,7 +224,7 @@ Deno.test("what stands before a forgotten state is forgotten, unless it is neede
   assert.deepEqual(["a", "ab", "abc", "ax"].map(isForgotten), [false, true, true, false]);
   assert.equal(forgotten.isSession(SESSION), false, "the other continuation is there");
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("abc")), true, "not due yet");
-  for (let day = 0; day <= 30; day++) countForgetDays(database, day * DAY_MS);
+  for (let day = 0; day <= 30; day++) new ForgetDays(database).count(day * DAY_MS);
   const kept = forgotten.kept(SESSION, "transcript")!;
   const has = (text: string) => kept.has(keyOf(text));
   assert.deepEqual(["a", "ab", "abc", "ax"].map(has), [true, false, false, true]);
@@ -253,7 +253,7 @@ Deno.test("a state is put together without what is gone, when there is another w
 Deno.test("a younger forget of the same text keeps it for its own 30 days", () => {
   const adds = [addOp([segment("transcript", "", "", "a")])];
   const { database, forgotten } = known([...adds, forgetOp(1, ["a"])]);
-  for (let day = 0; day <= 30; day++) countForgetDays(database, day * DAY_MS);
+  for (let day = 0; day <= 30; day++) new ForgetDays(database).count(day * DAY_MS);
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("a")), false);
   new SegmentIndex(database).apply([entryOf(9, [forgetOp(2, ["a"])])]);
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("a")), true);
@@ -263,8 +263,8 @@ Deno.test("a younger forget of the same text keeps it for its own 30 days", () =
 Deno.test("a forget is as old as the days on which the vault was looked at", () => {
   const { database } = known([addOp([segment("transcript", "", "", "a")]), forgetOp(1, ["a"])]);
   const look = (ms: number) => {
-    countForgetDays(database, ms);
-    return daysLeft(database, ID(1));
+    new ForgetDays(database).count(ms);
+    return new ForgetDays(database).left(ID(1));
   };
   assert.equal(look(0), 30);
   assert.equal(look(DAY_MS - 1), 30, "not a day yet");
@@ -274,8 +274,8 @@ Deno.test("a forget is as old as the days on which the vault was looked at", () 
   assert.equal(look(2 * DAY_MS), 28, "back again");
   assert.equal(look(3 * DAY_MS), 27, "and it goes on");
   for (let day = 4; day < 30; day++) look(day * DAY_MS);
-  assert.deepEqual([look(29 * DAY_MS), dueForgets(database).size], [1, 0]);
-  assert.deepEqual([look(30 * DAY_MS), dueForgets(database).size], [0, 1]);
+  assert.deepEqual([look(29 * DAY_MS), new ForgetDays(database).due().size], [1, 0]);
+  assert.deepEqual([look(30 * DAY_MS), new ForgetDays(database).due().size], [0, 1]);
   database.close();
 });
 

@@ -28,6 +28,7 @@ async function cli(machine: SyncMachine, ...argv: string[]): Promise<[string, nu
       write: take,
       promptOutput: () => process.stderr,
       isTerminal: () => Promise.resolve(true),
+      promptOutput: () => process.stderr,
       columns: () => 120,
       readInput: () => Promise.resolve(null),
     },

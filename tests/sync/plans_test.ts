@@ -6,6 +6,7 @@ import { sha256Hex } from "../../src/crypto/hash.ts";
 import { utf8 } from "../../src/base/bytes.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { restore } from "../support/restore_world.ts";
 import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
 
@@ -204,6 +205,13 @@ Deno.test("a plan that was taken away stays away until it changes or is asked fo
     assert.equal((await bert.pull()).otherFiles, 0);
     assert.equal((await bert.push()).otherFiles, 0);
     await bert.pull({ all: true });
+    assert.deepEqual(plansOf(bert), { [FILE]: "first plan\n" });
+    rmSync(join(bert.configDir, FILE));
+    assert.equal((await bert.pull({ sessions: [FIRST] })).otherFiles, 1);
+    assert.deepEqual(plansOf(bert), { [FILE]: "first plan\n" });
+    rmSync(join(bert.configDir, FILE));
+    const restored = await restore(bert, { queries: [FIRST] });
+    assert.deepEqual([restored.otherFiles, restored.restored], [1, 0]);
     assert.deepEqual(plansOf(bert), { [FILE]: "first plan\n" });
     rmSync(join(bert.configDir, FILE));
     anna.write(FILE, "second plan\n");

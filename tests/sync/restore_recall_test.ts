@@ -2,23 +2,14 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { ClaudeSyncError } from "../../src/errors.ts";
-import type { RestoreRequest } from "../../src/sync/history_api.ts";
 import { namedAmong } from "../../src/sync/restore_recall.ts";
-import { syncService } from "../../src/sync/service.ts";
 import { forget, listed, speak } from "../support/forget_world.ts";
+import { restore } from "../support/restore_world.ts";
 import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
 import { newWorld } from "../support/sync_world.ts";
 
 const FIRST = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
-
-function restore(machine: SyncMachine, request: Partial<RestoreRequest>) {
-  const nothing = { project: null, archived: false, atMs: null, version: null, to: null };
-  return syncService.restore(machine.context(), {
-    ...{ ...nothing, queries: [], force: false, dryRun: false },
-    ...request,
-  });
-}
 
 Deno.test("restore brings a forgotten session back, for every machine", () =>
   inTempDir(async (dir) => {

@@ -5,9 +5,9 @@ import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
-import type { RestoreRequest } from "../../src/sync/history_api.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
+import { restore } from "../support/restore_world.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
@@ -16,21 +16,6 @@ const OLD = "33333333-3333-4333-8333-333333333333";
 const NOW = Date.now();
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-
-const NOTHING: RestoreRequest = {
-  queries: [],
-  project: null,
-  archived: false,
-  atMs: null,
-  version: null,
-  to: null,
-  force: false,
-  dryRun: false,
-};
-
-function restore(machine: SyncMachine, request: Partial<RestoreRequest>) {
-  return syncService.restore(machine.context(), { ...NOTHING, ...request });
-}
 
 function turn(machine: SyncMachine, session: string, text: string, atMs: number): string {
   const facts = { session, cwd: machine.project, atMs };

@@ -100,6 +100,10 @@ export function restoreLines(result: RestoreResult): string[] {
   for (const session of told.slice(0, SESSIONS_SHOWN_MAX)) {
     lines.push(...sessionLines(session, result.dryRun));
   }
+  if (result.otherFiles > 0) {
+    const files = countText(result.otherFiles, "file");
+    lines.push(`${result.dryRun ? "Would restore" : "Restored"} ${files} of plans and memories`);
+  }
   const more = told.length - SESSIONS_SHOWN_MAX;
   if (more > 0) lines.push(`${countText(more, "more session")}; --json tells them all`);
   if (result.sessions.length === 0) {
