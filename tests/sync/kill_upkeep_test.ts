@@ -1,0 +1,433 @@
+/**
+ * Kills the real program before each single call to the system that changes the disk, in what is
+ * not done every day: a checkpoint and the deletion after its grace, forget, restore and import,
+ * with the vault in a folder. Nobody may miss anything then, local files are old or new, and the
+ * same command again completes.
+ */
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { join } from "node:path";
+import { sha256Hex } from "../../src/crypto/hash.ts";
+import { slugOf } from "../../src/sessions/slug.ts";
+import { syncService } from "../../src/sync/service.ts";
+import { listed } from "../support/forget_world.ts";
+import { allStates, gc, liveOn, pushTurns } from "../support/gc_world.ts";
+import {
+  type Killable,
+  killAtSteps,
+  machineHere,
+  runProgram,
+  stepsOf,
+  succeeds,
+  TEMPORARY,
+  whyNoSteps,
+} from "../support/kill_steps.ts";
+import { seededNumbers } from "../support/session_corpus.ts";
+import { filesBelow, inMemoryDir, said, type SyncMachine } from "../support/sync_machine.ts";
+import { TestClock } from "../support/sync_machine.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
+
+/** For each scenario, so that all together stay under half a minute. */
+const BUDGET_MS = 3_500;
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const NOW = Date.now();
+const FIRST = "11111111-1111-4111-8111-111111111111";
+const SECOND = "22222222-2222-4222-8222-222222222222";
+const APART = "33333333-3333-4333-8333-333333333333";
+const HISTORY = ".claude/history.jsonl";
+/** Where an old laptop's sessions were. */
+const OLD_CWD = "/home/annabelle/code/app";
+/** Compressed, this is too much to travel inside an entry, and too little for a pack that stays. */
+const PACKED_BYTES = 600_000;
+
+/** A command that is killed; the files that it may change are below anna's home. */
+interface Scenario {
+  readonly name: string;
+  /** Days before now on which the world begins. */
+  readonly daysAgo: number;
+  readonly prepare: (world: World) => Promise<void>;
+  readonly args: (world: World) => readonly string[];
+  /** What must hold when all is done, besides that both machines are equal. */
+  readonly finish: (world: World, what: string) => Promise<void>;
+}
+
+/** Two machines over one folder. */
+class World {
+  readonly dir: string;
+  readonly clock: TestClock;
+  readonly anna: SyncMachine;
+  readonly bert: SyncMachine;
+
+  constructor(dir: string, nowMs: number) {
+    this.dir = dir;
+    this.clock = new TestClock(nowMs);
+    const { clock } = this;
+    this.anna = machineHere({ name: "anna", dir, clock, fs: withoutFlush });
+    this.bert = machineHere({ name: "bert", dir, clock, fs: withoutFlush });
+  }
+
+  get objects(): string[] {
+    return Object.keys(filesBelow(this.anna.vaultDir)).filter((name) => !/\.tmp$/.test(name));
+  }
+}
+
+function turn(session: string, cwd: string, text: string, atMs: number): string {
+  const facts = { session, cwd, atMs };
+  return said("user", text, facts) + said("assistant", `echo ${text}`, facts);
+}
+
+/** Text that does not get smaller. */
+function noise(): string {
+  const next = seededNumbers(4);
+  const bytes = Uint8Array.from({ length: PACKED_BYTES }, () => next() * 256);
+  return bytes.toBase64();
+}
+
+function goOn(machine: SyncMachine, session: string, text: string, atMs: number): void {
+  const path = machine.transcriptPath(session);
+  const old = fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "";
+  machine.writeTranscript(session, old + turn(session, machine.project, text, atMs), atMs);
+}
+
+function sidecars(machine: SyncMachine, session: string, text: string, atMs: number): void {
+  const slug = slugOf(machine.project);
+  const agent = turn(session, machine.project, `agent of ${text}`, atMs);
+  machine.write(join("projects", slug, session, "subagents", "agent-a.jsonl"), agent, atMs);
+  machine.write(join("file-history", session, "aaaa@v1"), `file of ${text}`, atMs);
+}
+
+async function bothSetUp({ anna, bert }: World): Promise<void> {
+  await anna.init();
+  await bert.join(anna);
+}
+
+/** anna's FIRST has two versions with side files and a plan of its own, SECOND is large. */
+async function withVersions(world: World): Promise<void> {
+  const { anna, bert } = world;
+  await bothSetUp(world);
+  for (const [text, days] of [["one", 3], ["two", 2]] as const) {
+    goOn(anna, FIRST, text, NOW - days * DAY_MS);
+    sidecars(anna, FIRST, text, NOW - days * DAY_MS);
+    await anna.push();
+  }
+  goOn(anna, SECOND, noise(), NOW - DAY_MS);
+  await anna.push();
+  await bert.pull();
+}
+
+/** What the client's clean-up takes. */
+function cleanUp(machine: SyncMachine, session: string): void {
+  const path = machine.transcriptPath(session);
+  fs.rmSync(path);
+  fs.rmSync(path.replace(/\.jsonl$/, ""), { recursive: true, force: true });
+  const history = join(machine.configDir, "file-history", session);
+  fs.rmSync(history, { recursive: true, force: true });
+}
+
+async function firstVersion({ anna }: World): Promise<string> {
+  const { versions } = await syncService.restoreVersions(anna.context(), [FIRST]);
+  return versions.at(-1)!.version;
+}
+
+/** A folder of an old laptop, with FIRST further on, APART in another way, and a new session. */
+function oldLaptop({ dir, anna }: World): void {
+  const old = join(dir, "old-laptop", "annabelle", ".claude");
+  const projects = `projects/${slugOf(OLD_CWD)}`;
+  const base = (session: string) => anna.readTranscript(session);
+  const atMs = NOW - DAY_MS;
+  const files: Record<string, string> = {
+    [`${projects}/${FIRST}.jsonl`]: base(FIRST) + turn(FIRST, OLD_CWD, "further on", atMs),
+    [`${projects}/${APART}.jsonl`]: base(APART) + turn(APART, OLD_CWD, "another way", atMs),
+    [`${projects}/${SECOND}.jsonl`]: turn(SECOND, OLD_CWD, noise(), atMs),
+    [`${projects}/${SECOND}/subagents/agent-a.jsonl`]: turn(SECOND, OLD_CWD, "agent", atMs),
+    [`${projects}/memory/MEMORY.md`]: "# what I learned\n",
+    [`todos/${SECOND}-agent-${SECOND}.json`]: "[1]",
+    "history.jsonl": JSON.stringify({ display: "old prompt", timestamp: atMs, sessionId: FIRST }) +
+      "\n",
+  };
+  for (const [path, text] of Object.entries(files)) {
+    const absolute = join(old, path);
+    fs.mkdirSync(join(absolute, ".."), { recursive: true });
+    fs.writeFileSync(absolute, text);
+    fs.utimesSync(absolute, atMs / 1000, atMs / 1000);
+  }
+  goOn(anna, APART, "anna's way", NOW - 2 * HOUR_MS);
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "gc that writes a checkpoint",
+    daysAgo: 2,
+    prepare: async (world) => {
+      await bothSetUp(world);
+      goOn(world.anna, SECOND, noise(), NOW - 2 * DAY_MS);
+      await world.anna.push();
+      await pushTurns(world.anna, world.clock, 3);
+      await world.bert.pull();
+      await pushTurns(world.anna, world.clock, 4);
+    },
+    args: () => ["gc"],
+    finish: async (world, what) => {
+      assert.ok(world.objects.length > 9, `${what}: nothing is deleted yet`);
+      await afterGraces(world, what, 4);
+    },
+  },
+  {
+    name: "gc that deletes after the grace",
+    daysAgo: 20,
+    prepare: async (world) => {
+      await bothSetUp(world);
+      goOn(world.anna, SECOND, noise(), NOW - 20 * DAY_MS);
+      await world.anna.push();
+      await pushTurns(world.anna, world.clock, 3);
+      // He lags from here on.
+      await world.bert.pull();
+      await pushTurns(world.anna, world.clock, 4);
+      await gc(world.anna);
+      await liveOn(world.anna, world.clock, 7);
+    },
+    args: () => ["gc"],
+    finish: async (world, what) => {
+      assert.ok(world.objects.length <= 4, `${what}: ${world.objects}`);
+      await afterGraces(world, what, 4);
+    },
+  },
+  {
+    name: "forget",
+    daysAgo: 0,
+    prepare: async (world) => {
+      await withVersions(world);
+      goOn(world.anna, FIRST, "never sent", NOW - HOUR_MS);
+    },
+    args: () => ["forget", FIRST, "--yes"],
+    finish: async ({ anna, bert }, what) => {
+      for (const machine of [anna, bert]) {
+        const expected = { [FIRST]: "here, forgotten", [SECOND]: "both" };
+        assert.deepEqual(await listed(machine), expected, `${what}, ${machine.name}`);
+      }
+    },
+  },
+  {
+    name: "restore of what was deleted, and of what is old",
+    daysAgo: 0,
+    prepare: async (world) => {
+      await withVersions(world);
+      cleanUp(world.anna, FIRST);
+      // Here still, but the client would delete it soon.
+      const old = (NOW - 200 * DAY_MS) / 1000;
+      fs.utimesSync(world.anna.transcriptPath(SECOND), old, old);
+      goOn(world.bert, FIRST, "three", NOW - HOUR_MS);
+      await world.bert.push();
+    },
+    args: () => ["restore", FIRST, SECOND],
+    finish: ({ anna, bert }, what) => {
+      assert.equal(anna.readTranscript(FIRST), bert.readTranscript(FIRST), what);
+      const { mtimeMs } = fs.statSync(anna.transcriptPath(SECOND));
+      assert.ok(mtimeMs > NOW - 30 * DAY_MS, `${what}: kept from the clean-up`);
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "restore of an earlier version",
+    daysAgo: 0,
+    prepare: withVersions,
+    args: () => ["restore", FIRST, "--at", "60h"],
+    finish: ({ anna, bert }, what) => {
+      const transcripts = (machine: SyncMachine) =>
+        Object.keys(machine.files()).filter((path) => /^projects\/[^/]+\/[^/]+\.jsonl$/.test(path));
+      assert.equal(transcripts(anna).length, 3, what);
+      assert.equal(transcripts(bert).length, 2, `${what}: nobody has spoken in the copy`);
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "restore into a folder, over what an earlier one left there",
+    daysAgo: 0,
+    prepare: async (world) => {
+      await withVersions(world);
+      const version = await firstVersion(world);
+      const out = join(world.anna.home, "out");
+      succeeds(runProgram(world.anna, ["restore", FIRST, "--pick", version, "--to", out]));
+    },
+    args: ({ anna }) => ["restore", FIRST, SECOND, "--to", join(anna.home, "out"), "--force"],
+    finish: ({ anna }, what) => {
+      const out = Object.values(filesBelow(join(anna.home, "out")));
+      for (const id of [FIRST, SECOND]) assert.ok(out.includes(anna.readTranscript(id)), what);
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "import of an old laptop",
+    daysAgo: 0,
+    prepare: async (world) => {
+      await bothSetUp(world);
+      goOn(world.anna, FIRST, "one", NOW - 3 * DAY_MS);
+      goOn(world.anna, APART, "base", NOW - 3 * DAY_MS);
+      await world.anna.push();
+      await world.bert.pull();
+      oldLaptop(world);
+    },
+    args: ({ dir }) => ["import", join(dir, "old-laptop", "annabelle")],
+    finish: ({ anna }, what) => {
+      const files = Object.entries(anna.files());
+      const all = files.map(([, text]) => text).join("");
+      for (const text of ["further on", "another way", "anna's way", "what I learned"]) {
+        assert.ok(all.includes(text), `${what}: ${text}`);
+      }
+      assert.equal(all.split("old prompt").length, 2, `${what}: a prompt once`);
+      return Promise.resolve();
+    },
+  },
+];
+
+/** Digests of all states that the vault can give back. */
+async function statesOf(machine: SyncMachine): Promise<string[]> {
+  const states = await allStates(machine);
+  return states.map((state) => sha256Hex(new TextEncoder().encode(state)));
+}
+
+/** Digests of files by path, which a message can show. */
+function digests(files: ReadonlyMap<string, string>): Record<string, string> {
+  const encoder = new TextEncoder();
+  const entries = [...files].map(([path, text]) => [path, sha256Hex(encoder.encode(text))]);
+  return Object.fromEntries(entries);
+}
+
+/** Weeks later all leftovers are gone, and nobody has noticed. */
+async function afterGraces(
+  world: World,
+  what: string,
+  objectsMax: number,
+): Promise<void> {
+  const { anna, bert, clock } = world;
+  const states = await statesOf(bert);
+  for (let round = 0; round < 2; round++) {
+    await liveOn(anna, clock, 7);
+    await gc(anna);
+  }
+  assert.ok(world.objects.length <= objectsMax, `${what}: ${world.objects}`);
+  assert.deepEqual(await statesOf(bert), states, `${what}: weeks later`);
+  assert.deepEqual((await bert.verify()).problems, [], `${what}: weeks later`);
+}
+
+/** What people have on this machine: all but what belongs to the program. */
+function filesOf({ home }: SyncMachine): Map<string, string> {
+  const files = Object.entries(filesBelow(home))
+    .filter(([path]) => !path.startsWith(".claude-sync/") && !TEMPORARY.test(path));
+  return new Map(files);
+}
+
+/** Digests of what the vault and both machines have when there is nothing more to do. */
+interface Settled {
+  readonly states: readonly string[];
+  readonly files: readonly Readonly<Record<string, string>>[];
+}
+
+/** A prepared world that can be had again and again, and what comes of it when nothing happens. */
+class Stage {
+  readonly #dir: string;
+  readonly #scenario: Scenario;
+  #before = new Map<string, string>();
+  #after = new Map<string, string>();
+  #states: readonly string[] = [];
+  #settled: Settled | null = null;
+
+  constructor(dir: string, scenario: Scenario) {
+    [this.#dir, this.#scenario] = [dir, scenario];
+  }
+
+  get #place(): string {
+    return join(this.#dir, "world");
+  }
+
+  world(): World {
+    return new World(this.#place, Date.now());
+  }
+
+  async prepare(): Promise<void> {
+    const world = new World(this.#place, NOW - this.#scenario.daysAgo * DAY_MS);
+    await this.#scenario.prepare(world);
+    this.#states = await statesOf(world.bert);
+    fs.renameSync(this.#place, join(this.#dir, "kept"));
+    this.restore();
+    this.#before = filesOf(this.world().anna);
+    succeeds(this.killable.run([]));
+    this.#after = filesOf(this.world().anna);
+    this.#settled = await this.#settle("undisturbed");
+    this.restore();
+  }
+
+  restore(): void {
+    fs.rmSync(this.#place, { recursive: true, force: true });
+    const kept = join(this.#dir, "kept");
+    fs.cpSync(kept, this.#place, { recursive: true, preserveTimestamps: true });
+  }
+
+  get killable(): Killable {
+    return {
+      dir: this.#dir,
+      below: this.#place,
+      run: (before) => {
+        const world = this.world();
+        return runProgram(world.anna, this.#scenario.args(world), before);
+      },
+    };
+  }
+
+  /** What must hold after a kill. */
+  async check(what: string): Promise<void> {
+    const { anna, bert } = this.world();
+    const files = filesOf(anna);
+    for (const [path, bytes] of files) {
+      const [old, now] = [this.#before.get(path), this.#after.get(path)];
+      const isGrown = path === HISTORY && bytes.startsWith(old ?? "");
+      assert.ok(bytes === old || bytes === now || isGrown, `${what}: ${path} is half`);
+    }
+    for (const path of this.#before.keys()) assert.ok(files.has(path), `${what}: ${path} is gone`);
+    assert.deepEqual((await bert.verify()).problems, [], `${what}: verify`);
+    const { failures } = await bert.pull({ all: true });
+    assert.deepEqual(failures, [], `${what}: bert pulls`);
+    const states = new Set(await statesOf(bert));
+    for (const state of this.#states) assert.ok(states.has(state), `${what}: bert misses one`);
+    succeeds(this.killable.run([]));
+    const settled = await this.#settle(what);
+    assert.deepEqual(settled.files, this.#settled!.files, `${what}: the next try completes`);
+    // A branch that was written and not noted is stored besides, which changes nothing.
+    const now = new Set(settled.states);
+    for (const state of this.#settled!.states) assert.ok(now.has(state), `${what}: all states`);
+  }
+
+  /** Both machines' files and states when there is nothing more to do. */
+  async #settle(what: string): Promise<Settled> {
+    const world = this.world();
+    const { anna, bert } = world;
+    // The program's own notes of anna's files have times that are finer than those of this process.
+    const sync = () => succeeds(runProgram(anna, ["sync"]));
+    sync();
+    const { pull, push } = await bert.sync();
+    assert.deepEqual([...pull.failures, ...push.failures], [], what);
+    sync();
+    const states = await statesOf(anna);
+    assert.deepEqual(await statesOf(bert), states, `${what}: both know the same`);
+    assert.deepEqual((await anna.verify()).problems, [], `${what}: verify at the end`);
+    const settled = { states, files: [anna, bert].map((machine) => digests(filesOf(machine))) };
+    await this.#scenario.finish(world, what);
+    return settled;
+  }
+}
+
+for (const scenario of SCENARIOS) {
+  Deno.test(`${scenario.name} may be killed before every call to the system`, () =>
+    inMemoryDir(async (dir) => {
+      if (whyNoSteps() !== null) return;
+      const stage = new Stage(dir, scenario);
+      await stage.prepare();
+      const steps = stepsOf(stage.killable);
+      const told = await killAtSteps(stage.killable, steps, BUDGET_MS, {
+        prepare: () => stage.restore(),
+        check: (what) => stage.check(what),
+      });
+      console.log(`${scenario.name}: ${told}`);
+    }));
+}
