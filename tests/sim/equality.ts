@@ -104,7 +104,10 @@ export function checkEqual(machines: readonly SimMachine[], past: Past, report: 
     for (const key of [...new Set([...first!.keys(), ...other.keys()])].sort()) {
       const [a, b] = [first!.get(key), other.get(key)];
       if (a === b) continue;
-      const isFrozen = (session: string) => key.includes(session);
+      // A plan is there where a transcript names it.
+      const isFrozen = ([session, transcript]: [string, string]) =>
+        key.includes(session) ||
+        plansNamedIn(transcript).some((plan) => key.startsWith(`plans/${plan}.`));
       if (frozen[0]!.some(isFrozen) || frozen[index + 1]!.some(isFrozen)) continue;
       const without = a === undefined ? machines[0]! : machines[index + 1]!;
       if ((a === undefined || b === undefined) && isOutdated(key, a ?? b!, without)) continue;
@@ -150,7 +153,7 @@ export function checkVisible(
     for (const bytes of machine.clientFiles().values()) {
       for (const mark of marksIn(text(bytes))) shown.add(mark);
     }
-    for (const session of frozenOn(machine, past)) {
+    for (const session of frozenOn(machine, past).keys()) {
       for (const mark of past.contentsOf(session).flatMap(marksIn)) shown.add(mark);
     }
     for (const mark of book.spoken) {

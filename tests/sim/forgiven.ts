@@ -12,16 +12,16 @@ export interface Forgiven {
 }
 
 /**
- * Sessions that somebody went on with elsewhere, after they were forgotten, and that this machine
- * keeps as they were: the vault may soon not have them, so nothing replaces them.
+ * Transcripts, by session, that somebody went on with elsewhere after they were forgotten, and that
+ * this machine keeps as they were: the vault may soon not have them, so nothing replaces them.
  */
-export function frozenOn(machine: SimMachine, past: Past): Set<string> {
-  const frozen = new Set<string>();
+export function frozenOn(machine: SimMachine, past: Past): Map<string, string> {
+  const frozen = new Map<string, string>();
   for (const { session, path } of machine.client.transcripts()) {
     const bytes = machine.disk.readFile(path, 1e9);
     if (bytes === null || !past.forgottenNames().includes(session)) continue;
     const hash = createHash("sha256").update(bytes).digest("hex");
-    if (past.isForgottenTranscript(session, hash)) frozen.add(session);
+    if (past.isForgottenTranscript(session, hash)) frozen.set(session, text(bytes));
   }
   return frozen;
 }
@@ -42,6 +42,7 @@ export function forgivenIn(past: Past, machines: readonly SimMachine[]): Forgive
   };
   for (const content of past.forgivenContents()) forgive(content);
   for (const machine of machines) {
+    for (const transcript of frozenOn(machine, past).values()) forgive(transcript);
     for (const [path, bytes] of machine.clientFiles()) {
       const session = SESSION.exec(path)?.[0];
       if (session !== undefined && past.isForgotten(session)) forgive(text(bytes));

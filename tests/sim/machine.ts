@@ -5,6 +5,7 @@ import { utf8 } from "../../src/base/bytes.ts";
 import { isClaudeSyncError } from "../../src/errors.ts";
 import type { Clock, Platform } from "../../src/platform/types.ts";
 import type { SyncContext } from "../../src/sync/api.ts";
+import type { Ask } from "./asks.ts";
 import type { Book } from "./book.ts";
 import { Client } from "./client.ts";
 import { COMMANDS } from "./commands.ts";
@@ -32,12 +33,6 @@ export interface Surroundings {
   readonly oldLaptop: ReadonlyMap<string, Bytes> | null;
   /** Called when a run has ended by itself. */
   onEnd(run: RunOfProgram, outcome: Outcome): void;
-}
-
-/** What a run was asked to forget: one session, or all that were quiet since. */
-export interface Ask {
-  readonly session: string | null;
-  readonly beforeMs: number | null;
 }
 
 /** A machine's disk at some time, and what the machine knew then. */

@@ -3,48 +3,20 @@
  * of compaction, deletion and forgetting, made from FORMAT.md and the objects alone. The program
  * has no part in it.
  */
-import type { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";
-import type { DecodedEntry, DecodedGroup, DecodedOp, DecodedSegment } from "./decoder.ts";
-import { type Decoder, groupBytes } from "./decoder.ts";
-import { type Beginning, FileTree, stateKey } from "./file_tree.ts";
-import type { Ask } from "./machine.ts";
+import type { DecodedOp, Decoder } from "./decoder.ts";
+import { stateKey } from "./file_tree.ts";
+import { type Ask, isAsked } from "./asks.ts";
 import type { Looks } from "./looks.ts";
+import { type PastEntry, PastFiles } from "./past_files.ts";
 
 const FORGET_DAYS = 30;
-
-/** An entry that was ever put. */
-export interface PastEntry {
-  readonly name: string;
-  readonly hash8: string;
-  readonly body: DecodedEntry;
-  readonly putAtMs: number;
-  /** Machine that put it. */
-  readonly by: string;
-}
 
 /** Whoever puts or deletes. */
 export interface Actor {
   readonly name: string;
   /** Names that it must have seen when it began what it does now. */
   readonly seen: (name: string, putAtMs: number) => boolean;
-}
-
-interface Said {
-  readonly segment: DecodedSegment;
-  readonly group: DecodedGroup;
-  /** Object with its bytes. */
-  readonly object: string;
-  readonly entry: PastEntry;
-}
-
-/** One file of one session. */
-interface PastFile {
-  readonly session: string;
-  readonly file: string;
-  /** By segment key; the same segment may be said many times. */
-  readonly said: Map<string, Said[]>;
-  readonly beginnings: Map<string, { readonly beginning: Beginning; readonly in: PastEntry[] }>;
 }
 
 /** What counts now. */
@@ -63,14 +35,17 @@ export class Past {
   readonly #asks: readonly Ask[];
   readonly #bytes = new Map<string, Bytes>();
   readonly #there = new Set<string>();
-  readonly #files = new Map<string, PastFile>();
+  readonly #files: PastFiles;
   /** Facts that were left out when they might be. */
   readonly #leftOut = new Set<string>();
   #present: Present | null = null;
+  /** What was asked for by now, and is true until something changes. */
+  readonly #forgotten = new Map<string, boolean>();
 
   constructor(decoder: Decoder, looks: Looks, asks: readonly Ask[]) {
     this.#asks = asks;
     this.#decoder = decoder;
+    this.#files = new PastFiles(decoder, (object) => this.#bytes.get(object)!);
     this.#looks = looks;
   }
 
@@ -83,12 +58,15 @@ export class Past {
     this.#bytes.set(name, bytes);
     this.#there.add(name);
     this.#present = null;
+    this.#forgotten.clear();
     if (body === null) return null;
     const hash8 = name.slice(-8);
     const entry = { name, hash8, body, putAtMs: nowMs, by: actor.name };
     this.entries.set(name, entry);
-    for (const op of body.ops) this.#note(entry, op);
-    const [unasked] = body.ops.filter((op) => op.op === "forget" && !this.#isAsked(op));
+    for (const op of body.ops) this.#files.note(entry, op);
+    const [unasked] = body.ops.filter((op) =>
+      op.op === "forget" && !isAsked(op, this.#asks, this.#files)
+    );
     if (unasked !== undefined) return `nobody has asked for ${JSON.stringify(unasked)}`;
     if (before === null) return null;
     const after = this.#now();
@@ -129,29 +107,34 @@ export class Past {
 
   /** Sessions that ever had a transcript, in order. */
   sessions(): string[] {
-    return [...this.#files.values()].filter(({ file }) => file === "transcript")
+    return [...this.#files.all()]
+      .filter(({ file, said }) => file === "transcript" && said.size > 0)
       .map(({ session }) => session).sort();
   }
 
   /** Whether a shelf's file is forgotten, in all shelves that have one of that name. */
   isForgottenFile(file: string): boolean {
-    const all = [...this.#files.values()].filter((each) => each.file === file);
+    const all = [...this.#files.all()].filter((each) => each.file === file);
     return all.length > 0 && all.every(({ session }) => {
       const named = this.#named(session, file, () => true);
-      const tree = this.#tree(session, file, (entry) => this.#counts(entry));
+      const tree = this.#files.tree(session, file, (entry) => this.#counts(entry));
       return [...tree.leaves()].every((leaf) => named.has(leaf));
     });
   }
 
   /** Whether the vault has a transcript of that session. */
   has(session: string): boolean {
-    return this.#files.has(`${session}/transcript`);
+    return this.sessions().includes(session);
   }
 
   /** Whether nothing of the session is shown to anybody. */
   isForgotten(session: string): boolean {
+    const known = this.#forgotten.get(session);
+    if (known !== undefined) return known;
     const named = this.#named(session, "transcript", () => true);
-    return named.size > 0 && !this.#isAlive(session, () => true);
+    const isForgotten = named.size > 0 && !this.#isAlive(session, () => true);
+    this.#forgotten.set(session, isForgotten);
+    return isForgotten;
   }
 
   /** Whether the state is one that nobody needs as it is forgotten. */
@@ -169,19 +152,18 @@ export class Past {
 
   /** Every content that a file of the session ever had in the vault. */
   contentsOf(session: string): string[] {
-    return [...this.#files.values()].filter((each) => each.session === session)
-      .flatMap(({ file, said }) => {
-        const tree = this.#tree(session, file, () => true);
-        return [...said.values()]
-          .map(([first]) => this.#content(tree, said, stateKey(first!.segment)));
-      });
+    return [...this.#files.all()].filter((each) => each.session === session)
+      .flatMap((past) =>
+        [...past.said.values()]
+          .map(([first]) => this.#files.content(past, stateKey(first!.segment)))
+      );
   }
 
   /** What is wrong in the end, when all machines have come to rest. */
   finalProblem(): string | null {
     const { facts } = this.#now();
-    for (const { session, file, said, beginnings } of this.#files.values()) {
-      const live = this.#tree(session, file, (entry) => this.#counts(entry));
+    for (const { session, file, said, beginnings } of this.#files.all()) {
+      const live = this.#files.tree(session, file, (entry) => this.#counts(entry));
       const reachable = live.reachable();
       for (const [key, [first]] of said) {
         const isThere = facts.has(key) || reachable.has(stateKey(first!.segment));
@@ -203,13 +185,13 @@ export class Past {
   /** Contents that need not be there: of states that are forgotten, or were left out as such. */
   forgivenContents(): string[] {
     const contents: string[] = [];
-    for (const { session, file, said } of this.#files.values()) {
-      const tree = this.#tree(session, file, () => true);
+    for (const past of this.#files.all()) {
+      const { session, file, said } = past;
       const needed = this.#needed(session, file, () => true, () => true);
       for (const [key, [first]] of said) {
         const state = stateKey(first!.segment);
         if (!this.#leftOut.has(key) && needed.has(state)) continue;
-        contents.push(this.#content(tree, said, state));
+        contents.push(this.#files.content(past, state));
       }
     }
     return contents;
@@ -218,70 +200,6 @@ export class Past {
   /** How many states are named by forgets that hold. */
   get forgottenStates(): number {
     return this.#held(() => true).reduce((sum, { leaves }) => sum + leaves.length, 0);
-  }
-
-  #content(tree: FileTree, said: PastFile["said"], state: string): string {
-    const parts = (tree.chain(state) ?? []).map((segment) => {
-      const { group, object, entry } = said.get(this.#keyIn(said, segment))![0]!;
-      const payload = object === entry.name
-        ? entry.body.inline
-        : this.#decoder.open("pack", object, this.#bytes.get(object)!);
-      const at = group.segments.slice(0, group.segments.findIndex((each) => same(each, segment)))
-        .reduce((sum, { len }) => sum + len, 0);
-      return groupBytes(group, payload as Buffer).subarray(at, at + segment.len).toString("latin1");
-    });
-    return parts.join("");
-  }
-
-  #keyIn(said: PastFile["said"], segment: DecodedSegment): string {
-    for (const [key, [first]] of said) if (same(first!.segment, segment)) return key;
-    throw new Error("A segment of the tree was said by nobody");
-  }
-
-  #note(entry: PastEntry, op: DecodedOp): void {
-    if (op.op !== "add") return;
-    const { session } = op;
-    for (const { file, gen, from } of op.gens) {
-      const { beginnings } = this.#file(session, file);
-      const key = `generation ${session}/${file} ${gen}`;
-      const known = beginnings.get(key);
-      if (known === undefined) beginnings.set(key, { beginning: { gen, from }, in: [entry] });
-      else known.in.push(entry);
-    }
-    for (const group of op.groups) {
-      const object = group.in === -1 ? entry.name : entry.body.packs[group.in]!.name;
-      for (const segment of group.segments) {
-        const { said } = this.#file(session, segment.file);
-        const { file, gen, off, len, parent, hash } = segment;
-        const key = `segment ${session}/${file} ${gen} ${off} ${len} ${parent} ${hash}`;
-        said.set(key, [...said.get(key) ?? [], { segment, group, object, entry }]);
-      }
-    }
-  }
-
-  #file(session: string, file: string): PastFile {
-    const key = `${session}/${file}`;
-    const known = this.#files.get(key);
-    if (known !== undefined) return known;
-    const made = { session, file, said: new Map(), beginnings: new Map() };
-    this.#files.set(key, made);
-    return made;
-  }
-
-  #isAsked(op: Extract<DecodedOp, { op: "forget" }>): boolean {
-    const { session, leaves } = op;
-    // Branches go with their session, plans with those that name them.
-    if (isDerived(session)) return true;
-    const names = new Set(leaves.filter(({ file }) => file === "transcript").map(stateKey));
-    const said = [...this.#file(session, "transcript").said.values()];
-    const newestMs = Math.max(
-      ...said.flatMap((all) => all)
-        .filter(({ segment }) => names.has(stateKey(segment))).map(({ segment }) => segment.mtime),
-    );
-    return this.#asks.some((ask) =>
-      ask.session === session || (ask.session !== null && isDerived(ask.session)) ||
-      (ask.beforeMs !== null && newestMs < ask.beforeMs)
-    );
   }
 
   #counts(entry: PastEntry): boolean {
@@ -308,7 +226,7 @@ export class Past {
     const entries = new Set(counting.map(({ name }) => name));
     const packs = new Set(counting.flatMap(({ body }) => body.packs.map(({ name }) => name)));
     const facts = new Set<string>();
-    for (const { said, beginnings } of this.#files.values()) {
+    for (const { said, beginnings } of this.#files.all()) {
       for (const [key, all] of said) {
         const isSaid = all.some(({ entry, object }) =>
           entries.has(entry.name) && this.#there.has(object)
@@ -369,7 +287,7 @@ export class Past {
     );
     if (orphan !== undefined) return `${orphan.name} is known to nobody then`;
     const { facts } = this.#now();
-    for (const { said } of this.#files.values()) {
+    for (const { said } of this.#files.all()) {
       for (const [key, all] of said) {
         if (facts.has(key) || !all.some(({ object }) => object === name)) continue;
         const why = this.#whyNeeded(key, actor, nowMs);
@@ -396,12 +314,12 @@ export class Past {
     }
     const at = fact.indexOf("/");
     const session = fact.slice(kind.length + 1, at);
-    for (const file of this.#files.values()) {
+    for (const file of this.#files.all()) {
       if (file.session !== session) continue;
       const [said] = file.said.get(fact) ?? [];
       const beginning = file.beginnings.get(fact)?.beginning;
       if (said === undefined && beginning === undefined) continue;
-      const live = this.#tree(session, file.file, (entry) => this.#counts(entry));
+      const live = this.#files.tree(session, file.file, (entry) => this.#counts(entry));
       if (said === undefined) {
         const isUsed = live.segments.some(({ gen }) => gen === beginning!.gen);
         return isUsed ? "its segments are there" : null;
@@ -424,7 +342,7 @@ export class Past {
     isKnown: (entry: PastEntry) => boolean,
     isDue: (entry: PastEntry) => boolean,
   ): Set<string> {
-    const tree = this.#tree(session, file, isKnown);
+    const tree = this.#files.tree(session, file, isKnown);
     const leaves = tree.leaves();
     const all = this.#named(session, file, isKnown);
     if (file !== "transcript" && this.#isAlive(session, isKnown)) return tree.before(leaves);
@@ -434,18 +352,8 @@ export class Past {
 
   #isAlive(session: string, isKnown: (entry: PastEntry) => boolean): boolean {
     const named = this.#named(session, "transcript", isKnown);
-    const tree = this.#tree(session, "transcript", isKnown);
+    const tree = this.#files.tree(session, "transcript", isKnown);
     return [...tree.leaves()].some((leaf) => !named.has(leaf));
-  }
-
-  #tree(session: string, file: string, isKnown: (entry: PastEntry) => boolean): FileTree {
-    const { said, beginnings } = this.#file(session, file);
-    const segments = [...said.values()].filter((all) => all.some(({ entry }) => isKnown(entry)));
-    const starts = [...beginnings.values()].filter(({ in: all }) => all.some(isKnown));
-    return new FileTree(
-      segments.map(([first]) => first!.segment),
-      starts.map(({ beginning }) => beginning),
-    );
   }
 
   #named(
@@ -480,14 +388,4 @@ export class Past {
     return [...this.entries.values()].filter(isKnown).flatMap(({ body }) => body.ops)
       .filter((op): op is Extract<DecodedOp, { op: Kind }> => op.op === kind);
   }
-}
-
-/** Whether the id is one of those that the program makes. */
-function isDerived(session: string): boolean {
-  return session[14] === "8";
-}
-
-function same(a: DecodedSegment, b: DecodedSegment): boolean {
-  return a.file === b.file && a.gen === b.gen && a.off === b.off && a.len === b.len &&
-    a.hash === b.hash;
 }

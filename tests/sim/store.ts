@@ -13,7 +13,8 @@
  * What are lies, all of them undone before the end:
  * - `flip`, `truncate`, `swap`: `get` gives bytes with one bit turned over, fewer bytes, or the
  *   bytes of another object.
- * - `rollback`: everything is as it was some time ago, what was deleted since is there again. `hide-log`: one machine's log is not there.
+ * - `rollback`: everything is as it was some time ago, what was deleted since is there again.
+ *   `hide-log`: one machine's log is not there.
  *   `remove`: some objects are not there.
  * - `replay`: an old entry stands under the next number of its log, too.
  *
@@ -31,6 +32,7 @@ import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/obj
 import type { PutItem, PutOutcome, StoreOptions } from "../../src/storage/object_store.ts";
 import { putEach } from "../../src/storage/put_each.ts";
 import type { Dice } from "./dice.ts";
+import { latenessOf, STALE_MS_MAX } from "./lateness.ts";
 import { isLog, type Lie, makeLie, type Stored } from "./lies.ts";
 import type { Looks } from "./looks.ts";
 import type { LieKind, SimOptions } from "./options.ts";
@@ -46,8 +48,6 @@ export const SESSION_CANARY = "c0ffeec0ffee";
 const NEEDLES = [CANARY, SESSION_CANARY, Buffer.from(SESSION_CANARY, "hex")];
 const LATENCY_MS_MAX = 40;
 const DELAY_MS_MAX = 9_000;
-/** No list is older than this: within what a refresh waits for. */
-const STALE_MS_MAX = 700;
 /** A lie about bytes strikes this share of calls. */
 const STRIKE_CHANCE = 0.3;
 
@@ -320,7 +320,9 @@ export class SimStore {
   #namesFor(visitor: Visitor, prefix: string): ObjectInfo[] {
     const { exposure, known } = visitor;
     const shown = new Map<string, number>();
-    const isLate = this.#lateness(visitor);
+    const lists = this.#isCalm ? "fresh" : this.#options.lists;
+    const { nowMs } = this.#scheduler;
+    const isLate = latenessOf(lists, visitor, this.#objects, this.#dice, nowMs);
     let wasLate = false;
     for (const [name, stored] of this.#objects) {
       if (!name.startsWith(prefix)) continue;
@@ -365,35 +367,6 @@ export class SimStore {
     return [...shown].sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, sizeBytes]) => ({ name: name as ObjectName, sizeBytes }));
   }
-
-  /** Which objects this list does not show yet, and which it shows still. */
-  #lateness({ known }: Visitor): Lateness {
-    if (this.#isCalm || this.#options.lists === "fresh") {
-      return { put: () => false, deletion: () => false };
-    }
-    const { nowMs } = this.#scheduler;
-    if (this.#options.lists === "reordered") {
-      const isLate = (atMs: number) => nowMs - atMs < STALE_MS_MAX && this.#dice.isLucky(0.4);
-      return {
-        put: ({ putAtMs }) => isLate(putAtMs),
-        deletion: ({ deleted }) => isLate(deleted!.atMs),
-      };
-    }
-    const wantedMs = nowMs - this.#dice.below(STALE_MS_MAX);
-    // Not before what this machine knows already: of that the list is as old as the newest.
-    let knownMs = 0;
-    for (const name of known) knownMs = Math.max(knownMs, this.#objects.get(name)?.putAtMs ?? 0);
-    const asOfMs = Math.max(wantedMs, knownMs);
-    return {
-      put: ({ putAtMs }) => putAtMs > asOfMs,
-      deletion: ({ putAtMs, deleted }) => putAtMs <= asOfMs && deleted!.atMs > asOfMs,
-    };
-  }
-}
-
-interface Lateness {
-  readonly put: (stored: Stored) => boolean;
-  readonly deletion: (stored: Stored) => boolean;
 }
 
 function logOf(name: string): string {

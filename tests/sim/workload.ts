@@ -162,8 +162,9 @@ function useDaily(world: World, machine: SimMachine, days: number): void {
   if (days === 0 || world.isQuiet || world.isBroken) return;
   world.pass(DAY_MS + HOUR_MS);
   if (machine.runs.size === 0 && machine.isSetUp) {
-    const last: Command = world.options.without.has("gc") ? "push" : "gc";
-    machine.begin(days === 1 ? last : world.dice.pick(["pull", "sync", "hook-sync"] as const)!);
+    const tidy: Command = world.options.without.has("gc") ? "push" : "gc";
+    const daily: Command = world.dice.pick(["pull", "sync", "hook-sync", tidy] as const)!;
+    machine.begin(days === 1 ? tidy : daily);
     if (days === 1) lookMeanwhile(world);
   }
   world.scheduler.briefly(world.dice.between(300, 3_000), null, () => {

@@ -1,0 +1,33 @@
+/** What machines were asked to forget, and whether an op says no more than that. */
+import type { DecodedOp } from "./decoder.ts";
+import { stateKey } from "./file_tree.ts";
+import type { PastFiles } from "./past_files.ts";
+
+/** What a run was asked to forget: one session, or all that were quiet since. */
+export interface Ask {
+  readonly session: string | null;
+  readonly beforeMs: number | null;
+}
+
+/** Whether somebody has asked for a `forget`. */
+export function isAsked(
+  { session, leaves }: Extract<DecodedOp, { op: "forget" }>,
+  asks: readonly Ask[],
+  files: PastFiles,
+): boolean {
+  // Branches go with their session, plans with those that name them.
+  if (isDerived(session)) return true;
+  const names = new Set(leaves.filter(({ file }) => file === "transcript").map(stateKey));
+  const said = [...files.of(session, "transcript").said.values()].flat()
+    .filter(({ segment }) => names.has(stateKey(segment)));
+  const newestMs = Math.max(...said.map(({ segment }) => segment.mtime));
+  return asks.some((ask) =>
+    ask.session === session || (ask.session !== null && isDerived(ask.session)) ||
+    (ask.beforeMs !== null && newestMs < ask.beforeMs)
+  );
+}
+
+/** Whether the id is one of those that the program makes. */
+function isDerived(session: string): boolean {
+  return session[14] === "8";
+}
