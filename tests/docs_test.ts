@@ -4,7 +4,6 @@ import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import process from "node:process";
 import { utf8 } from "../src/base/bytes.ts";
 import { parseCommandLine } from "../src/cli/command_line.ts";
 import { CONSEQUENCES, EXIT } from "../src/cli/error_report.ts";
@@ -197,13 +196,14 @@ class FieldRecorder {
 
   async run(machine: SyncMachine, args: readonly string[], input = "") {
     const lines: string[] = [];
+    const begun: string[] = [];
     const exit = await runCli([...args, "--json"], {
       platform: machine.platform,
       streams: {
-        out: (text) => lines.push(text),
+        out: (text) => lines.push(begun.splice(0).join("") + text),
+        outPart: (text) => begun.push(text),
         err: () => {},
         write: () => {},
-        promptOutput: () => process.stderr,
         isTerminal: () => Promise.resolve(false),
         promptOutput: () => process.stderr,
         columns: () => null,

@@ -24,9 +24,9 @@ async function cli(machine: SyncMachine, ...argv: string[]): Promise<[string, nu
     platform: machine.platform,
     streams: {
       out: take,
+      outPart: take,
       err: take,
       write: take,
-      promptOutput: () => process.stderr,
       isTerminal: () => Promise.resolve(true),
       promptOutput: () => process.stderr,
       columns: () => 120,
