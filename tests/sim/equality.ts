@@ -96,7 +96,12 @@ function isWhole(line: string): boolean {
 }
 
 /** Checks that all machines have the same. */
-export function checkEqual(machines: readonly SimMachine[], past: Past, report: Report): void {
+export function checkEqual(
+  machines: readonly SimMachine[],
+  past: Past,
+  forgiven: Forgiven,
+  report: Report,
+): void {
   const [first, ...others] = machines.map((machine) => contentOf(machine, past, report));
   const frozen = machines.map((machine) => [...frozenOn(machine, past)]);
   for (const [index, other] of others.entries()) {
@@ -109,8 +114,11 @@ export function checkEqual(machines: readonly SimMachine[], past: Past, report: 
         key.includes(session) ||
         plansNamedIn(transcript).some((plan) => key.startsWith(`plans/${plan}.`));
       if (frozen[0]!.some(isFrozen) || frozen[index + 1]!.some(isFrozen)) continue;
-      const without = a === undefined ? machines[0]! : machines[index + 1]!;
-      if ((a === undefined || b === undefined) && isOutdated(key, a ?? b!, without)) continue;
+      const at = a === undefined ? 0 : index + 1;
+      const kept = frozen[at]!.flatMap(([session]) => past.contentsOf(session)).flatMap(marksIn);
+      const needless = new Set([...forgiven.marks, ...kept]);
+      const isMissing = a === undefined || b === undefined;
+      if (isMissing && isOutdated(key, a ?? b!, machines[at]!, needless)) continue;
       const what = a === undefined || b === undefined ? "is missing" : "differs";
       const where = a === undefined ? names[0] : b === undefined ? names[1] : names.join(" and ");
       report.violation("all machines equal", `${key} ${what} on ${where}`);
@@ -123,14 +131,20 @@ export function checkEqual(machines: readonly SimMachine[], past: Past, report: 
  * Whether a branch that `without` does not have is one that nobody needs: where a client has taken
  * records out, a branch may begin elsewhere when more of it arrives, and have another id then. The
  * one that was made before stays where it is, as nothing is ever removed. It is outdated when
- * `without` does not want it and has all of its words in other transcripts.
+ * `without` does not want it and has all of its words in other transcripts, but for those that
+ * were forgotten, or that are in a session which it keeps as it was for that reason.
  */
-function isOutdated(key: string, content: string, without: SimMachine): boolean {
+function isOutdated(
+  key: string,
+  content: string,
+  without: SimMachine,
+  needless: ReadonlySet<string>,
+): boolean {
   const id = /^([0-9a-f-]{36})\.jsonl$/.exec(key)?.[1];
   if (id === undefined || id[14] !== "8") return false;
   const shown = [...without.clientFiles()].filter(([path]) => path.endsWith(".jsonl"))
     .map(([, bytes]) => text(bytes)).join("\n");
-  if (marksIn(content).some((mark) => !shown.includes(mark))) return false;
+  if (marksIn(content).some((mark) => !shown.includes(mark) && !needless.has(mark))) return false;
   without.disk.letGo();
   const database = new DatabaseSync(homePaths(without.programDir).state, { readOnly: true });
   try {

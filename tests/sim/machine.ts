@@ -194,6 +194,12 @@ export class SimMachine {
       const lost = text(bytes).split(/(?<=\n)/).filter((line) => !kept.includes(line));
       this.world.book.drop(lost.join(""));
     }
+    // Files outside `projects/` go with a session that has something there, or nowhere.
+    const ids = new Set([...after.keys()].map((path) => PROJECT_FILE.exec(path)?.[1]));
+    for (const [path, bytes] of after) {
+      const id = SHARED_FILE.exec(path)?.[1];
+      if (id !== undefined && !ids.has(id)) this.world.book.drop(text(bytes));
+    }
   }
 
   /** Everything as it is now; only while no run is at work. */

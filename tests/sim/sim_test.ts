@@ -37,8 +37,11 @@ Deno.test("simulated worlds lose nothing, agree in the end and raise alarms when
       total.merge(report);
     }
     console.log(total.text());
-    for (const kind of ["sync", "push", "pull", "verify", "hook-sync"]) {
+    for (const kind of ["sync", "push", "pull", "verify", "hook-sync", "gc", "forget", "restore"]) {
       assert.ok((total.operations.get(kind) ?? 0) > 0, `${kind} was run`);
+    }
+    for (const what of ["objects deleted", "states forgotten"]) {
+      assert.ok((total.counts.get(what) ?? 0) > 0, what);
     }
     assert.ok(total.faults.size > 12, "many kinds of faults were injected");
     assert.ok([...total.alarms.values()].some((n) => n > 0), "lies were noticed");

@@ -157,18 +157,21 @@ function inTheMiddle(world: World, machine: SimMachine, how: "kill" | "power cut
   });
 }
 
-/** One look a day: so graces end. What else happens meanwhile happens in between. */
-function useDaily(world: World, machine: SimMachine, days: number): void {
+/**
+ * One look a day, tidied at the beginning and at the end: so graces end. What else happens happens
+ * in between.
+ */
+function useDaily(world: World, machine: SimMachine, days: number, isFirst = true): void {
   if (days === 0 || world.isQuiet || world.isBroken) return;
   world.pass(DAY_MS + HOUR_MS);
   if (machine.runs.size === 0 && machine.isSetUp) {
     const tidy: Command = world.options.without.has("gc") ? "push" : "gc";
     const daily: Command = world.dice.pick(["pull", "sync", "hook-sync", tidy] as const)!;
-    machine.begin(days === 1 ? tidy : daily);
+    machine.begin(isFirst || days === 1 ? tidy : daily);
     if (days === 1) lookMeanwhile(world);
   }
   world.scheduler.briefly(world.dice.between(300, 3_000), null, () => {
-    useDaily(world, machine, days - 1);
+    useDaily(world, machine, days - 1, false);
   });
 }
 
