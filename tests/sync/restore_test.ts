@@ -394,13 +394,7 @@ Deno.test("a restored copy of which a crash left a part is pushed no more than a
     assert.deepEqual({ ...anna.files(), ...before }, anna.files());
     goOn(anna, copy!.id, "somebody goes on", NOW - HOUR_MS);
     assert.deepEqual((await anna.push()).pushed, 1);
-    await bert.pull({ all: true });
-    const ofCopy = (machine: SyncMachine) =>
-      Object.entries(machine.files()).filter(([path]) => path.includes(copy!.id)).map(nameAndText);
-    assert.equal(ofCopy(anna).length, 3);
-    assert.deepEqual(ofCopy(bert), ofCopy(anna), "and all of it is sent");
+    assert.equal((await bert.pull({ all: true })).pulled, 1, "and all of it is sent");
+    const ofCopy = Object.keys(bert.files()).filter((path) => path.includes(copy!.id));
+    assert.equal(ofCopy.length, 3, ofCopy.join("\n"));
   }));
-
-function nameAndText([path, text]: [string, string]): string[] {
-  return [path.replace(/^projects\/[^/]+\//, ""), text];
-}
