@@ -29,7 +29,7 @@ import { TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
 /** For each scenario, so that all together stay under half a minute. */
-const BUDGET_MS = 3_500;
+const BUDGET_MS = 2_500;
 const HISTORY = ".claude/history.jsonl";
 /** Compressed, this is too much to travel inside an entry, and too little for a pack that stays. */
 const PACKED_BYTES = 600_000;
