@@ -196,7 +196,7 @@ async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Pro
 }
 
 /** Of the calls after which nothing can be seen any more, which are many: every so many. */
-const LOOKS_STRIDE = 4;
+const LOOKS_STRIDE = 8;
 
 const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
   { from: "once", effect: "before" },

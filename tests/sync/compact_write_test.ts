@@ -147,7 +147,7 @@ Deno.test("what is said again fills an entry up to its limit of segments, and no
     assert.deepEqual(await counts(5), [3, 3, 3]);
   }));
 
-Deno.test("the limits of an entry leave room for one more group within what the format allows", () => {
+Deno.test("the limits of an entry leave room for one more group", () => {
   const { plainBytes, segments, bodyBytes, packs } = ENTRY_LIMITS;
   assert.ok(segments + GROUP_SEGMENTS_MAX <= ENTRY_SEGMENTS_MAX);
   assert.ok(bodyBytes <= 0.75 * ENTRY_BODY_BYTES_MAX);

@@ -317,7 +317,7 @@ Deno.test("the hooks' worker deletes what is due, and tries once a day", () =>
   }));
 
 for (const how of ["compacted", "given up"] as const) {
-  Deno.test(`verify finds nothing wrong half-way through the deletion of a log that was ${how}`, () =>
+  Deno.test(`verify finds nothing wrong half-way through deleting a log that was ${how}`, () =>
     inTempDir(async (dir) => {
       let deletions = Infinity;
       const world = await newWorld(dir, {

@@ -8,10 +8,11 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "../../src/crypto/hash.ts";
-import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { listed } from "../support/forget_world.ts";
 import { allStates, gc, liveOn, pushTurns } from "../support/gc_world.ts";
+import { APART, cleanUp, DAY_MS, FIRST, goOn, HOUR_MS, NOW } from "../support/history_world.ts";
+import { oldLaptop, pushVersions, SECOND } from "../support/history_world.ts";
 import {
   type Killable,
   killAtSteps,
@@ -23,21 +24,13 @@ import {
   whyNoSteps,
 } from "../support/kill_steps.ts";
 import { seededNumbers } from "../support/session_corpus.ts";
-import { filesBelow, inMemoryDir, said, type SyncMachine } from "../support/sync_machine.ts";
+import { filesBelow, inMemoryDir, type SyncMachine } from "../support/sync_machine.ts";
 import { TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
 /** For each scenario, so that all together stay under half a minute. */
-const BUDGET_MS = 3_500;
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
-const NOW = Date.now();
-const FIRST = "11111111-1111-4111-8111-111111111111";
-const SECOND = "22222222-2222-4222-8222-222222222222";
-const APART = "33333333-3333-4333-8333-333333333333";
+const BUDGET_MS = 2_500;
 const HISTORY = ".claude/history.jsonl";
-/** Where an old laptop's sessions were. */
-const OLD_CWD = "/home/annabelle/code/app";
 /** Compressed, this is too much to travel inside an entry, and too little for a pack that stays. */
 const PACKED_BYTES = 600_000;
 
@@ -72,11 +65,6 @@ class World {
   }
 }
 
-function turn(session: string, cwd: string, text: string, atMs: number): string {
-  const facts = { session, cwd, atMs };
-  return said("user", text, facts) + said("assistant", `echo ${text}`, facts);
-}
-
 /** Text that does not get smaller. */
 function noise(): string {
   const next = seededNumbers(4);
@@ -84,75 +72,24 @@ function noise(): string {
   return bytes.toBase64();
 }
 
-function goOn(machine: SyncMachine, session: string, text: string, atMs: number): void {
-  const path = machine.transcriptPath(session);
-  const old = fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "";
-  machine.writeTranscript(session, old + turn(session, machine.project, text, atMs), atMs);
-}
-
-function sidecars(machine: SyncMachine, session: string, text: string, atMs: number): void {
-  const slug = slugOf(machine.project);
-  const agent = turn(session, machine.project, `agent of ${text}`, atMs);
-  machine.write(join("projects", slug, session, "subagents", "agent-a.jsonl"), agent, atMs);
-  machine.write(join("file-history", session, "aaaa@v1"), `file of ${text}`, atMs);
-}
-
 async function bothSetUp({ anna, bert }: World): Promise<void> {
   await anna.init();
   await bert.join(anna);
 }
 
-/** anna's FIRST has two versions with side files and a plan of its own, SECOND is large. */
+/** anna's FIRST has two versions with side files, SECOND is large. */
 async function withVersions(world: World): Promise<void> {
   const { anna, bert } = world;
   await bothSetUp(world);
-  for (const [text, days] of [["one", 3], ["two", 2]] as const) {
-    goOn(anna, FIRST, text, NOW - days * DAY_MS);
-    sidecars(anna, FIRST, text, NOW - days * DAY_MS);
-    await anna.push();
-  }
+  await pushVersions(anna);
   goOn(anna, SECOND, noise(), NOW - DAY_MS);
   await anna.push();
   await bert.pull();
 }
 
-/** What the client's clean-up takes. */
-function cleanUp(machine: SyncMachine, session: string): void {
-  const path = machine.transcriptPath(session);
-  fs.rmSync(path);
-  fs.rmSync(path.replace(/\.jsonl$/, ""), { recursive: true, force: true });
-  const history = join(machine.configDir, "file-history", session);
-  fs.rmSync(history, { recursive: true, force: true });
-}
-
 async function firstVersion({ anna }: World): Promise<string> {
   const { versions } = await syncService.restoreVersions(anna.context(), [FIRST]);
   return versions.at(-1)!.version;
-}
-
-/** A folder of an old laptop, with FIRST further on, APART in another way, and a new session. */
-function oldLaptop({ dir, anna }: World): void {
-  const old = join(dir, "old-laptop", "annabelle", ".claude");
-  const projects = `projects/${slugOf(OLD_CWD)}`;
-  const base = (session: string) => anna.readTranscript(session);
-  const atMs = NOW - DAY_MS;
-  const files: Record<string, string> = {
-    [`${projects}/${FIRST}.jsonl`]: base(FIRST) + turn(FIRST, OLD_CWD, "further on", atMs),
-    [`${projects}/${APART}.jsonl`]: base(APART) + turn(APART, OLD_CWD, "another way", atMs),
-    [`${projects}/${SECOND}.jsonl`]: turn(SECOND, OLD_CWD, noise(), atMs),
-    [`${projects}/${SECOND}/subagents/agent-a.jsonl`]: turn(SECOND, OLD_CWD, "agent", atMs),
-    [`${projects}/memory/MEMORY.md`]: "# what I learned\n",
-    [`todos/${SECOND}-agent-${SECOND}.json`]: "[1]",
-    "history.jsonl": JSON.stringify({ display: "old prompt", timestamp: atMs, sessionId: FIRST }) +
-      "\n",
-  };
-  for (const [path, text] of Object.entries(files)) {
-    const absolute = join(old, path);
-    fs.mkdirSync(join(absolute, ".."), { recursive: true });
-    fs.writeFileSync(absolute, text);
-    fs.utimesSync(absolute, atMs / 1000, atMs / 1000);
-  }
-  goOn(anna, APART, "anna's way", NOW - 2 * HOUR_MS);
 }
 
 const SCENARIOS: readonly Scenario[] = [
@@ -266,7 +203,8 @@ const SCENARIOS: readonly Scenario[] = [
       goOn(world.anna, APART, "base", NOW - 3 * DAY_MS);
       await world.anna.push();
       await world.bert.pull();
-      oldLaptop(world);
+      oldLaptop(join(world.dir, "old-laptop", "annabelle", ".claude"), world.anna, noise());
+      goOn(world.anna, APART, "anna's way", NOW - 2 * HOUR_MS);
     },
     args: ({ dir }) => ["import", join(dir, "old-laptop", "annabelle")],
     finish: ({ anna }, what) => {

@@ -380,12 +380,6 @@ Deno.test("a restored copy of which a crash left a part is pushed no more than a
     goOn(anna, copy!.id, "somebody goes on", NOW - HOUR_MS);
     assert.deepEqual((await anna.push()).pushed, 1);
     await bert.pull({ all: true });
-    const ofCopy = (machine: SyncMachine) =>
-      Object.entries(machine.files()).filter(([path]) => path.includes(copy!.id)).map(nameAndText);
-    assert.equal(ofCopy(anna).length, 3);
-    assert.deepEqual(ofCopy(bert), ofCopy(anna), "and all of it is sent");
+    const ofCopy = Object.keys(bert.files()).filter((path) => path.includes(copy!.id));
+    assert.equal(ofCopy.length, 3, `all of it is sent: ${ofCopy}`);
   }));
-
-function nameAndText([path, text]: [string, string]): string[] {
-  return [path.replace(/^projects\/[^/]+\//, ""), text];
-}
