@@ -48,17 +48,20 @@ function emptyNote(rows: readonly SessionRow[]): string[] {
     : [];
 }
 
-/** The table with its heading; the rows come newest first. */
+/** The table with its heading, newest first. */
 function listLines(
   rows: readonly SessionRow[],
   { clock, memory }: Pick<Platform, "clock" | "memory">,
   columns: number,
 ): string[] {
   const nowMs = clock.nowMs();
+  const newestFirst = rows.toSorted((a, b) =>
+    (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
+  );
   const cells = {
     *[Symbol.iterator]() {
       yield ["ID", "WHEN", "PROJECT", "TITLE", "SIZE", "WHERE"];
-      for (const row of rows) {
+      for (const row of newestFirst) {
         memory.passed(CELLS_BYTES);
         yield [
           shortId(row.id),
