@@ -1,5 +1,5 @@
 /** How answers and errors reach the standard streams. */
-import type { Host } from "../platform/types.ts";
+import type { Host, Memory } from "../platform/types.ts";
 import type { Answer, Look } from "./answer.ts";
 import { errorJson, errorLines, type ErrorReport, offlineLine } from "./error_report.ts";
 import type { Streams } from "./world.ts";
@@ -42,6 +42,7 @@ export interface OutputStyle {
   readonly verbose: boolean;
   /** For standard error. */
   readonly paint: (look: Look, text: string) => string;
+  readonly memory: Pick<Memory, "passed">;
 }
 
 /** Prints an answer; gives the exit code. */
@@ -50,7 +51,7 @@ export function printAnswer(streams: Streams, style: OutputStyle, answer: Answer
   if (!style.quiet) { for (const line of answer.talk ?? []) streams.err(line); }
   if (style.json) {
     const error = answer.failure === undefined ? {} : { error: errorJson(answer.failure) };
-    printJson(streams, style.command, exit === 0, { ...answer.json, ...error });
+    printJson(streams, style, exit === 0, { ...answer.json, ...error });
     return exit;
   }
   for (const line of answer.data ?? []) streams.out(line);
@@ -63,7 +64,7 @@ export function printAnswer(streams: Streams, style: OutputStyle, answer: Answer
 
 /** Prints a failure to standard error, with `--json` also as the answer on standard output. */
 export function printFailure(streams: Streams, style: OutputStyle, report: ErrorReport): number {
-  if (style.json) printJson(streams, style.command, false, { error: errorJson(report) });
+  if (style.json) printJson(streams, style, false, { error: errorJson(report) });
   else printError(streams, style, report);
   return report.exit;
 }
@@ -81,13 +82,15 @@ function printError(streams: Streams, style: OutputStyle, report: ErrorReport): 
   streams.err([first.replace(/^error:/, (word) => style.paint("bad", word)), ...more].join("\n"));
 }
 
+/** Objects, texts and bytes that each part is made of on its way. */
+const PART_COPIES = 8;
 /** Characters of an answer that are put together before they are written. */
 const PART_LENGTH = 64 * 1024;
 
 /** Prints the one object of a command with `--json`, on one line. */
 function printJson(
   streams: Streams,
-  command: string,
+  { command, memory }: OutputStyle,
   ok: boolean,
   fields: Readonly<Record<string, unknown>>,
 ): void {
@@ -95,6 +98,7 @@ function printJson(
   for (const part of jsonParts({ schema: JSON_SCHEMA, command, ok, ...fields })) {
     if (text.length > PART_LENGTH) {
       streams.outPart(harmless(text));
+      memory.passed(PART_COPIES * text.length);
       text = "";
     }
     text += part;

@@ -41,6 +41,7 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     quiet: flags.quiet,
     verbose: flags.verbose,
     paint: painter(hasErrColours),
+    memory: world.platform.memory,
   };
   try {
     return await runLine(line, flags, style, world);

@@ -104,7 +104,7 @@ export function fitColumns(text: string, columns: number): string {
  * at the ends. `widthMax` cuts the column at `flexible` so that lines fit.
  */
 export function tableLines(
-  rows: readonly (readonly string[])[],
+  rows: Iterable<readonly string[]>,
   flexible = -1,
   widthMax = Infinity,
 ): string[] {
@@ -117,7 +117,8 @@ export function tableLines(
   if (flexibleWidth !== undefined && total > widthMax) {
     widths[flexible] = Math.max(8, flexibleWidth - (total - widthMax));
   }
-  return rows.map((row) =>
-    row.map((cell, at) => fitColumns(cell, widths[at] ?? 0)).join("  ").trimEnd()
+  return Array.from(
+    rows,
+    (row) => row.map((cell, at) => fitColumns(cell, widths[at] ?? 0)).join("  ").trimEnd(),
   );
 }

@@ -234,6 +234,7 @@ function* vaultRows(view: View, here: ReadonlySet<string>): Generator<Seen> {
       archived: news === null || archived.has(id),
     };
     const isNews = news?.unreceived.has(id) === true || news?.undecided.has(id) === true;
+    view.local.context.platform.memory.passed(LOOK_BYTES);
     yield { row, isNews };
   }
 }
@@ -257,8 +258,10 @@ interface VaultSession {
  * is stored.
  */
 function* vaultSessions({ local, news }: View, here: ReadonlySet<string>): Generator<VaultSession> {
-  for (const { id, root, files } of news?.sessions.values() ?? []) {
-    if (here.has(id) || files[0]?.name !== TRANSCRIPT) continue;
+  for (const session of news?.sessions.values() ?? []) {
+    if (here.has(session.id)) continue;
+    const { id, root, files } = session;
+    if (files[0]?.name !== TRANSCRIPT) continue;
     const lastActivityMs = Math.max(...files.map((file) => file.mtimeMs));
     const sizeBytes = files.reduce((sum, file) => sum + file.len, 0);
     yield { id, root, lastActivityMs, sizeBytes };
@@ -266,6 +269,7 @@ function* vaultSessions({ local, news }: View, here: ReadonlySet<string>): Gener
   const isTold = (id: string) => news?.sessions.get(id)?.files[0]?.name === TRANSCRIPT;
   let stored: VaultSession | null = null;
   for (const { session: id, file, mtimeMs, len } of local.index.eachLeaf()) {
+    local.context.platform.memory.passed(LOOK_BYTES);
     if (file !== TRANSCRIPT || here.has(id) || isTold(id)) continue;
     if (stored !== null && stored.id !== id) yield stored;
     const before: VaultSession | null = stored?.id === id ? stored : null;

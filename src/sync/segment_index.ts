@@ -160,14 +160,22 @@ export class SegmentIndex {
     }
   }
 
-  /** Every leaf in the order in which their last bytes lie in packs and entries. */
-  leavesByPlace(): readonly StoredLeaf[] {
+  /** As `eachLeaf`, in the order in which their last bytes lie in packs and entries. */
+  *leavesByPlace(): Generator<StoredLeaf> {
     const rows = this.#statements.prepare(
       `SELECT session, file, gen, hash, len, mtime AS mtimeMs, machine FROM leaf l
        ORDER BY (SELECT min(s.grp) FROM segment s WHERE s.session = l.session AND s.file = l.file
                  AND s.gen = l.gen AND s.hash = l.hash), session, file, gen, hash`,
-    ).all();
-    return rows as unknown as StoredLeaf[];
+    ).iterate();
+    for (const row of rows) yield row as unknown as StoredLeaf;
+  }
+
+  /** Files of which there is a leaf. */
+  fileCount(): number {
+    const row = this.#statements.prepare(
+      "SELECT count(*) AS n FROM (SELECT DISTINCT session, file FROM leaf)",
+    ).get();
+    return (row as { n: number }).n;
   }
 
   /** Whether there is a leaf of one file. */

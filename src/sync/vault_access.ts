@@ -82,6 +82,7 @@ export async function withVault<Result>(
         epoch,
         vaultId,
         signal: context.signal,
+        memory: context.platform.memory,
       };
       const signKeyOf = (tag: string) =>
         local.index.machines().find((machine) => machine.tag === tag)?.sign ?? null;

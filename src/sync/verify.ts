@@ -7,6 +7,7 @@ import { isClaudeSyncError } from "../errors.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import { checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { knownMarks } from "./place_check.ts";
 import { SegmentIndex, type StoredLeaf, type StoredSegment } from "./segment_index.ts";
 import { openScratchDb } from "./state_db.ts";
@@ -61,13 +62,11 @@ async function checkFiles(
   const problems: Problem[] = [];
   const signKeyOf = (tag: string) => index.machines().find((one) => one.tag === tag)?.sign ?? null;
   const reader = new SegmentReader(vault.opener, signKeyOf);
-  const files = new Set<string>();
   // Where they lie, so that no pack is read twice: thousands of sessions share a few packs.
-  const leaves = readData ? index.leavesByPlace() : index.allLeaves();
-  if (readData) reader.expect(segmentsOf(index, leaves));
-  for (const leaf of leaves) {
+  if (readData) reader.expect(segmentsOf(index, index.leavesByPlace()));
+  for (const leaf of readData ? index.leavesByPlace() : index.eachLeaf()) {
     vault.context.signal.throwIfAborted();
-    files.add(`${leaf.session}/${leaf.file}`);
+    vault.context.platform.memory.passed(LOOK_BYTES);
     const chain = index.chain(leaf.session, leaf.file, leaf);
     if (chain === null) {
       const message = `A file of session ${leaf.session} has no beginning`;
@@ -84,12 +83,12 @@ async function checkFiles(
       break;
     }
   }
-  return { count: files.size, problems };
+  return { count: index.fileCount(), problems };
 }
 
 function* segmentsOf(
   index: SegmentIndex,
-  leaves: readonly StoredLeaf[],
+  leaves: Iterable<StoredLeaf>,
 ): Iterable<StoredSegment> {
   for (const leaf of leaves) yield* index.chain(leaf.session, leaf.file, leaf) ?? [];
 }

@@ -1,6 +1,7 @@
 /** What entries say, held until all logs are read: a first pull reads all of them before any is used. */
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { type Bytes, utf8 } from "../base/bytes.ts";
+import type { Memory } from "../platform/types.ts";
 import type { EntryBody, Op } from "./entry_body.ts";
 
 /** Most bodies have a few ops, and are used at once. */
@@ -10,9 +11,12 @@ const OPS_PACKED_MIN = 64;
  * The same body, in little memory when it is large: its ops are then made anew whenever they are
  * asked for, so nobody should ask again and again.
  */
-export function heldBody(body: EntryBody): EntryBody {
-  return body.ops.length < OPS_PACKED_MIN ? body : new PackedBody(body);
+export function heldBody(body: EntryBody, memory?: Pick<Memory, "passed">): EntryBody {
+  return body.ops.length < OPS_PACKED_MIN ? body : new PackedBody(body, memory);
 }
+
+/** Texts and objects that ops are made of anew, in sizes of their text. */
+const PARSED_COPIES = 4;
 
 /** Ops that were asked for last. */
 let latest: { readonly of: PackedBody; readonly ops: readonly Op[] } | null = null;
@@ -30,8 +34,10 @@ class PackedBody implements EntryBody {
   readonly inline: EntryBody["inline"];
   readonly packs: EntryBody["packs"];
   readonly #packed: Bytes;
+  readonly #memory: Pick<Memory, "passed"> | undefined;
 
-  constructor({ ops, ...rest }: EntryBody) {
+  constructor({ ops, ...rest }: EntryBody, memory: Pick<Memory, "passed"> | undefined) {
+    this.#memory = memory;
     this.v = rest.v;
     this.machine = rest.machine;
     this.tag = rest.tag;
@@ -49,7 +55,9 @@ class PackedBody implements EntryBody {
   get ops(): readonly Op[] {
     if (latest?.of === this) return latest.ops;
     // What was checked when it was decoded, and has been in our own hands since.
-    const ops = JSON.parse(inflateRawSync(this.#packed).toString("utf8")) as readonly Op[];
+    const text = inflateRawSync(this.#packed).toString("utf8");
+    const ops = JSON.parse(text) as readonly Op[];
+    this.#memory?.passed(PARSED_COPIES * text.length);
     latest = { of: this, ops };
     return ops;
   }

@@ -9,6 +9,7 @@ import type { Epoch } from "../crypto/root_key.ts";
 import { open } from "../crypto/envelope.ts";
 import { damagedObject } from "../crypto/damaged.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import type { Memory } from "../platform/types.ts";
 import { recordCodec } from "./codecs.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { isCovered } from "./entry_rules.ts";
@@ -25,6 +26,9 @@ const CONCURRENCY_MIN = 8;
  * again.
  */
 const INLINE_KEPT_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Texts and objects that a body is made of on its way, in sizes of its own. */
+const DECODED_COPIES = 8;
 
 /** One machine as its enrol op introduced it. */
 export interface KnownMachine {
@@ -50,6 +54,8 @@ export interface EntryOpener {
   readonly epoch: Epoch;
   readonly vaultId: Bytes;
   readonly signal: AbortSignal;
+  /** Is told of what was made to read an entry. Default: nobody. */
+  readonly memory?: Pick<Memory, "passed">;
   /** Entries that were fetched just now, by object name. */
   readonly fetched?: ReadonlyMap<string, Bytes>;
 }
@@ -109,7 +115,7 @@ export async function sealedEntry(opener: EntryOpener, { name }: ListedEntry): P
 
 /** Opens an entry's bytes and verifies them; null when they do not open. */
 export async function decodeEntry(
-  opener: Pick<EntryOpener, "epoch" | "vaultId">,
+  opener: Pick<EntryOpener, "epoch" | "vaultId" | "memory">,
   listed: ListedEntry,
   sealed: Bytes,
   signPublic: SignKey,
@@ -125,8 +131,9 @@ export async function decodeEntry(
   // Most looks at the logs find nothing new, and zstd is slow to load.
   const { decodeRecord } = await recordCodec();
   const record = await decodeRecord(payload, opener.vaultId, expected);
+  opener.memory?.passed(DECODED_COPIES * record.bodySizeBytes);
   return {
-    body: record.body,
+    body: heldBody(record.body, opener.memory),
     hash: record.entryHash,
     inline: record.inline,
     sizeBytes: sealed.length,
@@ -278,7 +285,7 @@ function kept(
   { body, hash, sizeBytes, inline }: ReadEntry,
   budget: { bytes: number },
 ): ReadListed {
-  const entry = { objectName: listed.name, body: heldBody(body), hash, sizeBytes };
+  const entry = { objectName: listed.name, body, hash, sizeBytes };
   if (inline.length === 0 || inline.length > budget.bytes) return { listed, entry };
   budget.bytes -= inline.length;
   return { listed, entry: { ...entry, inline: inline.slice() } };

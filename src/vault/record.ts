@@ -49,6 +49,8 @@ export interface DecodedRecord {
   readonly inline: Bytes;
   /** 64 characters of hex. */
   readonly entryHash: string;
+  /** Of the body as it is signed. */
+  readonly bodySizeBytes: number;
 }
 
 interface RecordParts {
@@ -114,7 +116,7 @@ export async function decodeRecord(
   }
   if (body.inline.size !== inline.length) throw damagedObject(objectName);
   if (body.inline.sha256 !== sha256Hex(inline)) throw damagedObject(objectName);
-  return { body, inline, entryHash };
+  return { body, inline, entryHash, bodySizeBytes: bodyBytes.length };
 }
 
 function splitRecord(payload: Bytes): RecordParts | null {

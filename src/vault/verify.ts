@@ -9,7 +9,6 @@ import { type ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { decodeHeader } from "./header.ts";
 import { baseOf, isCovered, NO_PREVIOUS_ENTRY } from "./entry_rules.ts";
-import { heldBody } from "./held_body.ts";
 import { acceptedIn, lookAtLogs, replacedIn, retirementsIn } from "./log_base.ts";
 import { withBases, withRetired } from "./log_base.ts";
 import { groupByLog, type KnownLog, type ListedEntry, planLogRead } from "./log_plan.ts";
@@ -206,7 +205,7 @@ async function checkLog(
       }
       if (read === null) throw damagedObject(listed.name);
       const { body, hash, sizeBytes } = read;
-      entry = { objectName: listed.name, body: heldBody(body), hash, sizeBytes };
+      entry = { objectName: listed.name, body, hash, sizeBytes };
     } catch (error) {
       if (!isProblem(error)) throw error;
       problems.push(asProblem(error, listed.name));

@@ -42,6 +42,10 @@ export interface Backup {
   readonly removed: ReadonlySet<string>;
 }
 
+/** A session's own file, and one outside `projects/`. */
+const PROJECT_FILE = new RegExp("/projects/[^/]+/([0-9a-f-]{36})(?:[.]jsonl$|/)");
+const SHARED_FILE = new RegExp("/(?:todos|tasks|file-history)/([0-9a-f-]{36})");
+
 /** One computer. */
 export class SimMachine {
   readonly name: string;
