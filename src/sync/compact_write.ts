@@ -3,6 +3,7 @@ import { sha256Hex } from "../crypto/hash.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { Bytes } from "../base/bytes.ts";
+import { groupCodec } from "../vault/codecs.ts";
 import type { AddOp, Generation, Group, Op, Segment } from "../vault/entry_body.ts";
 import { ENTRY_PACKS_MAX, GROUP_RAW_BYTES_MAX } from "../vault/format.ts";
 import { cutGroups } from "./compact_plan.ts";
@@ -146,7 +147,7 @@ export class Restatement {
       this.#raw.set(bytes, rawBytes);
       rawBytes += bytes.length;
     }
-    const { encodeGroup } = await import("../vault/group.ts");
+    const { encodeGroup } = await groupCodec();
     const { stored, comp } = encodeGroup([this.#raw.subarray(0, rawBytes)]);
     const sizes = { stored: stored.length, raw: rawBytes };
     const group: PlacedGroup = { in: -1, at: 0, ...sizes, comp, segments: segments.map(plain) };

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { otherUseCases } from "../../src/sync/service.ts";
 import { groupCodec, recordCodec } from "../../src/vault/codecs.ts";
 import { trackDatabases } from "./open_databases.ts";
 import { Report } from "./report.ts";
@@ -32,7 +33,7 @@ export class Simulator {
   /** Runs a seed and gives its report. `print`: takes the trace. */
   async run(seed: number, print: ((line: string) => void) | null = null): Promise<Report> {
     // Loading a module takes real time: the first world would not be the one that the seed means.
-    await Promise.all([recordCodec(), groupCodec()]);
+    await Promise.all([recordCodec(), groupCodec(), otherUseCases()]);
     const report = new Report(seed, print);
     this.world = new World(seed, report, this.#dir);
     try {
