@@ -56,8 +56,9 @@ export async function computeTargets(
 ): Promise<Targets> {
   const grouped = groupLeaves(vault, only);
   const { sessions } = grouped;
+  let files: FilesOf = grouped.files;
   const leavesOf = (session: string) => {
-    const stored = grouped.files.get(session);
+    const stored = files.get(session);
     if (stored !== undefined) return stored.get(TRANSCRIPT) ?? [];
     const target = sessions.get(session);
     if (target instanceof LoneTranscript) return [target.leaf];
@@ -65,7 +66,7 @@ export async function computeTargets(
   };
   const branches = await BranchTargets.open(vault, grouped.files.keys(), leavesOf);
   if (only !== null) addRoots(vault, grouped, branches.roots());
-  const files = withRoots(grouped.files, sessions, branches.roots());
+  files = withRoots(files, sessions, branches.roots());
   const shelves: SessionTarget[] = [];
   const failures: Failure[] = [];
   const families = await decideFamilies(branches, files.keys(), failures);
