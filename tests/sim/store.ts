@@ -359,6 +359,11 @@ export class SimStore {
         shown.set(name, bytes.length);
       }
     }
+    // What was never taken in, and is not shown any more when a run looks again, nobody can miss.
+    for (const name of exposure.mustNotice.keys()) {
+      const isGone = name.startsWith(prefix) && !shown.has(name) && !visitor.accepted.has(name);
+      if (isGone) exposure.mustNotice.delete(name);
+    }
     this.#looks.note(visitor.name, shown.keys(), this.#scheduler.nowMs);
     for (const name of shown.keys()) {
       known.add(name);
