@@ -4,12 +4,13 @@
  */
 import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { parseObjectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { acceptedIn, readLogs } from "../vault/log_base.ts";
 import { groupByLog, type ListedEntry, type LogMark } from "../vault/log_plan.ts";
 import { foreignLogMessage, type LogContext, type ReadLogs } from "../vault/log_reader.ts";
 import { unmetClaims, type VerifiedEntry } from "../vault/log_reader.ts";
-import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
+import { HEADER_NAME, LOG_PREFIX, parseLogEntryName } from "../vault/names.ts";
 import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
 import { type OpenVault, readHeader } from "./vault_access.ts";
 
@@ -36,7 +37,14 @@ export interface Refreshed {
 export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
-    const read = await readOnce(vault);
+    const read = await readOnce(vault).catch(async (error: unknown) => {
+      if (attempt < RELIST_MAX && await isGone(vault, error)) return null;
+      throw error;
+    });
+    if (read === null) {
+      await clock.sleep(RELIST_PAUSE_MS, vault.context.signal);
+      continue;
+    }
     const isRead = acceptedIn(read.entries);
     const [unmet] = unmetClaims(
       read.entries,
@@ -62,6 +70,17 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
     // A machine may have pushed between our list and the other machine's: the next list shows it.
     await clock.sleep(RELIST_PAUSE_MS, vault.context.signal);
   }
+}
+
+/**
+ * Whether reading failed because an entry that was listed is not there. Another machine may have
+ * deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next list tells.
+ */
+async function isGone({ opener }: OpenVault, error: unknown): Promise<boolean> {
+  if (!isClaudeSyncError(error, "incomplete") || error.objectName === undefined) return false;
+  const name = parseObjectName(error.objectName);
+  if (name === null || parseLogEntryName(name) === null) return false;
+  return await opener.store.get(name, { signal: opener.signal }) === null;
 }
 
 async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {

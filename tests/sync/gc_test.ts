@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ClaudeSyncError, isClaudeSyncError } from "../../src/errors.ts";
 import { objectName } from "../../src/storage/object_name.ts";
-import type { ObjectStore } from "../../src/storage/object_store.ts";
+import type { ObjectInfo, ObjectStore } from "../../src/storage/object_store.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { allStates, DAY_MS, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
@@ -45,6 +45,48 @@ Deno.test("a compacted log says the same in fewer objects, which go after the gr
     const idle = await gc(anna);
     assert.deepEqual([idle.compacted, idle.waiting, idle.leftovers], [null, null, null]);
   }));
+
+Deno.test("who reads while another machine deletes looks again, and raises no alarm", () =>
+  inTempDir(async (dir) => {
+    let old: ObjectInfo[] | null = null;
+    let lists = 0;
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "bert" ? store : changedStore(store, {
+        // As it was before the deletion, until the third look.
+        list: (prefix, options) => {
+          const stale = old !== null && ++lists < 3 ? old : null;
+          return stale === null ? store.list(prefix, options) : itemsOf(stale);
+        },
+      });
+    const world = await newWorld(dir, { storeOf });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    await pushTurns(anna, world.clock, 3);
+    await bert.pull({ all: true });
+    await pushTurns(anna, world.clock, 9);
+    await gc(anna);
+    await liveOn(anna, world.clock, 7);
+    const before: ObjectInfo[] = [];
+    for await (const info of world.store.list("log/")) before.push(info);
+    assert.equal((await gc(anna)).deleted.objects, 12);
+    old = before;
+    await bert.pull({ all: true });
+    assert.deepEqual(contentsOf(bert), contentsOf(anna));
+    // What stays listed and is not there is an alarm all the same.
+    speak(anna, IDS[0]!, "later");
+    await anna.push();
+    old = [];
+    for await (const info of world.store.list("log/")) old.push(info);
+    lists = -100;
+    await world.store.delete(old.at(-1)!.name);
+    assert.equal(
+      await bert.pull().then(() => null, (error: ClaudeSyncError) => error.code),
+      "incomplete",
+    );
+  }));
+
+async function* itemsOf<Item>(items: readonly Item[]): AsyncIterable<Item> {
+  yield* items;
+}
 
 Deno.test("packs go before the entries that name them, and entries in their order", () =>
   inTempDir(async (dir) => {
