@@ -289,7 +289,9 @@ class Finder {
     }
     const [first] = all;
     const isLone = all.length === 1 && first instanceof Transcript;
-    this.#sessions.push(isLone ? new LoneSession(slug, first) : { id, slug, files: sortFiles(all) });
+    this.#sessions.push(
+      isLone ? new LoneSession(slug, first) : { id, slug, files: sortFiles(all) },
+    );
   }
 
   #sharedOf(id: SessionId): readonly LocalFile[] {

@@ -36,7 +36,9 @@ export function readTranscriptTail(fs: FileSystem, path: string): TranscriptTail
     const { sizeBytes } = handle.stat();
     let tail = transcriptTail(new Uint8Array(0));
     for (const size of TAIL_BYTES) {
-      tail = transcriptTail(readPiece(handle, Math.max(0, sizeBytes - size), Math.min(size, sizeBytes)));
+      tail = transcriptTail(
+        readPiece(handle, Math.max(0, sizeBytes - size), Math.min(size, sizeBytes)),
+      );
       const isFull = tail.lastActivityMs !== null && tail.lastVersion !== null;
       if (isFull || size >= sizeBytes) break;
     }

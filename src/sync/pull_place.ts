@@ -34,7 +34,10 @@ export class LocalView {
   readonly #slugs = new Map<string, string | null>();
 
   /** `discovery`: what was found just now, when the caller has looked. */
-  constructor(vault: OpenVault, discovery = discoverSessions(vault.context.platform.fs, vault.root)) {
+  constructor(
+    vault: OpenVault,
+    discovery = discoverSessions(vault.context.platform.fs, vault.root),
+  ) {
     this.#vault = vault;
     this.#maps = new Map(Object.entries(vault.config.maps));
     this.leftovers = discovery.temps;

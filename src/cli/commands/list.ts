@@ -32,9 +32,7 @@ export async function list(
   if (json) return { json: { sessions: rows }, talk: emptyNote(rows) };
   const { world } = deps;
   const columns = await world.streams.isTerminal("stdout") ? world.streams.columns() : null;
-  const data = rows.length === 0
-    ? []
-    : listLines(rows, world.platform, columns ?? Infinity);
+  const data = rows.length === 0 ? [] : listLines(rows, world.platform, columns ?? Infinity);
   return {
     json: { sessions: rows },
     data,
