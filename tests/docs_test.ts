@@ -199,6 +199,7 @@ class FieldRecorder {
       platform: machine.platform,
       streams: {
         out: (text) => lines.push(text),
+        outPart: (text) => lines.push(text),
         err: () => {},
         write: () => {},
         isTerminal: () => Promise.resolve(false),

@@ -23,6 +23,7 @@ async function cli(machine: SyncMachine, ...argv: string[]): Promise<[string, nu
     platform: machine.platform,
     streams: {
       out: take,
+      outPart: take,
       err: take,
       write: take,
       isTerminal: () => Promise.resolve(true),
