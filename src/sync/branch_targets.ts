@@ -95,8 +95,8 @@ export class BranchTargets {
   }
 
   /**
-   * `sessions`: all that may be branches. `leavesOf` gives a session's transcript leaves. Reads each
-   * stored branch session once in its life.
+   * `sessions`: all that may be branches. `leavesOf` gives a session's transcript leaves. Reads
+   * each stored branch session once in its life.
    */
   static async open(
     vault: OpenVault,

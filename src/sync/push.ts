@@ -23,7 +23,7 @@ import type { OpenVault } from "./vault_access.ts";
 /** Sessions after which a batch is closed, however small they are. */
 const BATCH_SESSIONS_MAX = 1_000;
 
-/** What looking at one changed file leaves behind in memory, and what saying it in an entry does. */
+/** What looking at one changed file leaves behind in memory, and what sending its session does. */
 const PLAN_BYTES = 2 * LOOK_BYTES;
 const SAID_BYTES = 8 * LOOK_BYTES;
 
