@@ -106,7 +106,7 @@ function printJson(
   streams.out(harmless(text));
 }
 
-/** What `JSON.stringify` gives, list by list and element by element: a list may be of any length. */
+/** What `JSON.stringify` gives, element by element: a list may be of any length. */
 function* jsonParts(fields: Readonly<Record<string, unknown>>): Generator<string> {
   let before = "{";
   for (const [name, value] of Object.entries(fields)) {

@@ -14,6 +14,7 @@ import { areaDir } from "./layout.ts";
 import { legacyOwner } from "./legacy_owner.ts";
 import { pathBelow, pathRules } from "./local_path.ts";
 import type { PathRules } from "./local_path.ts";
+import { LoneSession, Transcript } from "./lone_session.ts";
 import { parseSessionId } from "./session_id.ts";
 import type { SessionId } from "./session_id.ts";
 import { SKIP_REASONS, type SkipKind, type SkippedPath } from "./skipped_path.ts";
@@ -42,28 +43,6 @@ export interface LocalFile {
   readonly stat: FileStat;
 }
 
-/** A transcript; of a hundred thousand each has a path of its own only while it is used. */
-class Transcript implements LocalFile {
-  readonly #dir: string;
-  readonly id: SessionId;
-  readonly stat: FileStat;
-
-  /** `dir`: the folder's path up to the file's name. */
-  constructor(dir: string, id: SessionId, stat: FileStat) {
-    this.#dir = dir;
-    this.id = id;
-    this.stat = stat;
-  }
-
-  get name(): FileName {
-    return TRANSCRIPT;
-  }
-
-  get path(): string {
-    return `${this.#dir}${this.id}.jsonl`;
-  }
-}
-
 /**
  * What one project folder holds of one session. An id that stands in two folders gives two of
  * these, which share the files outside `projects/` (the same paths in both).
@@ -74,25 +53,6 @@ export interface LocalSession {
   readonly slug: string;
   /** At least one, the transcript first when there is one, then by name. */
   readonly files: readonly LocalFile[];
-}
-
-/** A session that is a transcript and nothing else, as most are. */
-class LoneSession implements LocalSession {
-  readonly slug: string;
-  readonly #transcript: Transcript;
-
-  constructor(slug: string, transcript: Transcript) {
-    this.slug = slug;
-    this.#transcript = transcript;
-  }
-
-  get id(): SessionId {
-    return this.#transcript.id;
-  }
-
-  get files(): readonly LocalFile[] {
-    return [this.#transcript];
-  }
 }
 
 /** The memory of one project: what its sessions wrote down for later ones. */

@@ -11,6 +11,7 @@ import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
 import type { Failure, PullResult } from "./api.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { type AddedHistory, HistoryPull } from "./pull_history.ts";
 import { LocalView } from "./pull_place.ts";
@@ -184,7 +185,9 @@ function totalsOf(
   const failed = new Set(pushFailures.map(({ sessionId }) => sessionId));
   const own = plan.pushFirst.map(({ id }) => id).filter((id) => !failed.has(id));
   const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...own, ...written.busy])];
-  const { fs } = vault.context.platform;
+  const { fs, memory } = vault.context.platform;
+  // What follows looks at each of them twice more.
+  memory.passed(2 * LOOK_BYTES * pulled.length);
   const writes = plan.families.flatMap((family) => family.writes);
   const newBranches = writes.filter(({ session, target, expected }) =>
     session.root !== session.id && target.name === TRANSCRIPT && expected === null &&

@@ -16,6 +16,7 @@ import { type PreparedFile, prepareSessionFile } from "../sessions/write_back.ts
 import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import type { WriteOperation } from "./pull_file.ts";
 import type { WriteFamily } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
@@ -38,6 +39,9 @@ const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The same for their number: each one is held in memory until then. */
 export const BATCH_FILES_MAX = 1_000;
+
+/** What one write leaves behind in memory besides the bytes. */
+const WRITE_BYTES = 4 * LOOK_BYTES;
 
 /** What was written. */
 export interface Written {
@@ -145,6 +149,7 @@ class FamilyWriter {
         this.#vault.context.signal.throwIfAborted();
         prepared.push(await prepare(this.#vault, this.#branches, operation, this.#keptFor));
         this.#progress(operation);
+        this.#vault.context.platform.memory.passed(WRITE_BYTES);
       }
       return prepared;
     } catch (error) {

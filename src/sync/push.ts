@@ -11,6 +11,7 @@ import { shelfArea } from "../sessions/shelf.ts";
 import { isSettledIn, type LocalFileRow } from "./local_files.ts";
 import type { Failure } from "./api.ts";
 import type { LocalShelf } from "./local_shelves.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { Exclusion, projectClaim, type ProjectFinder } from "./projects.ts";
 import { BatchBuilder, type SessionItems } from "./push_batch.ts";
 import { lookAt, type PushItem } from "./push_files.ts";
@@ -21,6 +22,10 @@ import type { OpenVault } from "./vault_access.ts";
 
 /** Sessions after which a batch is closed, however small they are. */
 const BATCH_SESSIONS_MAX = 1_000;
+
+/** What looking at one changed file leaves behind in memory, and what sending its session does. */
+const PLAN_BYTES = 2 * LOOK_BYTES;
+const SAID_BYTES = 8 * LOOK_BYTES;
 
 /** What to push. */
 export interface PushScope {
@@ -93,6 +98,7 @@ export async function pushSessions(
       } catch (error) {
         failures.push(failureOf(error, next.session));
       }
+      vault.context.platform.memory.passed(SAID_BYTES);
       progress(sentBytes + builder.plainBytes);
     }
     if (inBatch.length === 0) continue;
@@ -135,7 +141,7 @@ async function planPush(
   projects: ProjectFinder,
   scope: PushScope,
 ): Promise<PushPlan> {
-  const { fs, host } = vault.context.platform;
+  const { fs, host, memory } = vault.context.platform;
   const live = liveSessions(fs, host, vault.root);
   const planned = new Map<string, PlannedSession>();
   const failures: Failure[] = [];
@@ -154,6 +160,7 @@ async function planPush(
         failures.push(clash(session.id, file.path));
         continue;
       }
+      memory.passed(PLAN_BYTES);
       const mayTear = scope.tearNow || isQuiet(vault, file.stat.mtimeMs, live.has(session.id));
       try {
         const { item, isTorn } = "content" in file

@@ -1,4 +1,4 @@
-/** What entries say, held until all logs are read: a first pull reads all of them before any is used. */
+/** What entries say, held until all logs are read: none is used before. */
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { type Bytes, utf8 } from "../base/bytes.ts";
 import type { Memory } from "../platform/types.ts";
@@ -56,7 +56,7 @@ class PackedBody implements EntryBody {
     if (latest?.of === this) return latest.ops;
     // What was checked when it was decoded, and has been in our own hands since.
     const text = inflateRawSync(this.#packed).toString("utf8");
-    const ops = JSON.parse(text) as readonly Op[];
+    const ops: readonly Op[] = JSON.parse(text);
     this.#memory?.passed(PARSED_COPIES * text.length);
     latest = { of: this, ops };
     return ops;

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { DISCOVERY_LIMITS } from "../../src/sessions/discover.ts";
+import { RECORD_BYTES_MAX } from "../../src/sessions/transcript.ts";
+import { longPath, workFolder, writeBundle, writeLongLine } from "../bench/limit_worlds.ts";
+import { sessionId, writeSmall } from "../bench/limit_worlds.ts";
+import { inMemoryDir, SyncMachine } from "../support/sync_machine.ts";
+
+const PATH_LENGTH = 4_000;
+const MACHINES = 50;
+
+function homeOf(machine: SyncMachine) {
+  return { home: machine.home, claude: machine.configDir, nowMs: Date.now() };
+}
+
+async function pairIn(dir: string): Promise<readonly [SyncMachine, SyncMachine]> {
+  const [a, b] = [new SyncMachine({ name: "anna", dir }), new SyncMachine({ name: "bert", dir })];
+  await a.init();
+  await b.join(a);
+  return [a, b];
+}
+
+/** Hashes of all files of sessions, by their place below the project's folder. */
+function filesOf({ configDir }: SyncMachine): Record<string, string> {
+  const projects = join(configDir, "projects");
+  const hashes: Record<string, string> = {};
+  for (const slug of readdirSync(projects)) {
+    const folder = join(projects, slug);
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      hashes[relative(folder, path)] = createHash("sha256").update(readFileSync(path)).digest(
+        "hex",
+      );
+    }
+  }
+  return hashes;
+}
+
+for (const over of [0, 1]) {
+  Deno.test(`a line of 64 MiB + ${over} comes to the other machine as it is`, () =>
+    inMemoryDir(async (dir) => {
+      const [a, b] = await pairIn(dir);
+      workFolder(b, "line");
+      writeLongLine(homeOf(a), workFolder(a, "line"), RECORD_BYTES_MAX + over);
+      const { pushed, failures } = await a.push();
+      assert.deepEqual([pushed, failures], [1, []]);
+      assert.equal((await b.pull()).pulled, 1);
+      assert.deepEqual(filesOf(b), filesOf(a));
+    }));
+}
+
+Deno.test("10,000 files of one session come to the other machine, one more is refused", () =>
+  inMemoryDir(async (dir) => {
+    const most = DISCOVERY_LIMITS.filesPerSession;
+    assert.equal(most, 10_000);
+    const [a, b] = await pairIn(dir);
+    const cwd = workFolder(a, "bundle");
+    workFolder(b, "bundle");
+    writeBundle(homeOf(a), cwd, most);
+    const push = await a.push();
+    assert.deepEqual([push.pushed, push.failures], [1, []]);
+    assert.deepEqual([(await b.pull()).failures, filesOf(b)], [[], filesOf(a)]);
+    assert.equal(Object.keys(filesOf(b)).length, most);
+
+    writeBundle(homeOf(a), cwd, most + 1);
+    const [refused, ...others] = (await a.push({ dryRun: true })).failures;
+    assert.deepEqual([refused?.code, others], ["too-large", []]);
+    assert.match(refused!.message, /belongs to a session of more than 10000 files/);
+  }));
+
+Deno.test("a project's path of 4,000 characters, and its session's file, come along", () =>
+  inMemoryDir(async (dir) => {
+    const [a, b] = await pairIn(dir);
+    const cwd = longPath(join(a.home, "code"), PATH_LENGTH);
+    assert.equal(cwd.length, PATH_LENGTH);
+    for (const folder of [cwd, cwd.replace(a.home, b.home)]) mkdirSync(folder, { recursive: true });
+    writeSmall(homeOf(a), cwd, 0);
+    const push = await a.push();
+    assert.deepEqual([push.pushed, push.failures], [1, []]);
+    assert.deepEqual([(await b.pull()).pulled, filesOf(b)], [1, filesOf(a)]);
+  }));
+
+Deno.test("the 51st machine gets what 50 others have pushed, and asks once more for nothing", () =>
+  inMemoryDir(async (dir) => {
+    const first = new SyncMachine({ name: "m1", dir });
+    await first.init();
+    const expected: Record<string, string> = {};
+    for (let number = 1; number <= MACHINES; number++) {
+      const machine = number === 1 ? first : new SyncMachine({ name: `m${number}`, dir });
+      if (number > 1) await machine.join(first);
+      writeSmall(homeOf(machine), workFolder(machine, "crowd"), number);
+      assert.equal((await machine.push()).pushed, 1);
+      Object.assign(expected, filesOf(machine));
+    }
+    const last = new SyncMachine({ name: "last", dir });
+    await last.join(first);
+    workFolder(last, "crowd");
+    const pull = await last.pull();
+    assert.deepEqual([pull.pulled, pull.failures, pull.from.length], [MACHINES, [], MACHINES]);
+    // One list, and each machine's one small entry, which has the bytes in it.
+    assert.ok(pull.requests <= MACHINES + 2, `${pull.requests} requests`);
+    assert.deepEqual(filesOf(last), expected);
+    assert.ok(`${sessionId(MACHINES)}.jsonl` in expected);
+    const again = await last.pull();
+    assert.deepEqual([again.pulled, again.requests], [0, 1]);
+    assert.deepEqual((await last.verify()).problems, []);
+  }));
