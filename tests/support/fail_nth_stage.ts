@@ -43,7 +43,10 @@ export interface Scenario {
   readonly isRepeated?: true;
   /** What it brings stays on the actor's machine. */
   readonly isLocal?: true;
-  /** Breaks only every so many calls, unless all are to be broken. Default: 1. */
+  /**
+   * Breaks only every so many calls, and not so few of the store's, unless all are to be broken.
+   * Default: 1.
+   */
   readonly stride?: number;
 }
 
@@ -198,6 +201,9 @@ async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Pro
 /** Of the calls after which nothing can be seen any more, which are many: every so many. */
 const LOOKS_STRIDE = 8;
 
+/** A command makes few calls to the store. */
+const STORE_STRIDE_MAX = 4;
+
 const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
   { from: "once", effect: "before" },
   { from: "once", effect: "after", calls: CHANGES },
@@ -255,8 +261,9 @@ function every<Item>(stride: number, items: readonly Item[]): Item[] {
 async function breakStore(dir: string, scenario: Scenario, times: number): Promise<void> {
   const stage = new Stage(dir, scenario);
   await stage.prepare();
+  const storeStride = Math.min(stage.stride, STORE_STRIDE_MAX);
   for (const effect of ["before", "after"] as const) {
-    for (let n = 1;; n++) {
+    for (let n = 1;; n += storeStride) {
       // The store is opened anew by every command, and counts on.
       const opened: FaultyStore[] = [];
       const total = (of: "calls" | "struck") => opened.reduce((sum, one) => sum + one[of], 0);

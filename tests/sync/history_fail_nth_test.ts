@@ -15,7 +15,7 @@ import type { SyncMachine } from "../support/sync_machine.ts";
  * Of what is broken here, most is what any command does first. All of it was, and is with
  * `CLAUDE_SYNC_FAIL_NTH=all`.
  */
-const STRIDE = 13;
+const STRIDE = 17;
 
 /** FIRST has two versions, and SECOND is old. */
 async function withVersions(anna: SyncMachine, bert: SyncMachine): Promise<void> {

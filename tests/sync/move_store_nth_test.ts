@@ -25,7 +25,7 @@ const IDS = [1, 2].map((n) => `${String(n).repeat(8)}-1111-4111-8111-11111111111
 /** Too much to travel inside an entry. */
 const PACKED_BYTES = 400_000;
 /** Of the calls to a real repository, which takes its time; all of them were broken once. */
-const GIT_STRIDE = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all" ? 1 : 12;
+const GIT_STRIDE = process.env["CLAUDE_SYNC_FAIL_NTH"] === "all" ? 1 : 16;
 
 type Kind = "bucket" | "folder" | "git";
 
