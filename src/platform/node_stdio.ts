@@ -28,7 +28,8 @@ export interface NodeStdio {
   columns(): number | null;
   /**
    * Writes a line to stdout. A reader who has gone (`| head`) is no failure. Throws `no-space` or
-   * `local-io` when the line cannot be kept, as on a full disk.
+   * `local-io` when the line cannot be kept, as on a full disk. Not for a console of Windows, which
+   * has its own way for letters beyond ASCII.
    */
   out(line: string): void;
   /** Standard error, for questions on a terminal. */
@@ -75,8 +76,6 @@ function mayBeTerminal(descriptor: number): boolean {
 }
 
 function out(line: string): void {
-  // There the console has its own way for letters beyond ASCII.
-  if (process.platform === "win32") return console.log(line);
   let rest: Uint8Array = utf8(`${line}\n`);
   while (rest.length > 0) {
     try {
