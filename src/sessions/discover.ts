@@ -71,6 +71,8 @@ export interface Discovery {
   readonly skipped: readonly SkippedPath[];
   /** Slugs that are links to other slugs: what is placed in one is seen from both. */
   readonly slugLinks: ReadonlyMap<string, string>;
+  /** Slugs of sessions that have nothing but an empty transcript, the first by name. */
+  readonly empties: ReadonlyMap<string, string>;
   /** Our own unfinished temporary files, for `sweepTemps`. */
   readonly temps: readonly LocalTemp[];
 }
@@ -103,6 +105,7 @@ class Finder {
   readonly #memories: LocalMemory[] = [];
   readonly #skipped: SkippedPath[] = [];
   readonly #slugLinks = new Map<string, string>();
+  readonly #empties = new Map<string, string>();
   readonly #temps: LocalTemp[] = [];
   /** Files outside `projects/`, listed once for all sessions. */
   #shared: SharedFolders = { todos: new Map(), histories: new Set(), tasks: new Set() };
@@ -133,6 +136,7 @@ class Finder {
       memories: this.#memories,
       skipped: this.#skipped,
       slugLinks: this.#slugLinks,
+      empties: this.#empties,
       temps: this.#temps,
     };
   }
@@ -230,7 +234,10 @@ class Finder {
   #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
     const shared = this.#sharedOf(id);
     const all = shared.length === 0 ? files : [...files, ...shared];
-    if (all.every(isNothing)) return;
+    if (all.every(isNothing)) {
+      if (all.length > 0 && !this.#empties.has(id)) this.#empties.set(id, slug);
+      return;
+    }
     const path = files[0]?.path ?? all[0]?.path ?? "";
     const { sessions, filesPerSession } = this.#limits;
     if (this.#sessions.length >= sessions) return this.#skipSession(path, "limit");

@@ -1,6 +1,6 @@
 /** Setting a machine up: a new vault, or joining the one that is there. */
-import { type Bytes, equalBytes, toHex } from "../base/bytes.ts";
-import { deriveEpoch, generateRootKey, keyFingerprint } from "../crypto/root_key.ts";
+import { equalBytes, toHex } from "../base/bytes.ts";
+import { deriveEpoch, keyFingerprint } from "../crypto/root_key.ts";
 import type { Epoch, RootKey } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { discoverSessions } from "../sessions/discover.ts";
@@ -19,7 +19,9 @@ import type { InitRequest, InitResult, SyncContext } from "./api.ts";
 import { type Config, ensureHome, type HomePaths, homePaths, readConfig } from "./home.ts";
 import { readTrust, trustOf, writeConfig } from "./home.ts";
 import { isToBeMade, unlessBucketIsToBeMade } from "./absent_place.ts";
-import { createSecretFile, readKeyFile } from "./key_file.ts";
+import { dropFreshKey, freshKeyOf, makeFreshKey } from "./fresh_key.ts";
+import { readFreshKey, settleKey } from "./fresh_key.ts";
+import { readKeyFile } from "./key_file.ts";
 import { openMachine } from "./machine.ts";
 import { checkPlace, incompletePlace } from "./place_check.ts";
 import { latencyOf } from "./store_info.ts";
@@ -55,14 +57,16 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
     create: !request.dryRun || location.kind === "folder",
   });
   const header = await unlessBucketIsToBeMade(request, readHeader(store, context.signal));
-  const epoch = key === null ? null : await deriveEpoch(key);
+  const own = key ??
+    (header === null ? null : await freshKeyOf(context.platform, context.keyFile, header));
+  const epoch = own === null ? null : await deriveEpoch(own);
   if (header !== null && epoch !== null) await checkKey(context, store, header, epoch);
   if (existing !== null && header !== null && toHex(header.vaultId) !== existing.vaultId) {
     throw new ClaudeSyncError("no-vault", `Another vault stands at ${store.label} now`, {
       path: homePaths(context.home).config,
     });
   }
-  if (request.dryRun) return await dryRun(context, request, store, header, key);
+  if (request.dryRun) return await dryRun(context, request, store, header, own);
   const latencyMs = FAR.includes(location.kind) ? await latencyOf(context, store) : null;
   ensureHome(context.platform, context.home);
   const lock = await lockProfile(context);
@@ -70,7 +74,7 @@ export async function initVault(context: SyncContext, request: InitRequest): Pro
     const place = { store, latencyMs };
     return header === null && existing === null
       ? await createVault(context, request, place, key)
-      : await join(context, request, place, requireHeader(header, store), key, existing);
+      : await join(context, request, place, requireHeader(header, store), own, existing);
   } finally {
     lock.release();
   }
@@ -174,20 +178,26 @@ async function createVault(
   const { platform, signal } = context;
   const { store } = place;
   await refuseForeignLogs(store, signal);
-  const key = existingKey ?? generateRootKey(platform.random);
+  // One that waits since an earlier try may have become another vault's key: it is never dropped.
+  const waiting = existingKey ?? readFreshKey(platform, context.keyFile);
+  const key = waiting ?? makeFreshKey(platform, context.keyFile);
   const epoch = await deriveEpoch(key);
-  if (existingKey === null) writeNewKey(context, key.secret.dangerouslyReveal());
   const header = { vaultId: platform.random.bytes(VAULT_ID_BYTES), kid: epoch.kid };
   const outcome = await new VaultStore(store).putHeader(encodeHeader(header), { signal });
-  // Another machine made a vault here in this very moment. A key made just now fits nothing, and in
-  // its place the right one could not be imported; whatever becomes of the next call, it must go.
-  if (outcome === "differs" && existingKey === null) platform.fs.removeFile(context.keyFile);
-  const theirs = outcome === "differs"
-    ? requireHeader(await readHeader(store, signal), store)
-    : await replacedBy(context, request, store, header);
-  if (theirs === null) return await finish(context, request, place, header, epoch, "created");
-  if (existingKey === null) platform.fs.removeFile(context.keyFile);
-  return await join(context, request, place, theirs, existingKey, null);
+  // Another machine made a vault here in this very moment: nothing will have the key made just now.
+  const drop = () => waiting === null && dropFreshKey(platform, context.keyFile);
+  if (outcome === "differs") {
+    drop();
+    const theirs = requireHeader(await readHeader(store, signal), store);
+    return await join(context, request, place, theirs, existingKey, null);
+  }
+  const theirs = await replacedBy(context, request, store, header);
+  if (theirs !== null) {
+    drop();
+    return await join(context, request, place, theirs, existingKey, null);
+  }
+  settleKey(platform, context.keyFile, key);
+  return await finish(context, request, place, header, epoch, "created");
 }
 
 /**
@@ -226,13 +236,6 @@ async function refuseForeignLogs(store: MeteredStore, signal: AbortSignal): Prom
   }
 }
 
-function writeNewKey(context: SyncContext, bytes: Bytes): void {
-  if (createSecretFile(context.platform, context.keyFile, bytes)) return;
-  throw new ClaudeSyncError("busy", "Another claude-sync is writing this machine's key", {
-    path: context.keyFile,
-  });
-}
-
 async function join(
   context: SyncContext,
   request: InitRequest,
@@ -247,6 +250,7 @@ async function join(
   const epoch = await deriveEpoch(key);
   // Checked before the lock too; here for a vault that another machine made in between.
   await checkKey(context, place.store, header, epoch);
+  settleKey(context.platform, context.keyFile, key);
   const outcome = existing === null ? "joined" : "unchanged";
   return await finish(context, request, place, header, epoch, outcome);
 }

@@ -15,7 +15,7 @@ import { LocalView } from "./pull_place.ts";
 import { keyOfProject, type PullPlan, PullPlanner, type WriteFamily } from "./pull_plan.ts";
 import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { type KeptFor, writeAll, type Written } from "./pull_write.ts";
-import { pushSessions } from "./push.ts";
+import { pushSessions, unreadableObjects } from "./push.ts";
 import type { Sender } from "./push_send.ts";
 import { matchIds } from "./session_query.ts";
 import { computeTargets, type SessionTarget, type Targets } from "./targets.ts";
@@ -65,7 +65,8 @@ export async function pullSessions(
       const pushed = await pushOwn(vault, sender, projects, plan);
       pushFailures.splice(0, Infinity, ...pushed);
       // The next look finds what could be pushed safe; without any progress there is no next look.
-      if (pushed.length < plan.pushFirst.length) continue;
+      const failed = new Set(pushed.map(({ sessionId }) => sessionId));
+      if (plan.pushFirst.some(({ id }) => !failed.has(id))) continue;
     }
     const history = new HistoryPull(vault, scope);
     const { fs, clock } = vault.context.platform;
@@ -84,7 +85,7 @@ export async function pullSessions(
       : await history.add(view.all(), exclusionOf(vault, projects, view, request.all));
     const asked = { ...scope, dryRun: request.dryRun };
     const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
-    return withOthers(totals, shelves, added);
+    return withOthers(totals, shelves, added, unreadableObjects(vault));
   }
 }
 
@@ -108,6 +109,7 @@ function withOthers(
   totals: PullTotals,
   shelves: PulledShelves,
   history: AddedHistory,
+  unreadable: readonly Failure[],
 ): PullTotals {
   const waitingIds = [...new Set([...totals.waitingIds, ...shelves.waitingIds])];
   return {
@@ -115,7 +117,7 @@ function withOthers(
     otherFiles: shelves.files,
     waitingIds,
     waiting: waitingIds.length,
-    failures: [...totals.failures, ...shelves.failures, ...history.failures],
+    failures: [...totals.failures, ...shelves.failures, ...history.failures, ...unreadable],
     writtenBytes: totals.writtenBytes + shelves.writtenBytes + history.bytes,
   };
 }

@@ -20,6 +20,7 @@ export class LocalView {
   /** What sessions have written down for later ones, by project. */
   readonly memories: Discovery["memories"];
   readonly #slugLinks: Discovery["slugLinks"];
+  readonly #empties: Discovery["empties"];
   readonly #vault: OpenVault;
   readonly #sessions = new Map<string, LocalSession[]>();
   readonly #maps: ReadonlyMap<string, string>;
@@ -34,6 +35,7 @@ export class LocalView {
     this.leftovers = discovery.temps;
     this.memories = discovery.memories;
     this.#slugLinks = discovery.slugLinks;
+    this.#empties = discovery.empties;
     for (const session of discovery.sessions) {
       const copies = this.#sessions.get(session.id);
       if (copies === undefined) this.#sessions.set(session.id, [session]);
@@ -51,14 +53,23 @@ export class LocalView {
     return [...this.#sessions.values()].flat();
   }
 
-  /** Every place that holds the session's transcript, the longest first. */
+  /**
+   * Every place that holds the session's transcript, the longest first. One that a power cut has
+   * emptied is none beside another that has text: filled again, the session would be listed twice.
+   */
   copies(id: string): readonly LocalSession[] {
     const all = this.#sessions.get(id) ?? [];
     if (all.length === 1 && transcriptOf(all[0]!) !== undefined) return all;
     const copies = all.filter((session) => transcriptOf(session) !== undefined);
     if (copies.length < 2) return copies;
     const size = (session: LocalSession) => transcriptOf(session)!.stat.sizeBytes;
-    return copies.toSorted((a, b) => size(b) - size(a) || (a.slug < b.slug ? -1 : 1));
+    const sorted = copies.toSorted((a, b) => size(b) - size(a) || (a.slug < b.slug ? -1 : 1));
+    return sorted.filter((session, index) => index === 0 || size(session) > 0);
+  }
+
+  /** The folder name where the session stands with an empty transcript and nothing else. */
+  slugOfEmpty(id: string): string | null {
+    return this.#empties.get(id) ?? null;
   }
 
   /** The folder name for a session of which nobody knows the project: that of `dir`. */

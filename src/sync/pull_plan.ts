@@ -233,7 +233,9 @@ export class PullPlanner {
     if (mayBeExcluded && this.#isExcluded(this.#projects.ofVaultSession(session.root))) return;
     const isAsked = this.#scope.all || this.#scope.ids !== null;
     const nowMs = this.#vault.context.platform.clock.nowMs();
-    const wasHere = this.#wasHere(session.id, transcript.hash);
+    // Claude Code and people remove files; one that is here and empty is what a power cut leaves.
+    const emptied = this.#local.slugOfEmpty(session.id);
+    const wasHere = emptied === null && this.#wasHere(session.id, transcript.hash);
     const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays, nowMs);
     // What another file of the family is about to lose must stand here, however old it is.
     if (!isAsked && !draft.isReplaced && (wasHere || isOld)) {
@@ -241,8 +243,8 @@ export class PullPlanner {
       return;
     }
     const project = this.#projects.ofVaultSession(session.root);
-    // A branch stands beside the session it came from.
-    const beside = this.#local.copies(session.root)[0]?.slug ?? null;
+    // A branch stands beside the session it came from, an emptied session where it was.
+    const beside = emptied ?? this.#local.copies(session.root)[0]?.slug ?? null;
     const slug = beside ??
       (project === null ? this.#slugWithoutProject() : this.#local.slugFor(project, isAsked));
     if (slug === null) {

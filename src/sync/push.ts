@@ -60,7 +60,7 @@ export async function pushSessions(
   const plan = await planPush(vault, projects, scope);
   const pushed = new Set<string>();
   let sentBytes = 0;
-  const failures = [...plan.failures, ...unreadable(vault)];
+  const failures = [...plan.failures, ...unreadableObjects(vault)];
   const totalBytes = plan.sessions.reduce((sum, session) => sum + plannedBytes(session), 0);
   const { tornTails } = plan;
   const otherFiles = plan.sessions.flatMap(({ items }) => items).filter(isOfShelf).length;
@@ -271,10 +271,10 @@ function isQuiet(vault: OpenVault, mtimeMs: number, isLive: boolean): boolean {
 }
 
 /**
- * Objects that were wanted to compare local files with and could not be read. That keeps nothing
- * from the vault, but whoever reads a damaged vault says so.
+ * Objects that were wanted to compare local files with and could not be read, said once. That keeps
+ * nothing from the vault, but whoever reads a damaged vault says so.
  */
-function unreadable(vault: OpenVault): Failure[] {
+export function unreadableObjects(vault: OpenVault): Failure[] {
   return vault.reader.takeUnreadable().map(({ code, message, objectName }) => ({
     sessionId: null,
     path: null,

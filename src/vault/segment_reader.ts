@@ -86,7 +86,9 @@ export class SegmentReader {
    * no other session is touched.
    */
   async read(segment: SegmentPlace): Promise<Bytes> {
-    const key = `${segment.objectName}@${segment.groupAt}`;
+    const { objectName, groupAt, groupStored, groupRaw, groupComp } = segment;
+    // An empty group begins where the next one does.
+    const key = [objectName, groupAt, groupStored, groupRaw, groupComp].join(" ");
     const raw = await kept(this.#groups, GROUPS_KEPT, key, async () => {
       return groupOf(await this.#payload(segment), segment);
     });

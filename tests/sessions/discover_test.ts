@@ -97,6 +97,7 @@ Deno.test("discoverSessions takes an empty transcript for nothing unless its age
   fs.makeDir(`${PROJECTS}/-empty`);
   const found = discoverSessions(fs, ROOT);
   assert.deepEqual(shape(found), [["-a", TWO, ["transcript", "legacy/agent-a5443fb.jsonl"]]]);
+  assert.deepEqual([...found.empties], [[ONE, "-a"]]);
   assert.deepEqual(found.skipped, []);
 });
 

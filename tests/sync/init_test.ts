@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ClaudeSyncError } from "../../src/errors.ts";
+import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { folderLocationOf } from "../../src/storage/location.ts";
 import { changedStore } from "../support/changed_store.ts";
@@ -132,6 +134,75 @@ Deno.test("the key of a vault that lost goes, also when the winner is unreadable
     isHidden = false;
     assert.equal(existsSync(own(b, "key")), false);
     assert.equal((await b.init()).outcome, "needs-key");
+  }));
+
+/** The real disk, but for whatever gives a file the name `path()`: that fails with `EROFS`. */
+function withoutName(path: () => string | null): (fs: FileSystem) => FileSystem {
+  const refuse = (name: string) => {
+    if (name !== path()) return;
+    throw new ClaudeSyncError("local-io", "Read-only", { path: name });
+  };
+  return (fs) => ({
+    ...fs,
+    link: (from, to) => (refuse(to), fs.link(from, to)),
+    rename: (from, to) => (refuse(to), fs.rename(from, to)),
+    createFile: (name) => (refuse(name), fs.createFile(name)),
+    removeFile: (name) => (refuse(name), fs.removeFile(name)),
+  });
+}
+
+Deno.test("an init that ends between the vault and its key is completed by the next one", () =>
+  inTempDir(async (dir) => {
+    let refused: string | null = null;
+    const a = new SyncMachine({ name: "anna", dir, fs: withoutName(() => refused) });
+    refused = own(a, "key");
+    assert.equal(await codeOf(a.init()), "local-io");
+    assert.deepEqual(Object.keys(filesBelow(a.vaultDir)), ["claude-sync.json"]);
+    refused = null;
+    // Elsewhere its key is not taken for that of a vault that has another one.
+    const other = new SyncMachine({ name: "bert", dir, vaultDir: join(dir, "other") });
+    await other.init();
+    const elsewhere = { location: other.location, machineName: null, dryRun: true };
+    assert.equal((await syncService.init(a.context(), elsewhere)).outcome, "needs-key");
+    assert.equal((await a.init()).outcome, "joined");
+    assert.equal(existsSync(own(a, "key.new")), false);
+    speak(a, IDS[0]!);
+    await a.push();
+    const c = new SyncMachine({ name: "cleo", dir });
+    await c.join(a);
+    assert.equal((await c.pull()).pulled, 1);
+  }));
+
+// The simulation, seed 500001: the key of the lost race stayed, and kept the right one out.
+Deno.test("a key that no vault has keeps no other one out (sim 500001)", () =>
+  inTempDir(async (dir) => {
+    let refused: string | null = null;
+    const b: SyncMachine = new SyncMachine({ name: "bert", dir });
+    const a: SyncMachine = new SyncMachine({
+      name: "anna",
+      dir,
+      fs: withoutName(() => refused),
+      store: async (location, create) => {
+        const store = await b.openStore(location, create);
+        return changedStore(store, {
+          put: async (name, body, options) => {
+            if (name === "claude-sync.json") {
+              await b.init();
+              refused = own(a, "key.new");
+            }
+            return await store.put(name, body, options);
+          },
+        });
+      },
+    });
+    assert.equal(await codeOf(a.init()), "local-io");
+    refused = null;
+    assert.equal((await a.init()).outcome, "needs-key");
+    const { keyText } = await syncService.keyExport(b.context());
+    await syncService.keyImport(a.context(), keyText);
+    speak(a, IDS[0]!);
+    await a.push();
+    assert.equal((await b.pull()).pulled, 1);
   }));
 
 Deno.test("a machine may begin with another vault, and go back with what it remembers", () =>

@@ -314,3 +314,14 @@ Deno.test("a push with nothing new reads no transcript", () =>
     anna.write(path.slice(anna.configDir.length), readFileSync(path, "utf8") + more);
     assert.equal((await anna.push()).otherFiles, 1);
   }));
+
+Deno.test("empty plans do not stand in the way of what is stored behind them", () =>
+  withPlan(async (_world, anna, bert) => {
+    // An empty group has no length, so that the next one begins at the same place.
+    anna.writeTranscript(FORK, planned(anna, FORK, "a-brown-fox"));
+    anna.write("plans/a-brown-fox.md", "");
+    await anna.push();
+    for (const machine of [anna, bert]) assert.deepEqual((await machine.verify()).problems, []);
+    assert.deepEqual((await bert.pull()).failures, []);
+    assert.deepEqual(plansOf(bert), plansOf(anna));
+  }));

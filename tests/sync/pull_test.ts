@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { ClaudeSyncError } from "../../src/errors.ts";
@@ -190,4 +191,34 @@ Deno.test("a branch whose file is not here is listed and can be resumed", () =>
     assert.equal(row?.where, "vault");
     await syncService.resume(b.context(), branch!.id);
     assert.ok(statSync(b.transcriptPath(branch!.id)).size > 0);
+  }));
+
+Deno.test("a transcript that a power cut has emptied is filled where it stands", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, turn(a, "hello", T0), T0);
+    await a.push();
+    await b.pull();
+    // The client has moved it: its session goes on in a worktree.
+    const worktree = `${dirname(b.transcriptPath(ID))}--claude-worktrees-wt`;
+    mkdirSync(worktree);
+    rmSync(b.transcriptPath(ID));
+    const emptied = join(worktree, `${ID}.jsonl`);
+    for (const hasOtherFiles of [false, true]) {
+      writeFileSync(emptied, "");
+      const todos = join(dirname(dirname(dirname(emptied))), "todos");
+      mkdirSync(todos, { recursive: true });
+      if (hasOtherFiles) writeFileSync(join(todos, `${ID}.json`), "[]");
+      await b.sync();
+      await b.sync();
+      assert.equal(readFileSync(emptied, "utf8"), a.readTranscript(ID));
+      assert.equal(existsSync(b.transcriptPath(ID)), false);
+    }
+    // Beside a copy that has its text, an empty one is none.
+    b.writeTranscript(ID, a.readTranscript(ID), T0);
+    writeFileSync(emptied, "");
+    await b.sync();
+    await b.sync();
+    assert.equal(readFileSync(emptied, "utf8"), "");
+    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
   }));
