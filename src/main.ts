@@ -49,7 +49,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.exit(
     await runCli(args, {
       platform: nodePlatform(),
-      streams: { ...nodeStdio(), out: console.log },
+      streams: { ...nodeStdio(), ...(process.platform === "win32" ? { out: console.log } : {}) },
       service: async () => (await import("./sync/service.ts")).syncService,
       signal: interrupted.signal,
       releaseSignals: () => signals.forEach((signal) => process.off(signal, onSignal)),

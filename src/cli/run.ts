@@ -26,10 +26,20 @@ const DEFAULT_FLAGS: GlobalFlags = {
 };
 
 /** Runs one command line and gives the exit code. Never throws. */
-export async function runCli(argv: readonly string[], world: World): Promise<number> {
+export async function runCli(argv: readonly string[], outside: World): Promise<number> {
   const line = await understand(argv);
   const flags = line.kind === "run" ? line.invocation : { ...DEFAULT_FLAGS, json: line.json };
-  const { streams } = world;
+  let isOutBroken = false;
+  const out = (text: string) => {
+    try {
+      outside.streams.out(text);
+    } catch (error) {
+      isOutBroken = true;
+      throw error;
+    }
+  };
+  const streams = { ...outside.streams, out };
+  const world = { ...outside, streams };
   const hasErrColours = hasColours(
     world.platform.host,
     flags.color,
@@ -47,7 +57,9 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     return await runLine(line, flags, style, world);
   } catch (error) {
     const cause = world.signal.aborted && !isOwnFailure(error) ? world.signal.reason : error;
-    return printFailure(streams, style, reportOf(cause));
+    // What standard output does not take can only be said elsewhere.
+    const json = style.json && !isOutBroken;
+    return printFailure(streams, { ...style, json }, reportOf(cause));
   }
 }
 

@@ -24,7 +24,12 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9 
 /** Completes paths of folders, or of files as well. */
 export function path(metavar: "PATH" | "DIR" | "DIR|FILE"): ValueParser<"sync", string> {
   return {
-    ...string({ metavar }),
+    // An empty one, as of a variable that is not set, would be the current folder.
+    ...string({
+      metavar,
+      pattern: /./s,
+      errors: { patternMismatch: plain`The path is empty` },
+    }),
     *suggest(prefix: string): Iterable<Suggestion> {
       const type = metavar === "DIR|FILE" ? "any" : "directory";
       yield { kind: "file", type, pattern: prefix };

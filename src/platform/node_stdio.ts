@@ -26,6 +26,12 @@ export interface NodeStdio {
   isTerminal(stream: StandardStream): Promise<boolean>;
   /** Width of the terminal at stderr, or null when it is none. */
   columns(): number | null;
+  /**
+   * Writes a line to stdout. A reader who has gone (`| head`) is no failure. Throws `no-space` or
+   * `local-io` when the line cannot be kept, as on a full disk. Not for a console of Windows, which
+   * has its own way for letters beyond ASCII.
+   */
+  out(line: string): void;
   /** Standard error, for questions on a terminal. */
   promptOutput(): Writable;
   /** Writes to stderr without a newline; loses the text when it cannot be written. */
@@ -44,6 +50,7 @@ export interface NodeStdio {
 export function nodeStdio(): NodeStdio {
   return {
     isTerminal,
+    out,
     promptOutput: () => process.stderr,
     columns: () => process.stderr.columns ?? null,
     outPart,
@@ -68,6 +75,21 @@ function mayBeTerminal(descriptor: number): boolean {
     // Closed.
     if (errnoOf(error) === null) throw error;
     return false;
+  }
+}
+
+function out(line: string): void {
+  let rest: Uint8Array = utf8(`${line}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(1, rest));
+    } catch (error) {
+      const errno = errnoOf(error);
+      // Nobody reads it any more, or nobody ever did.
+      if (errno === "EPIPE" || errno === "EBADF") return;
+      if (errno !== "EAGAIN") throw localError("write to", "standard output", error);
+      pauseForPipe();
+    }
   }
 }
 

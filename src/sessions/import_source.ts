@@ -46,7 +46,10 @@ export function importSource(
   const real = fs.realpath(path);
   const kind = real === null ? null : fs.lstat(real)?.kind ?? null;
   if (real === null || kind === null) {
-    throw new ClaudeSyncError("not-found", `There is no "${path}"`, { path });
+    throw new ClaudeSyncError("not-found", `There is no "${path}"`, {
+      path,
+      hint: "Give a folder like ~/.claude, or transcripts (.jsonl)",
+    });
   }
   const source = kind === "file" ? fileSource(fs, host, real) : folderSource(fs, host, real);
   const realOr = (dir: string) => fs.realpath(dir) ?? dir;

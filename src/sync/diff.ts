@@ -30,7 +30,9 @@ async function diff({ vault, meter }: Run, queries: readonly string[]): Promise<
   const ids = [...await chooseNamed(facts, queries, local.ids())];
   const [id] = ids;
   if (id === undefined || ids.length > 1) {
-    throw new ClaudeSyncError("usage", "One session is compared at a time");
+    throw new ClaudeSyncError("usage", "One session is compared at a time", {
+      hint: "Give the beginning of one id; see: claude-sync list",
+    });
   }
   const here = hereOf(facts, id);
   const target = targets.sessions.get(id);
@@ -48,6 +50,7 @@ async function diff({ vault, meter }: Run, queries: readonly string[]): Promise<
     title,
     here: here === null ? null : sideOf(here.bytes, here.path),
     vault: stored === null ? null : sideOf(stored, null),
+    isForgotten: stored === null && vault.forgotten.isSession(id),
     common,
     onlyHere: onlyFirst,
     onlyVault: onlySecond,

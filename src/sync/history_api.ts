@@ -189,6 +189,8 @@ export interface DiffResult extends Traffic {
   readonly here: DiffSide | null;
   /** What a pull would write; null when the vault has nothing of it. */
   readonly vault: DiffSide | null;
+  /** The vault has it, and is to forget it: no push sends it again. */
+  readonly isForgotten: boolean;
   /** Records of both. */
   readonly common: number;
   readonly onlyHere: readonly ToldRecord[];

@@ -4,6 +4,8 @@ import { ClaudeSyncError } from "../errors.ts";
 export const ID_PREFIX_LENGTH_MIN = 4;
 /** Ids that an error message lists. */
 const IDS_SHOWN_MAX = 5;
+/** Characters of a query that an error message repeats. */
+const QUERY_SHOWN_MAX = 80;
 
 /** Whether a title has all words of `query`, in whatever case. Without a word nothing fits. */
 export function titleFits(title: string | null | undefined, query: string): boolean {
@@ -22,10 +24,13 @@ export function onlyMatch(
 ): string {
   const [only] = matches;
   if (only === undefined) {
-    throw new ClaudeSyncError("not-found", `No session fits "${query}"`, { hint });
+    const isShortId = /^[0-9a-f]{1,3}$/i.test(query);
+    throw new ClaudeSyncError("not-found", `No session fits "${shown(query)}"`, {
+      hint: isShortId ? `Of an id give at least ${ID_PREFIX_LENGTH_MIN} characters` : hint,
+    });
   }
   if (matches.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
+    throw new ClaudeSyncError("ambiguous", `"${shown(query)}" fits ${matches.length} sessions`, {
       hint: `Use an id: ${matches.slice(0, IDS_SHOWN_MAX).join(", ")}`,
     });
   }
@@ -54,14 +59,21 @@ export function matchId(query: string, known: ReadonlySet<string>): string {
     : [...known].filter((id) => id.startsWith(wanted)).sort();
   const [match] = matches;
   if (match === undefined) {
-    throw new ClaudeSyncError("not-found", `No session "${query}"`, {
+    throw new ClaudeSyncError("not-found", `No session "${shown(query)}"`, {
       hint: "See the ids with: claude-sync list",
     });
   }
   if (matches.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${query}" fits ${matches.length} sessions`, {
+    throw new ClaudeSyncError("ambiguous", `"${shown(query)}" fits ${matches.length} sessions`, {
       hint: `They are ${matches.slice(0, IDS_SHOWN_MAX).join(", ")}`,
     });
   }
   return match;
+}
+
+function shown(query: string): string {
+  const characters = [...query];
+  return characters.length <= QUERY_SHOWN_MAX
+    ? query
+    : `${characters.slice(0, QUERY_SHOWN_MAX).join("")}…`;
 }

@@ -73,6 +73,7 @@ const RESTORED: RestoreResult = {
 
 const RECORD = { kind: HOSTILE, atMs: 1e300, text: HOSTILE, sizeBytes: 1 };
 const DIFF: DiffResult = {
+  isForgotten: false,
   id: ID,
   title: HOSTILE,
   here: { path: HOSTILE, sizeBytes: 1, lastActivityMs: 1e300 },

@@ -308,3 +308,16 @@ Deno.test("no command on a terminal is the status and what to do next", async ()
   assert.equal(exit, 0);
   assert.match(out, /^.*In sync[\s\S]*claude-sync resume/);
 });
+
+Deno.test("what standard output does not take is a failure, told elsewhere", async () => {
+  const full = () => {
+    throw new ClaudeSyncError("no-space", "Cannot write to standard output");
+  };
+  for (const flags of [[], ["--json"]]) {
+    const { exit, err } = await run(["verify", ...flags], { verify: answered(VERIFIED) }, {
+      out: full,
+    });
+    assert.equal(exit, 1);
+    assert.match(err, /cannot write to standard output {3}\[no-space\]/);
+  }
+});

@@ -144,6 +144,8 @@ export interface Surroundings {
   readonly processes?: Partial<Processes>;
   readonly signal?: AbortSignal;
   readonly onRelease?: () => void;
+  /** Takes standard output in place of the result. */
+  readonly out?: (text: string) => void;
 }
 
 /** What a run printed, and its exit code. */
@@ -185,7 +187,7 @@ export async function run(
   let out = "";
   let err = "";
   const streams: Streams = {
-    out: (text) => void (out += `${text}\n`),
+    out: surroundings.out ?? ((text) => void (out += `${text}\n`)),
     outPart: (text) => void (out += text),
     err: (text) => void (err += `${text}\n`),
     write: (text) => void (err += text),

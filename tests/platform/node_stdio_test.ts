@@ -44,3 +44,27 @@ Deno.test({
     assert.equal(await isInputTerminal(onTerminal), "true");
   },
 });
+
+Deno.test({
+  name: "out keeps every byte, minds no reader who goes, and tells of a disk that is full",
+  ignore: process.platform !== "linux",
+  async fn(t) {
+    const code = `import { nodeStdio } from "${STDIO}"; const { out, err } = nodeStdio();` +
+      'try { for (let n = 0; n < 20_000; n++) out(`${n} is a line`); err("all said"); }' +
+      "catch ({ code, message }) { err(`${code}: ${message}`); }";
+    const cases: readonly [string, RegExp][] = [
+      ["| wc -l", /^20000\nall said\n$/],
+      ["| (sleep 0.2; tail -n 1)", /^19999 is a line\nall said\n$/],
+      ["| head -n 1", /^0 is a line\nall said\n$/],
+      [">&-", /^all said\n$/],
+      [">/dev/full", /^no-space: Cannot write to "standard output" \(ENOSPC\)\n$/],
+    ];
+    for (const [redirected, expected] of cases) {
+      await t.step(redirected, async () => {
+        const command = `"${process.execPath}" eval "$CODE" ${redirected}`;
+        const { stdout, stderr } = await run(["sh", "-c", command], { env: { CODE: code } });
+        assert.match(fromUtf8(stdout) + fromUtf8(stderr), expected);
+      });
+    }
+  },
+});

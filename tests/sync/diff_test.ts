@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { appendFileSync, rmSync } from "node:fs";
 import { syncService } from "../../src/sync/service.ts";
+import { forget } from "../support/forget_world.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 import { newWorld, objectsOf } from "../support/sync_world.ts";
 
@@ -58,4 +59,20 @@ Deno.test("diff tells what only one side has, and changes nothing", () =>
     rmSync(anna.transcriptPath(ID));
     const gone = await diff(anna);
     assert.deepEqual([gone.here, gone.onlyVault.length], [null, 4]);
+  }));
+
+Deno.test("diff tells what is forgotten from what was never sent", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir, { startMs: NOW });
+    const [anna] = world.machines as [SyncMachine];
+    anna.writeTranscript(ID, turn(anna, "base", NOW - 9000));
+    const states = async () => {
+      const { vault, isForgotten } = await diff(anna);
+      return [vault !== null, isForgotten];
+    };
+    assert.deepEqual(await states(), [false, false]);
+    await anna.push();
+    assert.deepEqual(await states(), [true, false]);
+    await forget(anna, [ID]);
+    assert.deepEqual(await states(), [false, true]);
   }));

@@ -8,7 +8,6 @@ import type { FileSystem } from "../../src/platform/types.ts";
 import { memoryShelfId } from "../../src/sessions/shelf.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
-import { restore } from "../support/restore_world.ts";
 import { filesBelow, inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
 
@@ -186,39 +185,6 @@ Deno.test("a memory file that was taken away stays away until it changes elsewhe
     assert.deepEqual(memoryOf(bert), {});
     await bert.pull({ all: true });
     assert.deepEqual(memoryOf(bert), memoryOf(anna));
-  }));
-
-Deno.test("restore brings a project's memory back when the project is named", () =>
-  withShared(async (world, anna, bert) => {
-    const other = "22222222-2222-4222-8222-222222222222";
-    for (const { home } of [anna, bert]) mkdirSync(join(home, "code", "lib"));
-    const lib = join(anna.home, "code", "lib");
-    anna.write(`projects/${slugOf(lib)}/${other}.jsonl`, talk(anna, other, lib));
-    anna.write(`${memoryDir(anna, lib)}/${INDEX}`, "of the library");
-    remember(anna, INDEX, "x");
-    remember(anna, "a.md", "a");
-    await settle(world);
-    await bert.pull({ all: true });
-    for (const folder of readdirSync(join(bert.configDir, "projects"))) {
-      rmSync(join(bert.configDir, "projects", folder, "memory"), { recursive: true });
-    }
-    assert.equal((await restore(bert, { project: "~/code/app", dryRun: true })).otherFiles, 2);
-    assert.deepEqual(memoryOf(bert), {});
-    remember(bert, INDEX, "written here");
-    assert.equal(
-      (await restore(bert, { queries: [ONE] })).otherFiles,
-      0,
-      "a session has no memory",
-    );
-    assert.deepEqual(memoryOf(bert), { [INDEX]: "written here" });
-    const done = await restore(bert, { project: "~/code/app" });
-    assert.deepEqual([done.failures, done.otherFiles > 0], [[], true]);
-    // What was written here meanwhile goes on from what was deleted.
-    const newest = { [INDEX]: "written here", "a.md": "a" };
-    assert.deepEqual(memoryOf(bert), newest);
-    assert.deepEqual(memoryOf(bert, join(bert.home, "code", "lib")), {}, "another project's");
-    await settle(world);
-    assert.deepEqual(memoryOf(anna), newest);
   }));
 
 Deno.test("an old memory comes with its time: the client never cleans it up", () =>

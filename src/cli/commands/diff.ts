@@ -36,7 +36,13 @@ export function diffLines(result: DiffResult, columns: number): string[] {
   const title = terminalText(result.title ?? "(no title)", TITLE_GRAPHEMES_MAX);
   const lines = [`${terminalText(result.id)}  "${title}"`];
   if (here === null) lines.push("It is not on this machine: claude-sync restore brings it.");
-  if (vault === null) lines.push("The vault has nothing of it yet: claude-sync push sends it.");
+  if (result.isForgotten) {
+    lines.push(
+      `It is forgotten in the vault: claude-sync restore ${shortId(result.id)} undoes it.`,
+    );
+  } else if (vault === null) {
+    lines.push("The vault has nothing of it yet: claude-sync push sends it.");
+  }
   if (here !== null && vault !== null) {
     const isSame = onlyHere.length + onlyVault.length === 0;
     const both = `${countText(common, "record")} (${bytesText(here.sizeBytes)} here, ` +
