@@ -32,12 +32,12 @@ export interface NodeStdio {
    * has its own way for letters beyond ASCII.
    */
   out(line: string): void;
+  /** The same without a newline. */
+  outPart(text: string): void;
   /** Standard error, for questions on a terminal. */
   promptOutput(): Writable;
   /** Writes to stderr without a newline; loses the text when it cannot be written. */
   write(text: string): void;
-  /** Writes to stdout without a newline; what is longer than a pipe takes waits for its reader. */
-  outPart(text: string): void;
   /**
    * Writes a line to stderr. Not `console.error`: on a terminal one runtime colours what it prints.
    */
@@ -50,7 +50,7 @@ export interface NodeStdio {
 export function nodeStdio(): NodeStdio {
   return {
     isTerminal,
-    out,
+    out: (line) => outPart(`${line}\n`),
     promptOutput: () => process.stderr,
     columns: () => process.stderr.columns ?? null,
     outPart,
@@ -78,8 +78,8 @@ function mayBeTerminal(descriptor: number): boolean {
   }
 }
 
-function out(line: string): void {
-  let rest: Uint8Array = utf8(`${line}\n`);
+function outPart(text: string): void {
+  let rest: Uint8Array = utf8(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(fs.writeSync(1, rest));
@@ -103,21 +103,6 @@ function write(text: string): void {
       if (errno === null) throw error;
       // A closed terminal is no reason to fail.
       if (errno !== "EAGAIN") return;
-      pauseForPipe();
-    }
-  }
-}
-
-function outPart(text: string): void {
-  let rest: Uint8Array = utf8(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(fs.writeSync(1, rest));
-    } catch (error) {
-      const errno = errnoOf(error);
-      // Who has stopped reading wants no more.
-      if (errno === "EPIPE") return;
-      if (errno !== "EAGAIN") throw localError("write to", "standard output", error);
       pauseForPipe();
     }
   }
