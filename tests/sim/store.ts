@@ -359,6 +359,12 @@ export class SimStore {
         shown.set(name, bytes.length);
       }
     }
+    for (const [key, what] of exposure.mustNotice) {
+      // What it is shown right when it looks again is forgiven, too.
+      const isRight = key.startsWith("list ") && shown.has(key.slice("list ".length));
+      const isGone = what.startsWith("replay: ") && key.startsWith(prefix) && !shown.has(key);
+      if (isRight || isGone) exposure.mustNotice.delete(key);
+    }
     this.#looks.note(visitor.name, shown.keys(), this.#scheduler.nowMs);
     for (const name of shown.keys()) {
       known.add(name);
