@@ -28,7 +28,8 @@ export function judge(
     report.violation("no false alarm", `${who}: ${describe(outcome)}`);
     return;
   }
-  const hasSaid = run.notes.some((note) => note.includes("it is left out"));
+  // What fails after the sync itself, as tidying up, is told at the next start.
+  const hasSaid = run.hasTold || run.notes.some((note) => note.includes("it is left out"));
   const isHook = run.command.startsWith("hook-");
   // Who joins takes nothing from the logs: one entry that opens proves the key, whatever the others
   // are. The first look at the vault is the one that must notice.

@@ -87,6 +87,7 @@ async function hook(
     if (JSON.stringify(last()) !== before) records.push(last());
   });
   await syncService.hookWorker({ ...context, platform: { ...platform, fs } }, kind);
+  run.hasTold = readRuns(platform, paths).told !== undefined;
   const [record] = records;
   const code = record?.code === undefined ? "unknown" : record.code;
   const failures = code === null

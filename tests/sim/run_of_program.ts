@@ -62,6 +62,8 @@ export class RunOfProgram implements Visitor {
   readonly touched = new Set<string>();
   /** The disk was full or read-only at some time. */
   wasDiskBroken: boolean;
+  /** The next session's start tells the user of something that failed in the background. */
+  hasTold = false;
   /** Notes for the user. */
   readonly notes: string[] = [];
 

@@ -359,10 +359,13 @@ export class SimStore {
         shown.set(name, bytes.length);
       }
     }
-    // What was never taken in, and is not shown any more when a run looks again, nobody can miss.
-    for (const name of exposure.mustNotice.keys()) {
-      const isGone = name.startsWith(prefix) && !shown.has(name) && !visitor.accepted.has(name);
-      if (isGone) exposure.mustNotice.delete(name);
+    for (const [key, what] of exposure.mustNotice) {
+      // What it is shown right when it looks again is forgiven, too.
+      const isRight = key.startsWith("list ") && shown.has(key.slice("list ".length));
+      // And nobody can miss what was never taken in and is not shown any more.
+      const mayGo = what.startsWith("replay: ") || !visitor.accepted.has(key);
+      const isGone = key.startsWith(prefix) && !shown.has(key) && mayGo;
+      if (isRight || isGone) exposure.mustNotice.delete(key);
     }
     this.#looks.note(visitor.name, shown.keys(), this.#scheduler.nowMs);
     for (const name of shown.keys()) {
