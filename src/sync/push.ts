@@ -24,7 +24,7 @@ import type { OpenVault } from "./vault_access.ts";
 const BATCH_SESSIONS_MAX = 1_000;
 
 /** What looking at one changed file leaves behind in memory, and what sending its session does. */
-const PLAN_BYTES = 2 * LOOK_BYTES;
+const PLAN_BYTES = 8 * LOOK_BYTES;
 const SAID_BYTES = 8 * LOOK_BYTES;
 
 /** What to push. */
