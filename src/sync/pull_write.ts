@@ -41,7 +41,7 @@ const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 export const BATCH_FILES_MAX = 1_000;
 
 /** What one write leaves behind in memory besides the bytes. */
-const WRITE_BYTES = 4 * LOOK_BYTES;
+const WRITE_BYTES = 8 * LOOK_BYTES;
 
 /** What was written. */
 export interface Written {

@@ -2,6 +2,7 @@
  * The push: looks at every local file, sends what the vault does not have, one log entry per batch.
  */
 import { isClaudeSyncError } from "../errors.ts";
+import type { Memory } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
@@ -24,7 +25,7 @@ import type { OpenVault } from "./vault_access.ts";
 const BATCH_SESSIONS_MAX = 1_000;
 
 /** What looking at one changed file leaves behind in memory, and what sending its session does. */
-const PLAN_BYTES = 2 * LOOK_BYTES;
+const PLAN_BYTES = 8 * LOOK_BYTES;
 const SAID_BYTES = 8 * LOOK_BYTES;
 
 /** What to push. */
@@ -202,7 +203,7 @@ async function planPush(
     const others = otherFilesOf(vault, session, forgotten.changed(session, rows, "gone on with"));
     await look(session, others, { project }, true);
   }
-  return { sessions: inOrder(planned), tornTails, failures };
+  return { sessions: inOrder(planned, memory), tornTails, failures };
 }
 
 const NO_ROWS: ReadonlyMap<string, LocalFileRow> = new Map();
@@ -236,13 +237,16 @@ function otherFilesOf(
 }
 
 /** Newest first, so that an interrupted first push has saved what is most likely wanted next. */
-function inOrder(planned: ReadonlyMap<string, PlannedSession>): SessionItems[] {
+function inOrder(
+  planned: ReadonlyMap<string, PlannedSession>,
+  memory: Pick<Memory, "passed">,
+): SessionItems[] {
   const order = [...planned].sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1));
-  return order.map(([session, { items, project }]) => ({
-    session,
-    project: projectClaim(project()),
-    items,
-  }));
+  return order.map(([session, { items, project }]) => {
+    // Whose project nobody knows yet is looked for in its transcript.
+    memory.passed(PLAN_BYTES);
+    return { session, project: projectClaim(project()), items };
+  });
 }
 
 /**
