@@ -104,6 +104,20 @@ export async function doomedOf(
   return { packs: [...packs.values()], entries: old.map(({ name }) => listed.get(name)!) };
 }
 
+/**
+ * Whether a file has lost its beginning: a checkpoint left out what was forgotten, and somebody went
+ * on with it who did not know of that yet. What the checkpoint has replaced still has the beginning.
+ */
+export function lacksBeginning({ index, forgotten }: OpenVault): boolean {
+  for (const session of forgotten.sessions()) {
+    for (const file of index.files(session)) {
+      const leaves = index.leaves(session, file);
+      if (leaves.some((leaf) => index.chain(session, file, leaf) === null)) return true;
+    }
+  }
+  return false;
+}
+
 /** Packs that nothing names which is needed. */
 export function unnamedPacks(vault: OpenVault, listed: Listing): ObjectInfo[] {
   const needed = neededObjects(vault);

@@ -3,8 +3,8 @@ import { ClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import type { SyncContext } from "./api.ts";
 import { isCompactionDue, noteTry } from "./compact_due.ts";
-import { addTallies, deleteDoomed, doomedOf, listAll, type Listing } from "./compact_delete.ts";
-import { requireWhole, SleepWatch, tallyOf, unnamedPacks } from "./compact_delete.ts";
+import { addTallies, deleteDoomed, doomedOf, lacksBeginning, listAll } from "./compact_delete.ts";
+import { type Listing, requireWhole, SleepWatch, tallyOf, unnamedPacks } from "./compact_delete.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
 import type { GcRequest, GcResult, ObjectTally, Restated, WaitingObjects } from "./gc_api.ts";
 import { ownRow, restate } from "./restate.ts";
@@ -162,8 +162,15 @@ class GarbageCollection {
   /** Deletes what was replaced long enough ago. */
   async #deleteDue(own: MachineRow | null, listed: Listing): Promise<ObjectTally> {
     let deleted = NOTHING;
-    if (own === null) return deleted;
-    for (const { row, what } of this.#due(own)) {
+    const due = own === null ? [] : this.#due(own);
+    if (own === null || due.length === 0) return deleted;
+    if (lacksBeginning(this.#vault)) {
+      const message = "Somebody went on with what was forgotten: nothing is deleted before the " +
+        "machine that did so has pushed again";
+      this.#vault.context.onProgress({ kind: "note", message });
+      return deleted;
+    }
+    for (const { row, what } of due) {
       requireWhole(this.#vault, this.#run.seen, listed);
       const { logs } = this.#run.seen;
       const doomed = await doomedOf(this.#vault, { own, row, logs }, listed);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { syncService } from "../../src/sync/service.ts";
+import { changedStore } from "../support/changed_store.ts";
 import { forget, listed, recall } from "../support/forget_world.ts";
 import { allStates, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
@@ -100,4 +101,47 @@ Deno.test("the hooks' worker compacts when something was forgotten long enough a
     await syncService.hookWorker(anna.context(), "push");
     assert.ok(!(await allStates(anna)).some((state) => state.includes(IDS[1]!)));
     assert.deepEqual((await anna.verify()).problems, []);
+  }));
+
+Deno.test("what somebody went on with who knew of no compaction keeps its beginning", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir);
+    const [anna, bert] = world.machines as Two;
+    await pushTurns(anna, world.clock, 6);
+    let shown: ReadonlySet<string> | null = null;
+    const cleo = new SyncMachine({
+      name: "cleo",
+      dir,
+      clock: world.clock,
+      store: () =>
+        Promise.resolve(changedStore(world.store, {
+          list: async function* (prefix, options) {
+            for await (const info of world.store.list(prefix, options)) {
+              if (shown?.has(info.name) !== false) yield info;
+            }
+          },
+        })),
+    });
+    await cleo.join(anna);
+    await cleo.pull({ all: true });
+    await forget(anna, [IDS[1]!]);
+    await liveOn(anna, world.clock, 31);
+    // Cleo's list is from before the compaction that leaves the session out.
+    shown = new Set((await objectsOf(world.store)).keys());
+    assert.ok((await gc(anna)).compacted !== null);
+    const whole = cleo.readTranscript(IDS[1]!);
+    speak(cleo, IDS[1]!, "cleo goes on");
+    assert.equal((await cleo.push()).pushed, 1);
+    await liveOn(anna, world.clock, 8);
+    const { deleted, waiting } = await gc(anna);
+    assert.deepEqual([deleted.objects, waiting?.daysLeft], [0, 0]);
+    assert.ok((await anna.verify()).problems.some(({ code }) => code === "incomplete"));
+    // As soon as cleo looks again, it is said anew, and the old entries may go.
+    shown = null;
+    await cleo.push();
+    assert.ok((await gc(anna)).deleted.objects > 0);
+    assert.deepEqual((await anna.verify()).problems, []);
+    await bert.pull({ all: true });
+    assert.equal(bert.readTranscript(IDS[1]!), cleo.readTranscript(IDS[1]!));
+    assert.ok(bert.readTranscript(IDS[1]!).startsWith(whole));
   }));
