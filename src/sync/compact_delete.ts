@@ -105,8 +105,8 @@ export async function doomedOf(
 }
 
 /**
- * Whether a file has lost its beginning: a checkpoint left out what was forgotten, and somebody went
- * on with it who did not know of that yet. What the checkpoint has replaced still has the beginning.
+ * Whether a file has lost its beginning: a checkpoint left out what was forgotten, and somebody
+ * went on with it who did not know of that yet. What it has replaced still has the beginning.
  */
 export function lacksBeginning({ index, forgotten }: OpenVault): boolean {
   for (const session of forgotten.sessions()) {
