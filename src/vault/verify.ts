@@ -68,7 +68,8 @@ export async function checkLogs(
     problems.push({ objectName: claim.claimedIn, code: "incomplete", message });
   }
   // Of what a checkpoint says again the packs go first, and may be gone.
-  const counting = notReplaced(entries);
+  const isReplaced = replacedIn(entries);
+  const counting = entries.filter(({ body, hash }) => !isReplaced(body.machine, body.seq, hash));
   const packs = checkPacks(counting, sizes, problems);
   const referenced = new Set([...packs, ...entries.map((e) => e.objectName)]);
   const unreferenced =
@@ -109,21 +110,6 @@ async function checkEachLog(
     return log.filter(({ seq, name }) => seq < base && !read.has(name));
   });
   return { entries, unread: unread.length };
-}
-
-/** The entries that no checkpoint and no retirement among `entries` says again. */
-function notReplaced(entries: readonly VerifiedEntry[]): VerifiedEntry[] {
-  const covered = new Map<string, (readonly string[])[]>();
-  for (const { body } of entries) {
-    for (const op of body.ops) {
-      if (op.op !== "checkpoint" && op.op !== "retire") continue;
-      const machine = op.op === "retire" ? op.machine : body.machine;
-      covered.set(machine, [...covered.get(machine) ?? [], op.covered]);
-    }
-  }
-  return entries.filter(({ body: { machine, seq }, hash }) =>
-    !(covered.get(machine) ?? []).some((hashes) => isCovered(hashes, seq, hash))
-  );
 }
 
 async function checkHeader(
@@ -307,25 +293,20 @@ function checkCovered(
   return covered;
 }
 
-/** Of entries that count for nothing any more, packs may have been deleted already. */
 function checkPacks(
   entries: readonly VerifiedEntry[],
   sizes: ReadonlyMap<string, number>,
   problems: Problem[],
 ): string[] {
   const packs: string[] = [];
-  const isReplaced = replacedIn(entries);
-  for (const { body, hash } of entries) {
-    const mayBeGone = isReplaced(body.machine, body.seq, hash);
-    for (const { name, size } of body.packs) {
-      const actual = sizes.get(name);
-      if (actual === size) packs.push(name);
-      else if (actual !== undefined) {
-        const message = `The pack has ${actual} bytes instead of ${size}`;
-        problems.push({ objectName: name, code: "damaged", message });
-      } else if (!mayBeGone) {
-        problems.push({ objectName: name, code: "incomplete", message: "The pack is missing" });
-      }
+  for (const { name, size } of entries.flatMap(({ body }) => body.packs)) {
+    const actual = sizes.get(name);
+    if (actual === size) packs.push(name);
+    else if (actual === undefined) {
+      problems.push({ objectName: name, code: "incomplete", message: "The pack is missing" });
+    } else {
+      const message = `The pack has ${actual} bytes instead of ${size}`;
+      problems.push({ objectName: name, code: "damaged", message });
     }
   }
   return packs;
