@@ -8,6 +8,7 @@ import { scanFile } from "./file_scan.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { lookAt } from "./push_files.ts";
+import { isKnownToVault } from "./push_forgotten.ts";
 import type { FileState } from "./segment_index.ts";
 import type { FileTarget, SessionTarget } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -77,7 +78,9 @@ async function compare(
   }
   const operation = { session, target, path: file.path, expected: file.stat };
   const row = rows.get(file.path);
-  if (row !== undefined && isSettled(row, file.stat)) {
+  const isProven = row !== undefined && isSettled(row, file.stat) &&
+    isKnownToVault(vault, session.id, file.name, row);
+  if (isProven) {
     const mayBeReplaced = fileKind(target.name) === "lines" || hasBytesOf(vault, file, row);
     if (mayBeReplaced) return { ...operation, base: row };
     // A push must not pass it over, either.

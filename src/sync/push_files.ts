@@ -2,7 +2,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Sha256 } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
-import { mayBeBranchId } from "../sessions/branch_id.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
 import { besideOf, shelfArea } from "../sessions/shelf.ts";
@@ -67,9 +66,8 @@ export async function lookAt(
   const key = { session: session.id, file: file.name };
   const forgotten = isGoneOnWith ? null : forgottenContent(vault, session.id, file.name, scan);
   if (forgotten !== null) {
-    // A branch that nobody has stored can be made again when it is recalled.
-    const isMade = file.name === TRANSCRIPT && mayBeBranchId(session.id) &&
-      !states.some(({ hash }) => hash === scan.hash);
+    // A branch that nobody has stored can be made again when it is recalled, as it was made here.
+    const isMade = remembered?.isDerived === true && remembered.hash === scan.hash;
     vault.locals.remember(file.path, key, scan.stat, forgotten, isMade);
     return { item: null, isTorn: false, state: forgotten, scan };
   }

@@ -34,6 +34,21 @@ export function knownOf(
   return { states: states.filter(has), row: isKept ? row : undefined };
 }
 
+/**
+ * Whether what was remembered of a file is in the vault, can be made from it, or is forgotten. What
+ * was forgotten before it was ever sent is none of these any more once that is recalled.
+ */
+export function isKnownToVault(
+  { forgotten }: OpenVault,
+  session: string,
+  file: string,
+  row: LocalFileRow,
+): boolean {
+  if (row.isDerived || !forgotten.isTouched(session)) return true;
+  return forgotten.reachable(session, file).has(stateKey(row)) ||
+    forgotten.isForgotten(session, file, row);
+}
+
 /** The forgotten state that all of the scanned file is; null when it is something else. */
 export function forgottenContent(
   vault: OpenVault,

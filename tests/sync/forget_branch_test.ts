@@ -61,7 +61,10 @@ Deno.test("a forgotten branch goes alone, and no machine pushes its copy", () =>
     }
     assert.deepEqual(await recall(bert, [branch]), [FIRST, branch].sort());
     for (const machine of [anna, bert]) {
+      // Without its state it cannot tell the copy from words that were never sent: it is stored.
+      await machine.sync();
       await quietly(machine);
+      assert.deepEqual(machine.files(), before[machine === anna ? 0 : 1]);
       assert.deepEqual(await listed(machine), { [FIRST]: "both", [branch]: "both" });
     }
   }));
@@ -96,6 +99,7 @@ Deno.test("a session goes with its branches, which are shown", () =>
       await quietly(machine);
     }
     await recall(anna, [branch]);
+    await anna.sync();
     await quietly(anna);
     assert.deepEqual(await listed(anna), { [FIRST]: "both", [branch]: "both" });
   }));
@@ -172,4 +176,18 @@ Deno.test("a whole project goes with its memory and plans, and comes back with a
     );
     anna.write(`${memory}/MEMORY.md`, "another memory\n");
     assert.equal((await anna.push()).otherFiles, 1);
+  }));
+
+// The simulation, seed 1000146: the branch was taken for one that every machine can make.
+Deno.test("a pull after a recall replaces no turns of a branch that were never sent", () =>
+  withBranch(async ([anna, bert], branch) => {
+    speak(anna, branch, "never sent");
+    const before = anna.readTranscript(branch);
+    await forget(anna, [FIRST]);
+    await anna.sync();
+    await bert.sync();
+    await recall(bert, [FIRST]);
+    await anna.sync();
+    await bert.sync();
+    for (const machine of [anna, bert]) assert.equal(machine.readTranscript(branch), before);
   }));

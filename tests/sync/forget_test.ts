@@ -164,6 +164,18 @@ Deno.test("turns that were not sent yet are forgotten here, and are not sent for
     assert.equal(anna.readTranscript(FIRST), before);
   }));
 
+Deno.test("a pull after a recall replaces no turns that were never sent", () =>
+  withShared(async ([anna, bert]) => {
+    speak(bert, FIRST, "never sent");
+    const before = bert.readTranscript(FIRST);
+    await forget(bert, [FIRST]);
+    await isIdle(bert);
+    await recall(anna, [FIRST]);
+    await bert.sync();
+    await anna.pull();
+    for (const machine of [anna, bert]) assert.equal(machine.readTranscript(FIRST), before);
+  }));
+
 Deno.test("a recall brings everything back, on all machines and in whatever state they are", () =>
   withShared(async ([anna, bert, cleo]) => {
     await forget(anna, [FIRST]);
