@@ -5,7 +5,7 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { type Book, marksIn, plansNamedIn } from "./book.ts";
 import { text } from "./machine.ts";
-import type { Forgiven } from "./forgiven.ts";
+import { type Forgiven, frozenOn } from "./forgiven.ts";
 import type { Report } from "./report.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 import type { VaultContent } from "./vault_content.ts";
@@ -62,8 +62,10 @@ export class Claims {
       );
     const { past } = run.machine.world.store;
     // What is forgotten stays where it is, with all that is written about it.
+    const frozen = frozenOn(run.machine, past!);
     const sessions = new Set(
-      transcripts.map(([path]) => SESSION.exec(path)![0]).filter((id) => !past!.isForgotten(id)),
+      transcripts.map(([path]) => SESSION.exec(path)![0])
+        .filter((id) => !past!.isForgotten(id) && !frozen.has(id)),
     );
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));
