@@ -369,10 +369,11 @@ export class SimStore {
     }
     for (const [key, what] of exposure.mustNotice) {
       // What it is shown right when it looks again is forgiven, too.
-      const isRight = key.startsWith("list ") && shown.has(key.slice("list ".length));
+      const hidden = key.startsWith("list ") ? key.slice("list ".length) : null;
+      const isRight = hidden !== null && shown.has(hidden);
       // And nobody can miss what was never taken in and is not shown any more.
       const mayGo = what.startsWith("replay: ") || !visitor.accepted.has(key);
-      const isGone = key.startsWith(prefix) && !shown.has(key) && mayGo;
+      const isGone = hidden === null && key.startsWith(prefix) && !shown.has(key) && mayGo;
       if (isRight || isGone) exposure.mustNotice.delete(key);
     }
     this.#looks.note(visitor.name, shown.keys(), this.#scheduler.nowMs);

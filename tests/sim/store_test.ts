@@ -65,7 +65,7 @@ Deno.test("a lie about the logs must be noticed by whoever looks at them", async
   for (const kind of KINDS) {
     const { store, list } = await makeStore();
     store.lie(kind, null);
-    for (const prefixes of [["log/"]]) {
+    for (const prefixes of [["log/"], [""], ["packs/", ""], ["log/", ""]]) {
       const { lies, mustNotice } = await list(prefixes);
       assert.deepEqual([...lies], [kind]);
       assert.equal(mustNotice.size, 1, `${kind}: ${JSON.stringify(prefixes)}`);
@@ -79,7 +79,7 @@ Deno.test("what a list shows or hides that is none of a look is for the next loo
     const beginToLie = () => store.lie(kind, null);
     const { lies, mustNotice } = await list(["log/", beginToLie, ""]);
     assert.deepEqual([[...lies], mustNotice.size], [[kind], 0]);
-    const next = await list(["log/"]);
+    const next = await list(["log/", "", "log/"]);
     assert.equal(next.mustNotice.size, 1, kind);
   }
 });
