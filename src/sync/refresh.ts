@@ -191,13 +191,13 @@ function marksOf(vault: OpenVault): Trust {
 }
 
 /**
- * Takes verified entries into the index, then moves the high-water marks: a crash in between only
- * re-reads.
+ * Takes verified entries into the index, then moves the high-water marks. Where that failed after
+ * the index had them (a crash, a full disk), the next look does it, also when it finds nothing new.
  */
 export function accept(vault: OpenVault, entries: readonly VerifiedEntry[]): void {
-  if (entries.length === 0) return;
   vault.index.apply(entries);
   const trust = marksOf(vault);
+  if (entries.length === 0 && !lacksMarks(vault, trust)) return;
   const logs = { ...trust.logs };
   for (const { id, tag, seq, hash } of vault.index.machines()) {
     const mark = logs[tag];
@@ -206,4 +206,14 @@ export function accept(vault: OpenVault, entries: readonly VerifiedEntry[]): voi
     logs[tag] = twins.length === 0 ? newest : { ...newest, twins };
   }
   writeTrust(vault.context.platform, vault.paths, { ...trust, logs });
+}
+
+/** Whether the index holds an accepted entry that the marks should tell and do not. */
+function lacksMarks({ index }: OpenVault, { logs }: Trust): boolean {
+  return index.machines().some(({ id, tag, seq }) => {
+    const mark = logs[tag];
+    if (mark === undefined || mark.seq < seq) return true;
+    const marked = new Set(mark.twins?.map(({ hash }) => hash));
+    return index.twins(id).some(({ hash }) => !marked.has(hash));
+  });
 }
