@@ -53,6 +53,7 @@ export class RunOfProgram implements Visitor {
     isReordered: false,
     hasFailed: false,
     logNames: new Set(),
+    hasLooked: false,
   };
   readonly controller = new AbortController();
   readonly databases = new Set<DatabaseSync>();
