@@ -1,6 +1,6 @@
 /** The client's plans: where they are, and which of them a session's records name. */
 import { isClaudeSyncError } from "../errors.ts";
-import type { FileSystem } from "../platform/types.ts";
+import type { FileSystem, ReadHandle } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
 import { DISCOVERY_LIMITS, type LocalFile, type LocalTemp } from "./discover.ts";
 import type { SkippedPath } from "./skipped_path.ts";
@@ -75,36 +75,51 @@ export interface PlanNamesSoFar {
   readonly names: readonly string[];
   /** End of the last line that was looked at. */
   readonly lengthBytes: number;
+  /** Hash of the last bytes before that; empty for none. */
+  readonly tail: string;
 }
 
 /** Nothing was looked at. */
-export const NO_PLAN_NAMES: PlanNamesSoFar = { names: [], lengthBytes: 0 };
+const NOTHING: PlanNamesSoFar = { names: [], lengthBytes: 0, tail: "" };
+
+/** How many bytes tell whether a file only grew: records hold ids, so they are nowhere else. */
+const TAIL_BYTES = 4096;
 
 const SLUG = /"slug":"([A-Za-z0-9_-]+)"/g;
 const latin1 = new TextDecoder("latin1");
 
 /**
  * The plans that a transcript names (`slug` of a record, not of anything inside it), looking only
- * at what comes after `before`. Null when the file is absent. Throws `local-io`.
+ * at what comes after `before` while the file has the same tail there: one that was rewritten in
+ * place may have grown since. `hashOf` gives a tail's hash. Null when the file is absent. Throws
+ * `local-io`.
  */
 export function readPlanNames(
   fs: FileSystem,
   path: string,
-  before: PlanNamesSoFar = NO_PLAN_NAMES,
+  hashOf: (bytes: Uint8Array) => string,
+  before: PlanNamesSoFar = NOTHING,
 ): PlanNamesSoFar | null {
   const handle = fs.openRead(path);
   if (handle === null) return null;
   try {
-    const names = new Set(before.names);
-    let lengthBytes = before.lengthBytes;
-    for (const { bytes, offset } of linePieces(handle, before.lengthBytes)) {
+    const tailAt = (end: number) => end === 0 ? "" : hashOf(bytesBefore(handle, end));
+    const known = tailAt(before.lengthBytes) === before.tail ? before : NOTHING;
+    const names = new Set(known.names);
+    let { lengthBytes } = known;
+    for (const { bytes, offset } of linePieces(handle, known.lengthBytes)) {
       addPlanNames(bytes, names);
       lengthBytes = offset + bytes.length;
     }
-    return { names: [...names].sort(), lengthBytes };
+    return { names: [...names].sort(), lengthBytes, tail: tailAt(lengthBytes) };
   } finally {
     handle.close();
   }
+}
+
+function bytesBefore(handle: ReadHandle, end: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(end, TAIL_BYTES));
+  return bytes.subarray(0, handle.readAt(bytes, end - bytes.length));
 }
 
 function addPlanNames(lines: Uint8Array, names: Set<string>): void {

@@ -134,9 +134,10 @@ export class BranchTargets {
     return this.isBranch(session) ? this.#rootOfBranch.get(session)! : null;
   }
 
-  /** Whether `root` needs more than taking its only leaf. */
+  /** Whether `root` has a leaf, and needs more than taking it. */
   isFamily(root: string): boolean {
-    return this.#leavesOf(root).length > 1 || (this.#branchesOf.get(root)?.length ?? 0) > 0;
+    const leaves = this.#leavesOf(root).length;
+    return leaves > 1 || (leaves === 1 && (this.#branchesOf.get(root)?.length ?? 0) > 0);
   }
 
   /** The files of `root` and its branches. Errors: `too-large`, and those of reading. */

@@ -1,9 +1,10 @@
 /** Which plans the local sessions name, remembered so that no transcript is read twice for it. */
 import type { DatabaseSync } from "node:sqlite";
+import { sha256Hex } from "../crypto/hash.ts";
 import type { FileSystem } from "../platform/types.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { ifReadable } from "../sessions/foreign_file.ts";
-import { NO_PLAN_NAMES, type PlanNamesSoFar, readPlanNames } from "../sessions/plans.ts";
+import { readPlanNames } from "../sessions/plans.ts";
 import { isPlanName } from "../sessions/shelf.ts";
 import { transcriptOf } from "./pull_place.ts";
 import { Statements } from "./state_db.ts";
@@ -15,6 +16,7 @@ interface Row {
   readonly ino: number;
   readonly length: number;
   readonly names: string;
+  readonly tail: string;
 }
 
 /** Table of the plans that transcripts name. */
@@ -30,8 +32,8 @@ export class PlanNames {
 
   /**
    * The plans that the session's transcript names; none when it cannot be read. Reads what was
-   * added to it since the last time, all of it after it was replaced, and nothing when it is
-   * unchanged.
+   * added to it since the last time, all of it after it was replaced or rewritten, and nothing when
+   * it is unchanged.
    */
   of(session: LocalSession): readonly string[] {
     const transcript = transcriptOf(session);
@@ -40,15 +42,15 @@ export class PlanNames {
     const row = this.#all().get(path);
     const isSame = row !== undefined && row.ino === stat.ino;
     if (isSame && row.size === stat.sizeBytes && row.mtime === stat.mtimeMs) return namesIn(row);
-    const isGrown = isSame && row.length <= stat.sizeBytes;
-    const before: PlanNamesSoFar = isGrown
-      ? { names: namesIn(row), lengthBytes: row.length }
-      : NO_PLAN_NAMES;
-    const found = ifReadable(() => readPlanNames(this.#fs, path, before));
+    const before = isSame
+      ? { names: namesIn(row), lengthBytes: row.length, tail: row.tail }
+      : undefined;
+    const found = ifReadable(() => readPlanNames(this.#fs, path, sha256Hex, before));
     if (found === null) return [];
+    const { lengthBytes, tail } = found;
     const names = found.names.join(" ");
-    this.#statements.prepare("INSERT OR REPLACE INTO plan_names VALUES (?, ?, ?, ?, ?, ?)")
-      .run(path, stat.sizeBytes, stat.mtimeMs, stat.ino, found.lengthBytes, names);
+    this.#statements.prepare("INSERT OR REPLACE INTO plan_names VALUES (?, ?, ?, ?, ?, ?, ?)")
+      .run(path, stat.sizeBytes, stat.mtimeMs, stat.ino, lengthBytes, names, tail);
     return found.names;
   }
 

@@ -64,6 +64,8 @@ export async function restate(
       keptPacks: kept.length,
     };
     if (dryRun) return { ...facts, written: null };
+    // Whoever was given up itself begins anew first: all entries go to one log.
+    if (!isOwn) await sender.frame();
     const restatement = new Restatement(vault, sender, content, { enrols: isOwn });
     vault.context.onProgress({ kind: "phase", phase: "sending" });
     await restatement.write();

@@ -15,7 +15,7 @@ const SHARED_TEXTS_MAX = 1_000;
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 8;
+const SCHEMA_VERSION = 9;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -75,7 +75,7 @@ CREATE TABLE working_folders (
 ) STRICT;
 CREATE TABLE plan_names (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
-  length INTEGER NOT NULL, names TEXT NOT NULL
+  length INTEGER NOT NULL, names TEXT NOT NULL, tail TEXT NOT NULL
 ) STRICT;
 CREATE TABLE history_file (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { equalBytes, utf8 } from "../../src/base/bytes.ts";
+import { sha256Hex } from "../../src/crypto/hash.ts";
 import { branchCopy, rootForm, rootSessionId } from "../../src/sessions/branch_copy.ts";
 import { branchId } from "../../src/sessions/branch_id.ts";
 import { machineSuffix, suffixOf, titleAt, typeOf } from "../../src/sessions/branch_title.ts";
@@ -255,7 +256,7 @@ Deno.test("fuzz: plans are named by records and by nothing else", () => {
   const fs = new MemoryFs();
   fuzz(transcripts, (bytes) => {
     put(fs, "/t.jsonl", bytes);
-    return readPlanNames(fs, "/t.jsonl");
+    return readPlanNames(fs, "/t.jsonl", sha256Hex);
   }, {
     runs: COSTLY / 4,
     check(found, bytes) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { concat, utf8 } from "../../src/base/bytes.ts";
+import { sha256Hex } from "../../src/crypto/hash.ts";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import { DISCOVERY_LIMITS } from "../../src/sessions/discover.ts";
 import { discoverPlans, PLANS_PER_SESSION_MAX, readPlanNames } from "../../src/sessions/plans.ts";
@@ -15,7 +16,7 @@ function line(record: Record<string, unknown>): string {
 function namesIn(text: string | Uint8Array): readonly string[] {
   const fs = new MemoryFs();
   put(fs, "/t.jsonl", text);
-  const found = readPlanNames(fs, "/t.jsonl");
+  const found = readPlanNames(fs, "/t.jsonl", sha256Hex);
   assert.equal(fs.openHandles, 0);
   return found!.names;
 }
@@ -62,11 +63,36 @@ Deno.test("readPlanNames goes on where it ended, as if it had read all", () => {
   for (const part of parts) {
     text += part;
     put(fs, "/t.jsonl", text);
-    before = readPlanNames(fs, "/t.jsonl", before)!;
-    assert.deepEqual(before, readPlanNames(fs, "/t.jsonl"));
+    before = readPlanNames(fs, "/t.jsonl", sha256Hex, before)!;
+    assert.deepEqual(before, readPlanNames(fs, "/t.jsonl", sha256Hex));
   }
-  assert.deepEqual(before, { names: ["one", "three", "two"], lengthBytes: text.length });
-  assert.equal(readPlanNames(fs, "/absent.jsonl"), null);
+  const tail = sha256Hex(utf8(text));
+  assert.deepEqual(before, { names: ["one", "three", "two"], lengthBytes: text.length, tail });
+  assert.equal(readPlanNames(fs, "/absent.jsonl", sha256Hex), null);
+});
+
+// The simulation, seed 1001253.
+Deno.test("readPlanNames begins anew in a file that was rewritten and has grown since", () => {
+  const fs = new MemoryFs();
+  const old = line({ slug: "one" }) + line({ uuid: "a", text: "x".repeat(5_000) });
+  put(fs, "/t.jsonl", old);
+  const before = readPlanNames(fs, "/t.jsonl", sha256Hex)!;
+  for (const filler of ["", "y".repeat(4_900), "y".repeat(5_000), "y".repeat(10_000)]) {
+    put(fs, "/t.jsonl", line({ slug: "two" }) + line({ uuid: "b", text: filler }));
+    const found = readPlanNames(fs, "/t.jsonl", sha256Hex, before)!;
+    assert.deepEqual(found, readPlanNames(fs, "/t.jsonl", sha256Hex));
+    assert.deepEqual(found.names, ["two"]);
+  }
+});
+
+Deno.test("readPlanNames reads no line again of a file that has only grown", () => {
+  const fs = new MemoryFs();
+  const text = line({ slug: "one" }) + line({ text: "x".repeat(5_000) });
+  put(fs, "/t.jsonl", text);
+  const before = { ...readPlanNames(fs, "/t.jsonl", sha256Hex)!, names: ["remembered"] };
+  put(fs, "/t.jsonl", text + line({ slug: "two" }));
+  const { names } = readPlanNames(fs, "/t.jsonl", sha256Hex, before)!;
+  assert.deepEqual(names, ["remembered", "two"]);
 });
 
 Deno.test("readPlanNames stops at its limit", () => {

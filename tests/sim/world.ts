@@ -34,6 +34,8 @@ const HOUR_MS = 3_600_000;
 const SPARE_ROUNDS = 3;
 /** No run takes more events than this. */
 const EVENTS_MAX = 200_000;
+/** Tries of the first machine to make the vault. */
+const JOINS_MAX = 20;
 
 /** A world. */
 export class World implements Surroundings {
@@ -125,9 +127,13 @@ export class World implements Surroundings {
 
   async #makeVault(): Promise<void> {
     const [first] = this.machines;
-    first!.begin("join");
-    await this.#untilIdle();
-    const key = first!.disk.readFile(`${first!.programDir}/key`, 100);
+    let key: Bytes | null = null;
+    // The store may fail when the vault is there already and nobody knows: then it is tried again.
+    for (let attempt = 0; key === null && attempt < JOINS_MAX; attempt++) {
+      first!.begin("join");
+      await this.#untilIdle();
+      key = first!.disk.readFile(`${first!.programDir}/key`, 100);
+    }
     if (key === null) throw new Error("The first machine has made no key");
     const keyText = Buffer.from(key).toString("base64");
     this.#keyText = keyText;

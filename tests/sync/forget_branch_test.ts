@@ -1,11 +1,12 @@
 /** Forgetting one of several continuations, and plans and memories with their sessions. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { syncService } from "../../src/sync/service.ts";
+import { changedStore } from "../support/changed_store.ts";
 import { dropState, forget, listed, recall, speak } from "../support/forget_world.ts";
-import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
-import { newWorld } from "../support/sync_world.ts";
+import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
+import { newWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
 
 const FIRST = "11111111-1111-4111-8111-111111111111";
 const SECOND = "22222222-2222-4222-8222-222222222222";
@@ -15,7 +16,7 @@ type Machines = [SyncMachine, SyncMachine, SyncMachine];
 
 /** anna and bert went on with one session apart; cleo has bert's continuation and is offline. */
 async function withBranch(
-  work: (machines: Machines, branch: string) => Promise<void>,
+  work: (machines: Machines, branch: string, world: SyncWorld) => Promise<void>,
 ): Promise<void> {
   await inTempDir(async (dir) => {
     const world = await newWorld(dir, { names: ["anna", "bert", "cleo"] });
@@ -35,7 +36,7 @@ async function withBranch(
     const branch = Object.keys(await listed(anna)).find((id) => id !== FIRST)!;
     assert.match(anna.readTranscript(branch), /from bert/);
     assert.match(bert.readTranscript(FIRST), /from anna/);
-    await work(machines, branch);
+    await work(machines, branch, world);
   });
 }
 
@@ -190,4 +191,39 @@ Deno.test("a pull after a recall replaces no turns of a branch that were never s
     await anna.sync();
     await bert.sync();
     for (const machine of [anna, bert]) assert.equal(machine.readTranscript(branch), before);
+  }));
+
+// The simulation, seed 1007383: such a session was decided as a family without a transcript, and
+// every pull ended with "bug".
+Deno.test("a session of which only a file and a branch are not forgotten stops no pull", () =>
+  withBranch(async ([anna, bert], branch, { store, clock }) => {
+    let shown: ReadonlySet<string> | null = null;
+    const dora = new SyncMachine({
+      name: "dora",
+      dir: dirname(anna.home),
+      clock,
+      store: () =>
+        Promise.resolve(changedStore(store, {
+          list: async function* (prefix, options) {
+            for await (const info of store.list(prefix, options)) {
+              if (shown?.has(info.name) !== false) yield info;
+            }
+          },
+        })),
+    });
+    await dora.join(anna);
+    await dora.pull({ all: true });
+    shown = new Set((await objectsOf(store)).keys());
+    await forget(anna, [FIRST]);
+    // Dora does not know of that yet.
+    speak(dora, branch, "goes on");
+    const path = dora.transcriptPath(FIRST).slice(dora.configDir.length + 1, -".jsonl".length);
+    dora.write(join(path, "tool-results", "1.txt"), "output");
+    assert.deepEqual((await dora.push()).failures, []);
+    for (const machine of [anna, bert]) {
+      const { pull, push } = await machine.sync();
+      assert.deepEqual([...pull.failures, ...push.failures], []);
+    }
+    const all = [anna, bert].map((machine) => Object.values(machine.files()).join(""));
+    for (const files of all) assert.match(files, /goes on/);
   }));

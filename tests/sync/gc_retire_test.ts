@@ -151,6 +151,28 @@ Deno.test("whoever asks for it must mean it", () =>
     assert.equal((await objectsOf(world.store)).size, count, "nothing was written");
   }));
 
+// The simulation, seed 1001113: it was told that its log was forked.
+Deno.test("a machine that was given up itself may give another one up", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir, { names: ["anna", "bert", "carl"] });
+    const [anna, bert, carl] = world.machines as Three;
+    await pushTurns(anna, world.clock, 1);
+    await pushTurns(bert, world.clock, 3);
+    await pushTurns(carl, world.clock, 3);
+    await anna.pull({ all: true });
+    const states = await allStates(anna);
+    await gc(anna, { machine: "bert" });
+    const planned = await gc(bert, { machine: "carl", dryRun: true });
+    assert.equal(planned.retired?.entries, 3);
+    assert.equal((await gc(bert, { machine: "carl" })).retired?.entries, 3);
+    await liveOn(bert, world.clock, 7);
+    assert.equal((await gc(bert)).deleted.objects, 3);
+    for (const machine of [anna, bert, carl]) {
+      assert.deepEqual(await allStates(machine), states);
+      assert.deepEqual((await machine.verify()).problems, []);
+    }
+  }));
+
 Deno.test("a log that two clones wrote is given up whole", () =>
   inTempDir(async (dir) => {
     const world = await newWorld(dir);

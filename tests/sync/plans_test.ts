@@ -91,6 +91,19 @@ Deno.test("a plan goes with the session that names it, and no other one goes", (
     assert.deepEqual((await bert.verify()).problems, []);
   }));
 
+// The simulation, seed 1001253: only what came after the old end was searched for names.
+Deno.test("a plan goes when the record that names it came after a record was taken out", () =>
+  withSharedPlan(async (_, anna) => {
+    const other = "calm-river";
+    anna.write(FILE, "second plan\n");
+    await anna.push();
+    const [, old] = planned(anna, FIRST).split(/(?<=\n)/);
+    const [, added] = planned(anna, FIRST, other).split(/(?<=\n)/);
+    anna.writeTranscript(FIRST, old! + added!);
+    anna.write(`plans/${other}.md`, "another plan\n");
+    assert.equal((await anna.push()).otherFiles, 1);
+  }));
+
 Deno.test("a plan is no session in list, status, verify and resume", () =>
   withSharedPlan(async (_, anna, bert) => {
     for (const machine of [anna, bert]) {
