@@ -99,7 +99,7 @@ function newest(log: KnownLog): LogMark | null {
 }
 
 function unreadOf(tag: string, entries: readonly ListedEntry[], log: KnownLog): PlannedLog {
-  const { cursor, twins = [], base = 1 } = log;
+  const { cursor, base = 1 } = log;
   if (cursor === null || cursor.seq < base - 1) {
     const needed = entries.filter(({ seq }) => seq >= base);
     const before = entries.filter(({ seq }) => seq < base);
@@ -108,7 +108,7 @@ function unreadOf(tag: string, entries: readonly ListedEntry[], log: KnownLog): 
   // Of a number that is there twice one may have been read; every other was read up to the cursor.
   const unread = entries.filter((entry, i) => {
     const isTwin = entries[i - 1]?.seq === entry.seq || entries[i + 1]?.seq === entry.seq;
-    if (isMarked(entry, cursor) || twins.some((twin) => isMarked(entry, twin))) return false;
+    if (isMarked(entry, cursor)) return false;
     // Where its twin was deleted, a late one stands alone.
     return isTwin || entry.seq < base ? !log.hasRead?.(entry) : entry.seq > cursor.seq;
   });
