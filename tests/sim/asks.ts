@@ -1,7 +1,7 @@
 /** What machines were asked to forget, and whether an op says no more than that. */
 import type { DecodedOp } from "./decoder.ts";
 import { stateKey } from "./file_tree.ts";
-import type { PastFiles } from "./past_files.ts";
+import type { PastFiles, Said } from "./past_files.ts";
 
 /** What a run was asked to forget: one session, or all that were quiet since. */
 export interface Ask {
@@ -20,7 +20,11 @@ export function isAsked(
   const names = new Set(leaves.filter(({ file }) => file === "transcript").map(stateKey));
   const said = [...files.of(session, "transcript").said.values()].flat()
     .filter(({ segment }) => names.has(stateKey(segment)));
-  const newestMs = Math.max(...said.map(({ segment }) => segment.mtime));
+  // A session is as old as what it ends with, even when a clock was set back before that was said.
+  const isContinued = ({ segment: { gen, hash } }: Said) =>
+    said.some(({ segment }) => segment.gen === gen && segment.parent === hash && segment.len > 0);
+  const ends = said.filter((one) => !isContinued(one));
+  const newestMs = Math.max(...ends.map(({ segment }) => segment.mtime));
   return asks.some((ask) =>
     ask.session === session || (ask.session !== null && isDerived(ask.session)) ||
     (ask.beforeMs !== null && newestMs < ask.beforeMs)

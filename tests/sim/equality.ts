@@ -112,16 +112,21 @@ export function checkEqual(
       // What is forgotten of a plan or a memory stays where it is, and comes to nobody.
       const isOfShelf = key.startsWith("plans/") || key.includes(" memory/");
       if (isOfShelf && [a, b].some((each) => forgiven.exact.has(each ?? ""))) continue;
-      // A plan is there where a transcript names it.
+      // A plan is there where a transcript names it, be it in what came after it was forgotten.
       const isFrozen = ([session, transcript]: [string, string]) =>
         key.includes(session) ||
-        plansNamedIn(transcript).some((plan) => key.startsWith(`plans/${plan}.`));
+        [transcript, ...past.contentsOf(session)].flatMap(plansNamedIn)
+          .some((plan) => key.startsWith(`plans/${plan}.`));
       if (frozen[0]!.some(isFrozen) || frozen[index + 1]!.some(isFrozen)) continue;
-      const at = a === undefined ? 0 : index + 1;
-      const kept = frozen[at]!.flatMap(([session]) => past.contentsOf(session)).flatMap(marksIn);
-      const needless = new Set([...forgiven.marks, ...kept]);
-      const isMissing = a === undefined || b === undefined;
-      if (isMissing && isOutdated(key, a ?? b!, machines[at]!, needless)) continue;
+      const isOutdatedOn = (at: number) => {
+        const kept = frozen[at]!.flatMap(([session]) => past.contentsOf(session)).flatMap(marksIn);
+        const needless = new Set([...forgiven.marks, ...kept]);
+        const contents = [a, b].filter((each) => each !== undefined);
+        return contents.every((each) => isOutdated(key, each, machines[at]!, past, needless));
+      };
+      // Whoever has one keeps it; made at different times it may differ, when nobody wants it.
+      const lacking = a === undefined ? [0] : b === undefined ? [index + 1] : [0, index + 1];
+      if (lacking.every(isOutdatedOn)) continue;
       const what = a === undefined || b === undefined ? "is missing" : "differs";
       const where = a === undefined ? names[0] : b === undefined ? names[1] : names.join(" and ");
       report.violation("all machines equal", `${key} ${what} on ${where}`);
@@ -131,21 +136,26 @@ export function checkEqual(
 }
 
 /**
- * Whether a branch that `without` does not have is one that nobody needs: where a client has taken
- * records out, a branch may begin elsewhere when more of it arrives, and have another id then. The
- * one that was made before stays where it is, as nothing is ever removed. It is outdated when
- * `without` does not want it and has all of its words in other transcripts, but for those that
- * were forgotten, or that are in a session which it keeps as it was for that reason.
+ * Whether a branch that `without` does not have, or has in another form and the vault in none, is
+ * one that nobody needs: where a client has taken records out, a branch may begin elsewhere when
+ * more of it arrives, and have another id then. The one that was made before stays where it is, as
+ * nothing is ever removed. It is outdated when `without` does not want it and has all of its words
+ * in other transcripts, but for those that were forgotten, or that are in a session which it keeps
+ * as it was for that reason.
  */
 function isOutdated(
   key: string,
   content: string,
   without: SimMachine,
+  past: Past,
   needless: ReadonlySet<string>,
 ): boolean {
   const id = /^([0-9a-f-]{36})\.jsonl$/.exec(key)?.[1];
   if (id === undefined || id[14] !== "8") return false;
-  const shown = [...without.clientFiles()].filter(([path]) => path.endsWith(".jsonl"))
+  const paths = [...without.clientFiles().keys()];
+  if (past.has(id) && paths.some((path) => path.endsWith(`/${key}`))) return false;
+  const shown = [...without.clientFiles()]
+    .filter(([path]) => path.endsWith(".jsonl") && !path.endsWith(`/${key}`))
     .map(([, bytes]) => text(bytes)).join("\n");
   if (marksIn(content).some((mark) => !shown.includes(mark) && !needless.has(mark))) return false;
   without.disk.letGo();

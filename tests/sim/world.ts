@@ -247,6 +247,8 @@ export class World implements Surroundings {
     const back = await this.#everywhere("pull-all");
     const isRemoved = this.machines.some(({ removed }) => removed.size > 0);
     if (back > 0 || isRemoved) await this.#comeToRest();
+    // A plan that was sent with it may be older than what a machine takes without being asked.
+    if (back > 0 && await this.#everywhere("pull-all") > 0) await this.#comeToRest();
     if (!this.isBroken) await this.#newcomer();
     if (this.isBroken) return;
     const past = this.store.past!;
