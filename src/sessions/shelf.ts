@@ -14,7 +14,7 @@ import type { SessionId } from "./session_id.ts";
 const LABEL = "claude-sync/v1/shelf\0";
 /** Hex digits of a content's hash in the name that it has beside the newest one. */
 const BESIDE_DIGITS = 8;
-const BESIDE = /^(.+)\.([0-9a-f]{8})(\.[^.]*)?$/s;
+const BESIDE = /^(.+?)\.([0-9a-f]{8})(\.[^.]*)?$/s;
 const PLAN_FILE = /^([A-Za-z0-9][A-Za-z0-9_-]*)((?:\.[0-9a-f]{8})*)\.md$/;
 const AGENT = /-agent-[0-9A-Za-z]+$/;
 

@@ -113,3 +113,11 @@ Deno.test("besideName never gives an unsafe name or one of another kind", () => 
     assert.notEqual(beside, name);
   }));
 });
+
+Deno.test("besideOf finds the file of a copy whose extension looks like a hash", () => {
+  for (const text of ["memory/x.dcba3210", "memory/x.01234567.dcba3210", "memory/x.01234567.md"]) {
+    const name = parseFileName(text)!;
+    const beside = besideName(name, "89abcdef".repeat(8))!;
+    assert.deepEqual(besideOf(beside), { name, hash8: "89abcdef" });
+  }
+});
