@@ -5,6 +5,7 @@ import type { SyncContext } from "../../src/sync/api.ts";
 import type { ForgetResult } from "../../src/sync/forget_api.ts";
 import type { RestoreResult } from "../../src/sync/history_api.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { RESTORE } from "../support/restore_world.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 
 type Done = Omit<Outcome, "code" | "error">;
@@ -28,17 +29,6 @@ const FORGET = { queries: [], project: null, beforeMs: null, only: null, dryRun:
 function ofForget({ failures, sessions }: ForgetResult): Done {
   return { failures, hasPushed: false, moved: sessions.length };
 }
-
-const RESTORE = {
-  queries: [],
-  project: null,
-  archived: false,
-  atMs: null,
-  version: null,
-  to: null,
-  force: false,
-  dryRun: false,
-};
 
 function ofRestore({ failures, sessions, restored }: RestoreResult, run: RunOfProgram): Done {
   for (const { id, as } of sessions) if (as === "copy") run.machine.copies.add(id);

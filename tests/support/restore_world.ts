@@ -3,7 +3,8 @@ import type { RestoreRequest, RestoreResult } from "../../src/sync/history_api.t
 import { syncService } from "../../src/sync/service.ts";
 import type { SyncMachine } from "./sync_machine.ts";
 
-const NOTHING: RestoreRequest = {
+/** A request that names nothing. */
+export const RESTORE: RestoreRequest = {
   queries: [],
   project: null,
   archived: false,
@@ -19,5 +20,5 @@ export function restore(
   machine: SyncMachine,
   request: Partial<RestoreRequest>,
 ): Promise<RestoreResult> {
-  return syncService.restore(machine.context(), { ...NOTHING, ...request });
+  return syncService.restore(machine.context(), { ...RESTORE, ...request });
 }
