@@ -46,12 +46,16 @@ async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {
   const facts: ForgetFacts = { vault, targets, local: new LocalView(vault), projects };
   const choice = chooseForgotten(facts, request);
   const { queries, only } = request;
-  const asked = choice.chosen.filter(({ id }) => only === null || only.includes(id));
-  const { going, failures } = await planForget(facts, asked, choice.already);
-  const [open] = failures;
-  if (open !== undefined && queries.length > 0 && going.length === 0) {
-    throw new ClaudeSyncError("busy", open.message, {
-      hint: "Close it first: every new turn would bring it back",
+  const asked = choice.chosen.filter(({ id }) => only?.some((seen) => seen.id === id) ?? true);
+  const planned = await planForget(facts, asked, choice.already);
+  const { going, changed } = asConfirmed(facts, planned.going, only);
+  const failures = [...planned.failures, ...changed];
+  const [first] = failures;
+  if (first !== undefined && queries.length > 0 && going.length === 0) {
+    throw new ClaudeSyncError("busy", first.message, {
+      hint: changed.includes(first)
+        ? "Look at it again: claude-sync forget ID"
+        : "Close it first: every new turn would bring it back",
     });
   }
   const ids = new Set(going.flatMap(({ members }) => members));
@@ -121,6 +125,32 @@ async function planForget(
     else going.push({ id, members: [id], named, unsent });
   }
   return { going, failures };
+}
+
+/**
+ * Leaves out what is not as the user has seen it: turns that came meanwhile were in no question.
+ */
+function asConfirmed(
+  facts: ForgetFacts,
+  planned: readonly Going[],
+  only: ForgetRequest["only"],
+): { readonly going: readonly Going[]; readonly changed: readonly Failure[] } {
+  if (only === null) return { going: planned, changed: [] };
+  const seen = new Map(only.map((session) => [session.id, session]));
+  const changedIds = new Set(
+    rowsOf(facts, planned).filter(({ id, lastActivityMs, sizeBytes }) => {
+      const before = seen.get(id);
+      return before?.lastActivityMs !== lastActivityMs || before.sizeBytes !== sizeBytes;
+    }).map(({ id }) => id),
+  );
+  const going = planned.filter(({ members }) => !members.some((id) => changedIds.has(id)));
+  const changed = planned.filter((each) => !going.includes(each)).map(({ id }): Failure => ({
+    sessionId: id,
+    path: null,
+    code: "busy",
+    message: `Session ${id} went on since you were asked`,
+  }));
+  return { going, changed };
 }
 
 function openFailure(sessionId: string): Failure {
