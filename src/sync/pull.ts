@@ -86,7 +86,7 @@ export async function pullSessions(
         beside: holdHistory(history),
         keptFor: request.keptFor ?? "half",
       });
-    const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
+    const totals = totalsOf(vault, sender, projects, plan, written, pushFailures);
     // What was written just now may name plans that were of no use here before.
     const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
     const added = request.dryRun
@@ -176,19 +176,19 @@ function totalsOf(
   vault: OpenVault,
   sender: Sender,
   projects: ProjectFinder,
-  targets: Targets,
   plan: PullPlan,
   written: Written,
   pushFailures: readonly Failure[],
 ): PullTotals {
-  const pulled = [...targets.sessions.values()].filter(({ id }) => written.sessions.has(id));
+  const writes = plan.families.flatMap((family) => family.writes);
+  const planned = new Map(writes.map(({ session }) => [session.id, session]));
+  const pulled = [...planned.values()].filter(({ id }) => written.sessions.has(id));
   const failed = new Set(pushFailures.map(({ sessionId }) => sessionId));
   const own = plan.pushFirst.map(({ id }) => id).filter((id) => !failed.has(id));
   const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...own, ...written.busy])];
   const { fs, memory } = vault.context.platform;
   // What follows looks at each of them twice more.
   memory.passed(2 * LOOK_BYTES * pulled.length);
-  const writes = plan.families.flatMap((family) => family.writes);
   const newBranches = writes.filter(({ session, target, expected }) =>
     session.root !== session.id && target.name === TRANSCRIPT && expected === null &&
     written.sessions.has(session.id)
