@@ -10,7 +10,7 @@ import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
-import type { Failure, PullResult } from "./api.ts";
+import type { Failure, MadeBranch, PullResult } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { type AddedHistory, HistoryPull } from "./pull_history.ts";
@@ -86,7 +86,7 @@ export async function pullSessions(
         beside: holdHistory(history),
         keptFor: request.keptFor ?? "half",
       });
-    const totals = totalsOf(vault, sender, projects, plan, written, pushFailures);
+    const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
     // What was written just now may name plans that were of no use here before.
     const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
     const added = request.dryRun
@@ -176,6 +176,7 @@ function totalsOf(
   vault: OpenVault,
   sender: Sender,
   projects: ProjectFinder,
+  targets: Targets,
   plan: PullPlan,
   written: Written,
   pushFailures: readonly Failure[],
@@ -209,6 +210,7 @@ function totalsOf(
       id: session.id,
       of: session.root,
       title: readTranscriptFacts(fs, path)?.title ?? "",
+      how: howMade(session, targets, plan),
     })),
     archived: plan.archived.length,
     byProject: countByProject(projects, pulled),
@@ -217,6 +219,16 @@ function totalsOf(
     writtenBytes: written.writtenBytes,
     writtenIds: written.sessions,
   };
+}
+
+function howMade(
+  { id, root, machines }: SessionTarget,
+  { sessions }: Targets,
+  { beside }: PullPlan,
+): MadeBranch["how"] {
+  if (beside.has(id)) return "forgotten";
+  const writers = new Set([...machines, ...sessions.get(root)?.machines ?? []]);
+  return writers.size > 1 ? "machines" : "apart";
 }
 
 function unplacedProjects(plan: PullPlan): PullTotals["unplacedProjects"] {

@@ -47,6 +47,8 @@ export interface PullPlan {
   readonly waiting: readonly SessionTarget[];
   readonly unplaced: readonly UnplacedSession[];
   readonly archived: readonly SessionTarget[];
+  /** Ids that sessions have here because a forgotten transcript keeps their place. */
+  readonly beside: ReadonlySet<string>;
   readonly failures: readonly Failure[];
 }
 
@@ -99,6 +101,7 @@ export class PullPlanner {
     const pushFirst: LocalSession[] = [];
     const waiting: SessionTarget[] = [];
     const failures: Failure[] = [...targets.failures];
+    const beside = new Set<string>();
     const isStale = (session: SessionTarget) => !this.#isAllCurrent(session);
     for (const [root, members] of familiesWith(isStale, targets)) {
       this.#vault.context.signal.throwIfAborted();
@@ -107,6 +110,7 @@ export class PullPlanner {
       try {
         const draft = await this.#planFamily(members);
         waiting.push(...draft.waiting);
+        for (const { id } of draft.beside) beside.add(id);
         if (draft.waiting.length > 0) continue;
         pushFirst.push(...draft.pushFirst);
         if (draft.pushFirst.length > 0 || draft.writes.length === 0) continue;
@@ -118,7 +122,7 @@ export class PullPlanner {
       }
     }
     const [unplaced, archived] = [this.#unplaced, this.#archived];
-    return { families, pushFirst, waiting, unplaced, archived, failures };
+    return { families, pushFirst, waiting, unplaced, archived, beside, failures };
   }
 
   /** Whether every copy is here as it should be, so that there is nothing to plan. */

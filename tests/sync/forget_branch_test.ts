@@ -86,7 +86,7 @@ Deno.test("a file that is a forgotten continuation stays, and the other one stan
     assert.deepEqual(others, []);
     assert.match(copy![1], /from anna/);
     assert.match(copy![1], /\(from anna\)/, "the title says where it comes from");
-    assert.deepEqual(pull.branchSessions.map(({ of }) => of), [FIRST]);
+    assert.deepEqual(pull.branchSessions.map(({ of, how }) => [of, how]), [[FIRST, "forgotten"]]);
     assert.equal(pull.pulled, 1);
     const after = cleo.files();
     for (let round = 0; round < 2; round++) {
