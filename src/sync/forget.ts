@@ -10,6 +10,7 @@ import type { Failure, SyncContext } from "./api.ts";
 import type { ForgetRequest, ForgetResult, ForgottenSession } from "./forget_api.ts";
 import { chooseForgotten, type ForgetFacts, type Forgettable } from "./forget_choice.ts";
 import { forgettableSessions, titleHere } from "./forget_choice.ts";
+import { hasYoungPart, isYoungShelf } from "./forget_age.ts";
 import { entriesOf, forgetOps, nameAll, type Named, namedBy } from "./forget_ops.ts";
 import { nameUnsent, type UnsentTranscript } from "./forget_ops.ts";
 import { shelvesGoing } from "./forget_shelves.ts";
@@ -47,7 +48,7 @@ async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {
   const choice = chooseForgotten(facts, request);
   const { queries, only } = request;
   const asked = choice.chosen.filter(({ id }) => only?.some((seen) => seen.id === id) ?? true);
-  const planned = await planForget(facts, asked, choice.already);
+  const planned = await planForget(facts, asked, choice.already, request.beforeMs);
   const { going, changed } = asConfirmed(facts, planned.going, only);
   const failures = [...planned.failures, ...changed];
   const [first] = failures;
@@ -61,7 +62,9 @@ async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {
   const ids = new Set(going.flatMap(({ members }) => members));
   const shelves = going.length === 0 && choice.project === null
     ? []
-    : shelvesGoing(facts, ids, choice.project);
+    : shelvesGoing(facts, ids, choice.project).filter((id) =>
+      request.beforeMs === null || !isYoungShelf(facts, id, request.beforeMs)
+    );
   const otherFiles = shelves.flatMap((id) => vault.index.files(id)).length;
   const sessions = rowsOf(facts, going);
   if (!request.dryRun) await write(run, going, shelves, facts);
@@ -91,20 +94,24 @@ async function planForget(
   facts: ForgetFacts,
   asked: readonly Forgettable[],
   already: readonly string[],
+  beforeMs: number | null,
 ): Promise<{ readonly going: readonly Going[]; readonly failures: readonly Failure[] }> {
   const going: Going[] = [];
   const failures: Failure[] = [];
   const isOpen = openHere(facts);
-  const chosen = new Set(asked.map(({ id }) => id));
-  const order = asked.toSorted((a, b) =>
-    b.lastActivityMs - a.lastActivityMs || (a.id < b.id ? -1 : 1)
-  );
-  for (const session of order) {
+  const roots = new Set(asked.filter(({ id, root }) => id === root).map(({ id }) => id));
+  // Roots first: what is too young to go leaves its branches to themselves.
+  const isRoot = ({ id }: Forgettable) => Number(roots.has(id));
+  for (const session of asked.toSorted((a, b) => isRoot(b) - isRoot(a))) {
     facts.vault.context.signal.throwIfAborted();
     // It goes with the session that it came from.
-    if (session.id !== session.root && chosen.has(session.root)) continue;
+    if (session.id !== session.root && roots.has(session.root)) continue;
     try {
       const { named, members } = await namedBy(facts, session);
+      if (beforeMs !== null && hasYoungPart(facts, named, members, beforeMs)) {
+        roots.delete(session.id);
+        continue;
+      }
       const open = members.find(isOpen);
       if (open !== undefined) {
         failures.push(openFailure(open));
@@ -116,6 +123,10 @@ async function planForget(
       failures.push(failureOf(error, session.id));
     }
   }
+  const activityMs = new Map(asked.map(({ id, lastActivityMs }) => [id, lastActivityMs]));
+  const newestFirst = (a: Going, b: Going) =>
+    activityMs.get(b.id)! - activityMs.get(a.id)! || (a.id < b.id ? -1 : 1);
+  going.sort(newestFirst);
   for (const id of already) {
     // It may have turns here that were not here, or could not be read, when it was forgotten.
     const named: Named = new Map();
