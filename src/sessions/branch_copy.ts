@@ -45,6 +45,11 @@ export interface Writer {
   readonly machine: string;
 }
 
+/** The machine that wrote the byte at `offset`; empty when that is not known. */
+export function writerAt(writers: readonly Writer[], offset: number): string {
+  return writers.findLast((writer) => writer.start <= offset)?.machine ?? "";
+}
+
 /** One complete continuation of a session's transcript. `writers` are in order, the first at 0. */
 export interface Leaf {
   readonly bytes: Uint8Array;

@@ -29,7 +29,7 @@
  * then gets the id of the record at which these two part.
  */
 import { assert } from "../base/assert.ts";
-import { branchCopy, type Leaf, type Writer } from "./branch_copy.ts";
+import { branchCopy, type Leaf, writerAt } from "./branch_copy.ts";
 import { branchId } from "./branch_id.ts";
 import { machineSuffix } from "./branch_title.ts";
 import {
@@ -257,13 +257,9 @@ function writerOf(
     if (!hashes.has(hash)) continue;
     const start = spoken.find((record) => record.hash === hash)!.start;
     for (const { id, rootWriters } of forms) {
-      (id === rootId ? byRoot : byBranches).add(machineAt(rootWriters, start));
+      (id === rootId ? byRoot : byBranches).add(writerAt(rootWriters, start));
     }
   }
   const names = byRoot.size > 0 ? byRoot : byBranches;
   return [...names].sort((a, b) => (machineSuffix(a) < machineSuffix(b) ? -1 : 1))[0] ?? "";
-}
-
-function machineAt(writers: readonly Writer[], offset: number): string {
-  return writers.findLast((writer) => writer.start <= offset)?.machine ?? "";
 }

@@ -152,6 +152,20 @@ export interface PushResult extends Traffic {
   readonly dryRun: boolean;
 }
 
+/** A session that a pull made of one of several continuations. */
+export interface MadeBranch {
+  readonly id: string;
+  /** The session that has the other one. */
+  readonly of: string;
+  readonly title: string;
+  /**
+   * How it came about: several machines went on with it; what was imported goes on otherwise than
+   * what one machine had; what is forgotten keeps its place here; or, `apart`, one machine has
+   * pushed both, as after an import there or from two copies of one folder.
+   */
+  readonly how: "machines" | "import" | "forgotten" | "apart";
+}
+
 /** What pull did. Exit 3 when `failures` is not empty. */
 export interface PullResult extends Traffic {
   /** Sessions written or extended here. */
@@ -170,11 +184,7 @@ export interface PullResult extends Traffic {
   }[];
   /** Branch sessions made by this pull. */
   readonly branches: number;
-  readonly branchSessions: readonly {
-    readonly id: string;
-    readonly of: string;
-    readonly title: string;
-  }[];
+  readonly branchSessions: readonly MadeBranch[];
   /** Kept only in the vault (older than the client's clean-up, or deleted here). */
   readonly archived: number;
   /** Pulled sessions by project name, most first. */

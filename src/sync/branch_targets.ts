@@ -10,6 +10,7 @@ import { utf8 } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/hash.ts";
 import type { Leaf as Continuation, Writer } from "../sessions/branch_copy.ts";
 import { rootSessionId } from "../sessions/branch_copy.ts";
+import { besideKept, branchFrom } from "../sessions/beside_copy.ts";
 import { mayBeBranchId } from "../sessions/branch_id.ts";
 import { fileOf, resolveBranches } from "../sessions/branches.ts";
 import type { LeafRef, Resolution } from "../sessions/branches.ts";
@@ -34,6 +35,26 @@ const Family = z.object({
   branches: z.array(Target),
   storedBranches: z.array(z.string()),
 });
+
+const RememberedBeside = z.object({
+  beside: z.union([
+    z.literal(["in-place", "nothing"]),
+    z.object({ target: Target, firstHash: z.string() }),
+  ]),
+});
+
+/**
+ * What is done with a continuation where the file here has to stay as it is: it takes the place all
+ * the same, as it says all that is here; or nothing, as it says nothing more; or it stands under an
+ * id of its own.
+ */
+export type Beside = "in-place" | "nothing" | BesideCopy;
+
+/** A copy under an id of its own, which begins with the record `firstHash`. */
+export interface BesideCopy {
+  readonly target: TranscriptTarget;
+  readonly firstHash: string;
+}
 
 /**
  * The state that a session's transcript is to have. `isDerived`: no machine has stored it; it is
@@ -74,6 +95,8 @@ interface Decided {
   readonly contents: Map<string, Uint8Array>;
   readonly resolution: Resolution;
   readonly origin: ReadonlyMap<Continuation, Leaf>;
+  /** The state of a session's file; of a derived one the bytes are in `contents` then. */
+  readonly targetOf: (session: ResolvedSession | ResolvedBranch) => TranscriptTarget;
 }
 
 /** Decides families of one vault. */
@@ -88,6 +111,8 @@ export class BranchTargets {
    * client has taken that record out. The family in which the id comes about has them all the same.
    */
   readonly #unrooted: SessionId[] = [];
+  /** Copies that stand beside a file which stays: the session that each is one of, and whence. */
+  readonly #besides = new Map<string, { readonly of: SessionId; readonly firstHash: string }>();
 
   constructor(vault: OpenVault, leavesOf: (session: string) => readonly Leaf[]) {
     this.#vault = vault;
@@ -172,9 +197,59 @@ export class BranchTargets {
     };
   }
 
-  /** The bytes of a derived target of `root`'s family. */
+  /**
+   * What is done with the transcript of `of`, a session of `root`'s family, on a machine whose file
+   * stays as it is. `kept`: its hash; `read` gives its bytes, null when they are others by now. The
+   * answer is remembered. Errors: as `family`.
+   */
+  async beside(
+    root: SessionId,
+    of: SessionId,
+    kept: string,
+    read: () => Uint8Array | null,
+  ): Promise<Beside> {
+    const key = `beside:${of}`;
+    const basis = `${this.#basis(root)} ${kept}`;
+    let beside = this.#rememberedBeside(key, basis);
+    if (beside === null) {
+      const bytes = read();
+      if (bytes === null) return "nothing";
+      beside = await this.#decideBeside(root, of, bytes);
+      this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
+        .run(key, basis, JSON.stringify({ beside }));
+    }
+    if (typeof beside === "object") {
+      this.#besides.set(beside.target.session, { of, firstHash: beside.firstHash });
+    }
+    return beside;
+  }
+
+  #rememberedBeside(key: string, basis: string): Beside | null {
+    const row = this.#vault.database.prepare(
+      "SELECT result FROM resolution WHERE session = ? AND basis = ?",
+    ).get(key, basis) as { result: string } | undefined;
+    if (row === undefined) return null;
+    const parsed = z.safeParse(RememberedBeside, JSON.parse(row.result));
+    return parsed.success ? parsed.data.beside : null;
+  }
+
+  async #decideBeside(root: SessionId, of: SessionId, kept: Uint8Array): Promise<Beside> {
+    const { resolution, targetOf } = await this.#decide(root);
+    const session = sessionIn(resolution, of);
+    const beside = besideKept(root, session, kept);
+    if (beside === "nothing-new") return "nothing";
+    if (beside === "follows") return "in-place";
+    const { firstHash } = beside;
+    return { target: targetOf(branchFrom(root, session, firstHash)), firstHash };
+  }
+
+  /** The bytes of a derived target of `root`'s family, or of a copy that `beside` gave. */
   async derivedBytes(root: SessionId, session: string): Promise<Uint8Array> {
-    const { contents } = await this.#decide(root);
+    const { contents, resolution, targetOf } = await this.#decide(root);
+    const beside = this.#besides.get(session);
+    if (beside !== undefined) {
+      targetOf(branchFrom(root, sessionIn(resolution, beside.of), beside.firstHash));
+    }
     const bytes = contents.get(session);
     assert(bytes !== undefined, "a derived target comes from its family");
     return bytes;
@@ -251,7 +326,7 @@ export class BranchTargets {
       branches: resolution.branches.map(target),
       storedBranches: resolution.storedBranchIds,
     };
-    return { family, contents, resolution, origin };
+    return { family, contents, resolution, origin, targetOf: target };
   }
 
   async #continuation(id: SessionId, leaf: Leaf): Promise<Continuation> {
@@ -289,6 +364,12 @@ export class BranchTargets {
   }
 }
 
+function sessionIn({ main, branches }: Resolution, id: SessionId): ResolvedSession {
+  const session = [main, ...branches].find((each) => each.id === id);
+  assert(session !== undefined, "a target is of its family");
+  return session;
+}
+
 /** A branch as the last pull decided it; it may not be on this machine. */
 export interface RememberedBranch extends TranscriptTarget {
   /** The session it branched off. */
@@ -303,7 +384,7 @@ export function rememberedBranches(database: DatabaseSync): RememberedBranch[] {
   }[];
   const branches: RememberedBranch[] = [];
   for (const { session: root, result } of rows) {
-    if (root.startsWith("root:")) continue;
+    if (root.includes(":")) continue;
     const family = z.safeParse(Family, JSON.parse(result));
     if (!family.success) continue;
     branches.push(...family.data.branches.map((branch) => ({ ...branch, root })));

@@ -10,6 +10,7 @@ import type { Failure, SyncContext } from "./api.ts";
 import type { ForgetRequest, ForgetResult, ForgottenSession } from "./forget_api.ts";
 import { chooseForgotten, type ForgetFacts, type Forgettable } from "./forget_choice.ts";
 import { forgettableSessions, titleHere } from "./forget_choice.ts";
+import { hasYoungPart, isYoungShelf } from "./forget_age.ts";
 import { entriesOf, forgetOps, nameAll, type Named, namedBy } from "./forget_ops.ts";
 import { nameUnsent, type UnsentTranscript } from "./forget_ops.ts";
 import { shelvesGoing } from "./forget_shelves.ts";
@@ -46,18 +47,24 @@ async function forget(run: Run, request: ForgetRequest): Promise<ForgetResult> {
   const facts: ForgetFacts = { vault, targets, local: new LocalView(vault), projects };
   const choice = chooseForgotten(facts, request);
   const { queries, only } = request;
-  const asked = choice.chosen.filter(({ id }) => only === null || only.includes(id));
-  const { going, failures } = await planForget(facts, asked, choice.already);
-  const [open] = failures;
-  if (open !== undefined && queries.length > 0 && going.length === 0) {
-    throw new ClaudeSyncError("busy", open.message, {
-      hint: "Close it first: every new turn would bring it back",
+  const asked = choice.chosen.filter(({ id }) => only?.some((seen) => seen.id === id) ?? true);
+  const planned = await planForget(facts, asked, choice.already, request.beforeMs);
+  const { going, changed } = asConfirmed(facts, planned.going, only);
+  const failures = [...planned.failures, ...changed];
+  const [first] = failures;
+  if (first !== undefined && queries.length > 0 && going.length === 0) {
+    throw new ClaudeSyncError("busy", first.message, {
+      hint: changed.includes(first)
+        ? "Look at it again: claude-sync forget ID"
+        : "Close it first: every new turn would bring it back",
     });
   }
   const ids = new Set(going.flatMap(({ members }) => members));
   const shelves = going.length === 0 && choice.project === null
     ? []
-    : shelvesGoing(facts, ids, choice.project);
+    : shelvesGoing(facts, ids, choice.project).filter((id) =>
+      request.beforeMs === null || !isYoungShelf(facts, id, request.beforeMs)
+    );
   const otherFiles = shelves.flatMap((id) => vault.index.files(id)).length;
   const sessions = rowsOf(facts, going);
   if (!request.dryRun) await write(run, going, shelves, facts);
@@ -87,20 +94,24 @@ async function planForget(
   facts: ForgetFacts,
   asked: readonly Forgettable[],
   already: readonly string[],
+  beforeMs: number | null,
 ): Promise<{ readonly going: readonly Going[]; readonly failures: readonly Failure[] }> {
   const going: Going[] = [];
   const failures: Failure[] = [];
   const isOpen = openHere(facts);
-  const chosen = new Set(asked.map(({ id }) => id));
-  const order = asked.toSorted((a, b) =>
-    b.lastActivityMs - a.lastActivityMs || (a.id < b.id ? -1 : 1)
-  );
-  for (const session of order) {
+  const roots = new Set(asked.filter(({ id, root }) => id === root).map(({ id }) => id));
+  // Roots first: what is too young to go leaves its branches to themselves.
+  const isRoot = ({ id }: Forgettable) => Number(roots.has(id));
+  for (const session of asked.toSorted((a, b) => isRoot(b) - isRoot(a))) {
     facts.vault.context.signal.throwIfAborted();
     // It goes with the session that it came from.
-    if (session.id !== session.root && chosen.has(session.root)) continue;
+    if (session.id !== session.root && roots.has(session.root)) continue;
     try {
       const { named, members } = await namedBy(facts, session);
+      if (beforeMs !== null && hasYoungPart(facts, named, members, beforeMs)) {
+        roots.delete(session.id);
+        continue;
+      }
       const open = members.find(isOpen);
       if (open !== undefined) {
         failures.push(openFailure(open));
@@ -112,6 +123,10 @@ async function planForget(
       failures.push(failureOf(error, session.id));
     }
   }
+  const activityMs = new Map(asked.map(({ id, lastActivityMs }) => [id, lastActivityMs]));
+  const newestFirst = (a: Going, b: Going) =>
+    activityMs.get(b.id)! - activityMs.get(a.id)! || (a.id < b.id ? -1 : 1);
+  going.sort(newestFirst);
   for (const id of already) {
     // It may have turns here that were not here, or could not be read, when it was forgotten.
     const named: Named = new Map();
@@ -121,6 +136,32 @@ async function planForget(
     else going.push({ id, members: [id], named, unsent });
   }
   return { going, failures };
+}
+
+/**
+ * Leaves out what is not as the user has seen it: turns that came meanwhile were in no question.
+ */
+function asConfirmed(
+  facts: ForgetFacts,
+  planned: readonly Going[],
+  only: ForgetRequest["only"],
+): { readonly going: readonly Going[]; readonly changed: readonly Failure[] } {
+  if (only === null) return { going: planned, changed: [] };
+  const seen = new Map(only.map((session) => [session.id, session]));
+  const changedIds = new Set(
+    rowsOf(facts, planned).filter(({ id, lastActivityMs, sizeBytes }) => {
+      const before = seen.get(id);
+      return before?.lastActivityMs !== lastActivityMs || before.sizeBytes !== sizeBytes;
+    }).map(({ id }) => id),
+  );
+  const going = planned.filter(({ members }) => !members.some((id) => changedIds.has(id)));
+  const changed = planned.filter((each) => !going.includes(each)).map(({ id }): Failure => ({
+    sessionId: id,
+    path: null,
+    code: "busy",
+    message: `Session ${id} went on since you were asked`,
+  }));
+  return { going, changed };
 }
 
 function openFailure(sessionId: string): Failure {

@@ -9,23 +9,30 @@ export interface ForgetRequest {
   readonly project: string | null;
   /** All sessions in which nothing was said since then, in ms since 1970; null = no matter. */
   readonly beforeMs: number | null;
-  /** Only these of them, which the user has seen and confirmed; null = all. */
-  readonly only: readonly string[] | null;
+  /**
+   * Only these of them, which the user has seen and confirmed, and only as they were seen; null =
+   * all.
+   */
+  readonly only: readonly SeenSession[] | null;
   /** Says what would be forgotten, and does nothing. */
   readonly dryRun: boolean;
 }
 
-/** One session that was forgotten. */
-export interface ForgottenSession {
+/** What shows whether a session is still as it was when the user was asked. */
+export interface SeenSession {
   readonly id: string;
+  readonly lastActivityMs: number;
+  /** As a pull would write it. */
+  readonly sizeBytes: number;
+}
+
+/** One session that was forgotten. */
+export interface ForgottenSession extends SeenSession {
   /** The session that it branched off and that was forgotten with it; null for all others. */
   readonly of: string | null;
   /** Known of sessions that are on this machine. */
   readonly title: string | null;
   readonly project: string | null;
-  readonly lastActivityMs: number;
-  /** As a pull would write it. */
-  readonly sizeBytes: number;
   /** Names of the machines that wrote it; hostile text. */
   readonly machines: readonly string[];
   /** Whether this machine has it. */
@@ -43,7 +50,7 @@ export interface ForgetResult extends Traffic {
   /** Name of the project that `project` means. */
   readonly project: string | null;
   readonly sizeBytes: number;
-  /** Sessions that stay as they are open here. */
+  /** Sessions that stay, as they are open here or went on while the user was asked. */
   readonly failures: readonly Failure[];
   readonly dryRun: boolean;
 }

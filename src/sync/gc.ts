@@ -1,5 +1,4 @@
 /** Keeps a vault small: checkpoints, deletion after the grace, lost machines (FORMAT.md 12). */
-import { ClaudeSyncError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import type { SyncContext } from "./api.ts";
 import { isCompactionDue, noteTry } from "./compact_due.ts";
@@ -7,21 +6,20 @@ import { addTallies, deleteDoomed, doomedOf, lacksBeginning, listAll } from "./c
 import { type Listing, requireWhole, SleepWatch, tallyOf, unnamedPacks } from "./compact_delete.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
 import type { GcRequest, GcResult, ObjectTally, Restated, WaitingObjects } from "./gc_api.ts";
+import { type ConfirmedMachine, confirmLost, findOther, isGivenUp, stillLost } from "./gc_lost.ts";
 import { ownRow, restate } from "./restate.ts";
 import { NOTHING_DONE, recorded } from "./run_log.ts";
 import type { MachineRow } from "./segment_index.ts";
-import { DAY_MS, GRACE_DAYS, watchedBase, WatchedDays, watchedPack } from "./watched_days.ts";
+import { GRACE_DAYS, watchedBase, WatchedDays, watchedPack } from "./watched_days.ts";
 import { watchedRetirement } from "./watched_days.ts";
 import type { OpenVault } from "./vault_access.ts";
 
-/** A machine that was seen within this time is not taken for lost without being told so. */
-const RECENT_MS = 30 * DAY_MS;
-
 /**
  * See `SyncService.gc`. Errors: `bug` when a checkpoint would have changed anything, `not-found`,
- * `ambiguous`, `usage`, the alarms, the store's own; nothing is deleted then.
+ * `ambiguous`, `usage`, `busy`, the alarms, the store's own; nothing is deleted then.
  */
 export async function runGc(context: SyncContext, request: GcRequest): Promise<GcResult> {
+  const confirmed = await confirmLost(context, request);
   const staged = request.dryRun ? "left" : "required";
   const by = request.isAutomatic === true ? "hook" : "user";
   const work = () => {
@@ -30,7 +28,7 @@ export async function runGc(context: SyncContext, request: GcRequest): Promise<G
     return withFreshVault(
       context,
       staged,
-      (run) => new GarbageCollection(run, request, watch).run(),
+      (run) => new GarbageCollection(run, request, watch).run(confirmed),
     );
   };
   return await recorded(context, request, { command: "gc", by }, work, () => ({
@@ -42,11 +40,6 @@ export async function runGc(context: SyncContext, request: GcRequest): Promise<G
 /** Entries that a log has from its base on. */
 function lengthOf({ seq, base }: MachineRow): number {
   return seq - base + 1;
-}
-
-/** Whether a log was taken over whole. */
-function isGivenUp({ isRetired, seq, base }: MachineRow): boolean {
-  return isRetired && seq < base;
 }
 
 const NOTHING: ObjectTally = { objects: 0, bytes: 0 };
@@ -66,14 +59,11 @@ class GarbageCollection {
     this.#days = new WatchedDays(run.vault.database);
   }
 
-  async run(): Promise<GcResult> {
-    const { dryRun, isAutomatic = false, machine } = this.#request;
+  async run(confirmed: ConfirmedMachine | null): Promise<GcResult> {
+    const { dryRun, isAutomatic = false } = this.#request;
     const { sender, meter } = this.#run;
     if (!dryRun) noteTry(this.#vault, this.#vault.context.platform.clock);
-    const lost = machine === null ? null : this.#find(machine);
-    if (lost !== null && !await this.#isApproved(lost)) {
-      throw new ClaudeSyncError("interrupted", `"${lost.name}" was not given up`);
-    }
+    const lost = this.#lost(confirmed);
     const listed = await listAll(this.#vault);
     const own = sender.hasOwnLog ? this.#row(sender.tag) : null;
     let deleted = await this.#deleteDue(own, listed);
@@ -84,11 +74,18 @@ class GarbageCollection {
     const retired = lost === null ? null : await this.#retire(lost);
     const after = dryRun ? listed : await this.#relist(listed, deleted, compacted ?? retired);
     const { requests, ms } = meter.sinceLast();
+    const asked = confirmed ?? { requests: 0, ms: 0 };
     return {
       ...{ dryRun, compacted, retired, deleted, entries },
       ...this.#waiting(after),
-      ...{ requests, ms },
+      ...{ requests: asked.requests + requests, ms: asked.ms + ms },
     };
+  }
+
+  #lost(confirmed: ConfirmedMachine | null): MachineRow | null {
+    const { machine } = this.#request;
+    if (confirmed !== null) return stillLost(this.#run, confirmed);
+    return machine === null ? null : findOther(this.#run, machine);
   }
 
   #row(tag: string): MachineRow | null {
@@ -101,38 +98,6 @@ class GarbageCollection {
 
   #nowMs(): number {
     return this.#vault.context.platform.clock.nowMs();
-  }
-
-  /** The other machine that is meant. Errors: `not-found`, `ambiguous`, `usage`. */
-  #find(query: string): MachineRow {
-    const rows = this.#vault.index.machines();
-    const named = rows.filter(({ id, name }) => name === query || id === query);
-    const begun = rows.filter(({ id }) => query.length >= 4 && id.startsWith(query));
-    const found = named.length > 0 ? named : begun;
-    const others = found.filter(({ tag }) => tag !== this.#run.sender.tag);
-    // A machine that came back has its old log beside the new one.
-    const current = others.filter((row) => !isGivenUp(row));
-    const [row, another] = current.length > 0 ? current : others;
-    if (another !== undefined) {
-      throw new ClaudeSyncError("ambiguous", `"${query}" fits several machines`, {
-        hint: `Give the id: ${found.map(({ id }) => id).join(", ")}`,
-      });
-    }
-    if (row !== undefined) return row;
-    if (found.length > 0) {
-      throw new ClaudeSyncError("usage", "This machine cannot give itself up", {
-        hint: "Do it on another one; for this machine's own log: claude-sync gc",
-      });
-    }
-    throw new ClaudeSyncError("not-found", `There is no machine "${query}" in the vault`, {
-      hint: "See the machines: claude-sync status",
-    });
-  }
-
-  async #isApproved({ id, name, lastSeenMs }: MachineRow): Promise<boolean> {
-    if (this.#request.dryRun) return true;
-    const isRecent = this.#nowMs() - lastSeenMs < RECENT_MS;
-    return await this.#request.approve({ id, name, lastSeenMs, isRecent });
   }
 
   async #compact(own: MachineRow): Promise<Restated | null> {

@@ -15,8 +15,11 @@ export interface GcRequest {
   readonly dryRun: boolean;
   /** Name, id or beginning of an id of a lost machine; null: only this machine's own log. */
   readonly machine: string | null;
-  /** Asked before another machine's log is taken over; false leaves everything as it is. */
-  readonly approve: (machine: GivenUpMachine) => Promise<boolean>;
+  /**
+   * Asked before another machine's log is taken over; false leaves everything as it is. It may take
+   * its time: nothing waits for it. Null: it was said already.
+   */
+  readonly approve: ((machine: GivenUpMachine) => Promise<boolean>) | null;
   /** Does only what is due by itself. Default: no. */
   readonly isAutomatic?: boolean;
 }

@@ -64,8 +64,7 @@ export async function runHookWorker(context: SyncContext, kind: "push" | "sync")
 async function tidy(context: SyncContext): Promise<string | null> {
   try {
     if (!await isTidyingDue(context)) return null;
-    const approve = () => Promise.resolve(false);
-    await runGc(context, { dryRun: false, machine: null, approve, isAutomatic: true });
+    await runGc(context, { dryRun: false, machine: null, approve: null, isAutomatic: true });
     return null;
   } catch (error) {
     if (isClaudeSyncError(error, "busy", "interrupted", "store-unreachable")) return null;

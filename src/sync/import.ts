@@ -125,7 +125,7 @@ async function take(
 async function place(
   { vault, meter }: Run,
   sender: Sender,
-  { ids }: Tally,
+  { ids, imported }: Tally,
   all: boolean,
 ): Promise<PullResult> {
   const known = (await computeTargets(vault)).sessions;
@@ -140,5 +140,10 @@ async function place(
   const { requests, receivedBytes, ms } = meter.sinceLast("keep-sent");
   const { writtenBytes, writtenIds: _, ...counts } = totals;
   const bytes = { received: receivedBytes, written: writtenBytes };
-  return { ...counts, bytes, requests, ms, dryRun: false };
+  const branchSessions = counts.branchSessions.map((branch) =>
+    branch.how === "apart" && [branch.id, branch.of].some((id) => imported.has(id))
+      ? { ...branch, how: "import" as const }
+      : branch
+  );
+  return { ...counts, branchSessions, bytes, requests, ms, dryRun: false };
 }

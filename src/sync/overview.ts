@@ -266,7 +266,8 @@ function* vaultSessions({ local, news }: View, here: ReadonlySet<string>): Gener
     const sizeBytes = files.reduce((sum, file) => sum + file.len, 0);
     yield { id, root, lastActivityMs, sizeBytes };
   }
-  const isTold = (id: string) => news?.sessions.get(id)?.files[0]?.name === TRANSCRIPT;
+  const isTold = (id: string) =>
+    news?.sessions.get(id)?.files[0]?.name === TRANSCRIPT || news?.covered.has(id) === true;
   let stored: VaultSession | null = null;
   for (const { session: id, file, mtimeMs, len } of local.index.eachLeaf()) {
     local.context.platform.memory.passed(LOOK_BYTES);

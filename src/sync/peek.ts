@@ -23,6 +23,8 @@ import type { LocalState, OpenVault } from "./vault_access.ts";
 export interface VaultNews {
   /** Every session of the vault, branches that nobody has stored included. */
   readonly sessions: ReadonlyMap<string, SessionTarget>;
+  /** See `Targets.covered`. */
+  readonly covered: ReadonlySet<string>;
   /** Sessions that a pull would write, or would if they were not open. */
   readonly unreceived: ReadonlySet<string>;
   /** Sessions that only the vault's bytes can decide. */
@@ -53,7 +55,8 @@ export async function peekNews(
   for (const { id } of [...plan.waiting, ...plan.pushFirst]) unreceived.add(id);
   const undecided = new Set(plan.failures.flatMap(({ sessionId }) => sessionId ?? []));
   const { unplaced, archived } = plan;
-  return { sessions: targets.sessions, unreceived, undecided, unplaced, archived };
+  const { sessions, covered } = targets;
+  return { sessions, covered, unreceived, undecided, unplaced, archived };
 }
 
 function withoutStore(local: LocalState, config: Config, epoch: Epoch): OpenVault {

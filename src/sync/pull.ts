@@ -10,7 +10,7 @@ import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
-import type { Failure, PullResult } from "./api.ts";
+import type { Failure, MadeBranch, PullResult } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { type AddedHistory, HistoryPull } from "./pull_history.ts";
@@ -181,14 +181,15 @@ function totalsOf(
   written: Written,
   pushFailures: readonly Failure[],
 ): PullTotals {
-  const pulled = [...targets.sessions.values()].filter(({ id }) => written.sessions.has(id));
+  const writes = plan.families.flatMap((family) => family.writes);
+  const planned = new Map(writes.map(({ session }) => [session.id, session]));
+  const pulled = [...planned.values()].filter(({ id }) => written.sessions.has(id));
   const failed = new Set(pushFailures.map(({ sessionId }) => sessionId));
   const own = plan.pushFirst.map(({ id }) => id).filter((id) => !failed.has(id));
   const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...own, ...written.busy])];
   const { fs, memory } = vault.context.platform;
   // What follows looks at each of them twice more.
   memory.passed(2 * LOOK_BYTES * pulled.length);
-  const writes = plan.families.flatMap((family) => family.writes);
   const newBranches = writes.filter(({ session, target, expected }) =>
     session.root !== session.id && target.name === TRANSCRIPT && expected === null &&
     written.sessions.has(session.id)
@@ -209,6 +210,7 @@ function totalsOf(
       id: session.id,
       of: session.root,
       title: readTranscriptFacts(fs, path)?.title ?? "",
+      how: howMade(session, targets, plan),
     })),
     archived: plan.archived.length,
     byProject: countByProject(projects, pulled),
@@ -217,6 +219,16 @@ function totalsOf(
     writtenBytes: written.writtenBytes,
     writtenIds: written.sessions,
   };
+}
+
+function howMade(
+  { id, root, machines }: SessionTarget,
+  { sessions }: Targets,
+  { beside }: PullPlan,
+): MadeBranch["how"] {
+  if (beside.has(id)) return "forgotten";
+  const writers = new Set([...machines, ...sessions.get(root)?.machines ?? []]);
+  return writers.size > 1 ? "machines" : "apart";
 }
 
 function unplacedProjects(plan: PullPlan): PullTotals["unplacedProjects"] {

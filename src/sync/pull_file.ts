@@ -2,17 +2,17 @@
 import { sha256Hex } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
-import { fileKind } from "../sessions/file_name.ts";
+import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { scanFile } from "./file_scan.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
-import type { BranchTargets } from "./branch_targets.ts";
+import type { BranchTargets, TranscriptTarget } from "./branch_targets.ts";
 import { lookAt } from "./push_files.ts";
 import { isKnownToVault } from "./push_forgotten.ts";
 import type { FileState } from "./segment_index.ts";
 import type { FileTarget, SessionTarget } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
-import { readState } from "./vault_content.ts";
+import { COMPARED_BYTES_MAX, readState } from "./vault_content.ts";
 
 /** One file to write. */
 export interface WriteOperation {
@@ -25,10 +25,15 @@ export interface WriteOperation {
   readonly base: FileState | null;
 }
 
+/** A transcript that stays as it is, and the target as it stands under another id instead. */
+export interface KeptTranscript {
+  readonly beside: TranscriptTarget;
+}
+
 /**
  * What is to be written of `target` where `here` is: `push-first` when the file has bytes that the
  * vault must get before they are replaced, null when nothing is, or when the file here is forgotten
- * and would be lost. Errors: those of reading.
+ * and would be lost. With `branches`, such a transcript is taken note of. Errors: those of reading.
  */
 export async function planFile(
   vault: OpenVault,
@@ -37,30 +42,48 @@ export async function planFile(
   here: LocalSession,
   target: FileTarget,
   branches: BranchTargets | null = null,
-): Promise<WriteOperation | "push-first" | null> {
+): Promise<WriteOperation | KeptTranscript | "push-first" | null> {
   const planned = await compare(vault, rows, session, here, target);
   if (planned === null || planned === "push-first" || planned.base === null) return planned;
   const file = target.source ?? target.name;
   if (!vault.forgotten.isForgotten(session.id, file, planned.base)) return planned;
-  return await goesOnFrom(vault, session, target, branches, planned.base) ? planned : null;
+  if (target.name === TRANSCRIPT && branches !== null) {
+    return await planForgotten(vault, session, planned, planned.base, branches);
+  }
+  return await goesOnFrom(vault, session, target, planned.base) ? planned : null;
 }
 
 /**
- * Whether the target begins with what is here. The vault may soon have what is forgotten no longer:
- * it is continued here, but not replaced.
+ * The vault may soon have what is forgotten no longer: it is continued here, but no word of it is
+ * replaced. What others went on with stands beside it.
  */
+async function planForgotten(
+  vault: OpenVault,
+  session: SessionTarget,
+  planned: WriteOperation,
+  base: FileState,
+  branches: BranchTargets,
+): Promise<WriteOperation | KeptTranscript | null> {
+  if (base.len > COMPARED_BYTES_MAX) return null;
+  const { fs } = vault.context.platform;
+  const read = () => {
+    const bytes = fs.readFile(planned.path, COMPARED_BYTES_MAX);
+    return bytes !== null && sha256Hex(bytes) === base.hash ? bytes : null;
+  };
+  const beside = await branches.beside(session.root, session.id, base.hash, read);
+  if (beside === "nothing") return null;
+  return beside === "in-place" ? planned : { beside: beside.target };
+}
+
+/** Whether the target begins with what is here. */
 async function goesOnFrom(
   vault: OpenVault,
   session: SessionTarget,
   target: FileTarget,
-  branches: BranchTargets | null,
   base: FileState,
 ): Promise<boolean> {
   if (target.len < base.len) return false;
-  const isMade = target.isDerived && target.source === undefined;
-  const bytes = isMade && branches !== null
-    ? await branches.derivedBytes(session.root, session.id)
-    : await readState(vault, session.id, target.source ?? target.name, target);
+  const bytes = await readState(vault, session.id, target.source ?? target.name, target);
   return sha256Hex(bytes.subarray(0, base.len)) === base.hash;
 }
 

@@ -11,8 +11,10 @@ import { liveSessions, looksLive } from "../sessions/live.ts";
 import { pathBelow } from "../sessions/local_path.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
+import { parseSessionId } from "../sessions/session_id.ts";
 import { readTranscriptTail } from "../sessions/transcript_file.ts";
 import type { Failure } from "./api.ts";
+import type { TranscriptTarget } from "./branch_targets.ts";
 import { isSettled, isUnchanged, type LocalFileRow } from "./local_files.ts";
 import { isExcluded, type ProjectFinder } from "./projects.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
@@ -45,6 +47,8 @@ export interface PullPlan {
   readonly waiting: readonly SessionTarget[];
   readonly unplaced: readonly UnplacedSession[];
   readonly archived: readonly SessionTarget[];
+  /** Ids that sessions have here because a forgotten transcript keeps their place. */
+  readonly beside: ReadonlySet<string>;
   readonly failures: readonly Failure[];
 }
 
@@ -58,6 +62,8 @@ interface FamilyDraft {
   readonly writes: WriteOperation[];
   readonly pushFirst: LocalSession[];
   readonly waiting: SessionTarget[];
+  /** Where a forgotten transcript keeps its place, what others went on with, under its own id. */
+  readonly beside: SessionTarget[];
   /** Some file loses content that is to stand in another one. */
   isReplaced: boolean;
 }
@@ -95,6 +101,7 @@ export class PullPlanner {
     const pushFirst: LocalSession[] = [];
     const waiting: SessionTarget[] = [];
     const failures: Failure[] = [...targets.failures];
+    const beside = new Set<string>();
     const isStale = (session: SessionTarget) => !this.#isAllCurrent(session);
     for (const [root, members] of familiesWith(isStale, targets)) {
       this.#vault.context.signal.throwIfAborted();
@@ -103,6 +110,7 @@ export class PullPlanner {
       try {
         const draft = await this.#planFamily(members);
         waiting.push(...draft.waiting);
+        for (const { id } of draft.beside) beside.add(id);
         if (draft.waiting.length > 0) continue;
         pushFirst.push(...draft.pushFirst);
         if (draft.pushFirst.length > 0 || draft.writes.length === 0) continue;
@@ -114,7 +122,7 @@ export class PullPlanner {
       }
     }
     const [unplaced, archived] = [this.#unplaced, this.#archived];
-    return { families, pushFirst, waiting, unplaced, archived, failures };
+    return { families, pushFirst, waiting, unplaced, archived, beside, failures };
   }
 
   /** Whether every copy is here as it should be, so that there is nothing to plan. */
@@ -129,14 +137,24 @@ export class PullPlanner {
   }
 
   async #planFamily(members: readonly SessionTarget[]): Promise<FamilyDraft> {
-    const draft: FamilyDraft = { writes: [], pushFirst: [], waiting: [], isReplaced: false };
+    const draft: FamilyDraft = {
+      ...{ writes: [], pushFirst: [], waiting: [], beside: [] },
+      isReplaced: false,
+    };
     const absent: SessionTarget[] = [];
     for (const session of members) {
       const copies = this.#local.copies(session.id);
       if (copies.length === 0) absent.push(session);
       for (const here of copies) await this.#planPresent(session, here, draft);
     }
-    for (const session of absent) this.#planAbsent(session, draft);
+    for (const session of absent) this.#planAbsent(session, draft, this.#archived);
+    const isOther = ({ id }: SessionTarget) => !members.some((member) => member.id === id);
+    for (const copy of draft.beside.filter(isOther)) {
+      const copies = this.#local.copies(copy.id);
+      for (const here of copies) await this.#planPresent(copy, here, draft);
+      // What was taken away or is old is no session of the vault that could be asked for.
+      if (copies.length === 0) this.#planAbsent(copy, draft, []);
+    }
     return draft;
   }
 
@@ -160,7 +178,9 @@ export class PullPlanner {
         this.#branches,
       );
       if (planned === "push-first") needsPush = true;
-      // Files outside `projects/` are the same ones for every copy of the session.
+      else if (planned !== null && "beside" in planned) {
+        addBeside(draft.beside, session, planned.beside);
+      } // Files outside `projects/` are the same ones for every copy of the session.
       else if (planned !== null && !draft.writes.some(({ path }) => path === planned.path)) {
         writes.push(planned);
       }
@@ -228,7 +248,7 @@ export class PullPlanner {
     );
   }
 
-  #planAbsent(session: SessionTarget, draft: FamilyDraft): void {
+  #planAbsent(session: SessionTarget, draft: FamilyDraft, archived: SessionTarget[]): void {
     const transcript = session.files.find((file) => file.name === TRANSCRIPT);
     if (transcript === undefined) return;
     // A vault of many years has thousands that are not here: they are not asked for one by one.
@@ -242,7 +262,7 @@ export class PullPlanner {
     const isOld = isPastRetention(transcript.mtimeMs, this.#cleanupDays(), nowMs);
     // What another file of the family is about to lose must stand here, however old it is.
     if (!isAsked && !draft.isReplaced && (wasHere || isOld)) {
-      this.#archived.push(session);
+      archived.push(session);
       return;
     }
     const project = this.#projects.ofVaultSession(session.root);
@@ -262,6 +282,17 @@ export class PullPlanner {
       draft.writes.push({ session, target, path, expected, base: null });
     }
   }
+}
+
+/** Two places of a session have one copy. */
+function addBeside(
+  beside: SessionTarget[],
+  { root, machines }: SessionTarget,
+  { session, ...state }: TranscriptTarget,
+): void {
+  const id = parseSessionId(session)!;
+  if (beside.some((copy) => copy.id === id)) return;
+  beside.push({ id, root, files: [{ name: TRANSCRIPT, ...state }], machines });
 }
 
 function transcriptRows(

@@ -12,6 +12,7 @@ import type { PullScope } from "./pull_plan.ts";
 import { writeAll } from "./pull_write.ts";
 import { failureOf, pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
+import { writtenAfterPush } from "./shelf_dry_run.ts";
 import { type ShelfPlan, ShelfPlanner } from "./shelf_plan.ts";
 import { computeTargets, type Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -45,7 +46,10 @@ export async function pullShelves(
     const planner = new ShelfPlanner(vault, local, projects, scope);
     const plan = await planner.plan(now.shelves);
     const { waitingIds } = plan;
-    if (scope.dryRun) return { ...dryRunOf(plan), waitingIds, failures: plan.failures };
+    if (scope.dryRun) {
+      const isAsked = scope.all || scope.ids !== null;
+      return { ...await dryRunOf(vault, plan, isAsked), waitingIds };
+    }
     const { fs, clock } = vault.context.platform;
     sweepTemps(fs, clock, planner.leftovers);
     const failures = await pushOwn(vault, sender, projects, plan);
@@ -66,12 +70,22 @@ export async function pullShelves(
 
 const NOTHING: PulledShelves = { files: 0, writtenBytes: 0, waitingIds: [], failures: [] };
 
-function dryRunOf({ families }: ShelfPlan): { files: number; writtenBytes: number } {
-  const writes = families.flatMap((family) => family.writes);
-  return {
-    files: writes.length,
-    writtenBytes: writes.reduce((sum, { target }) => sum + target.len, 0),
-  };
+async function dryRunOf(
+  vault: OpenVault,
+  plan: ShelfPlan,
+  isAsked: boolean,
+): Promise<Omit<PulledShelves, "waitingIds">> {
+  const targets = plan.families.flatMap(({ writes }) => writes.map(({ target }) => target));
+  const failures = [...plan.failures];
+  for (const here of plan.pushFirst) {
+    try {
+      targets.push(...await writtenAfterPush(vault, here, isAsked));
+    } catch (error) {
+      failures.push(failureOf(error, here.id));
+    }
+  }
+  const writtenBytes = targets.reduce((sum, { len }) => sum + len, 0);
+  return { files: targets.length, writtenBytes, failures };
 }
 
 /**

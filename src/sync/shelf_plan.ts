@@ -217,6 +217,7 @@ export class ShelfPlanner {
     for (const target of stale) {
       const planned = await planFile(this.#vault, this.#rows, shelf, here, target);
       if (planned === "push-first") needsPush = true;
+      else if (planned !== null && "beside" in planned) continue;
       // A link or folder of this name is the user's: it stays, and the file in the vault.
       else if (planned !== null && (planned.expected !== null || fs.lstat(planned.path) === null)) {
         writes.push(planned);

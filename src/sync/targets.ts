@@ -42,6 +42,8 @@ export interface Targets {
   readonly branches: BranchTargets;
   /** Plans and memories: no conversations, and in none of the counts. */
   readonly shelves: readonly SessionTarget[];
+  /** Stored branches that get no file, as the files of their family have all that they say. */
+  readonly covered: ReadonlySet<string>;
   /** Sessions that cannot be decided or have unsafe names; nothing of them is written. */
   readonly failures: readonly Failure[];
 }
@@ -101,7 +103,8 @@ export async function computeTargets(
     const isOfOther = families.members.has(session) || families.failed.has(session);
     if (!isOfOther) decide(session, byFile);
   }
-  return { sessions, branches, shelves, failures };
+  const covered = new Set([...families.members].filter((id) => !sessions.has(id)));
+  return { sessions, branches, shelves, covered, failures };
 }
 
 interface Families {

@@ -89,11 +89,28 @@ Deno.test("pull says what arrived and what needs the user", async () => {
     "Pulled 5 sessions from mbp-anna  (api 3, web 2)  96 kB -> 412 kB in 2 requests  (0.21 s)",
     '1 session needs a folder here: "infra"      claude-sync project map infra DIR',
     `2 sessions need a folder here: "my stuff"      claude-sync project map 'my stuff' DIR`,
-    '1 was continued on both machines: "Fix \u{fffd}[31mflaky auth test"      ' +
+    '1 was continued on more than one machine: "Fix \u{fffd}[31mflaky auth test"      ' +
     "both kept: 3f2a0000, 91bc0000",
     "1 session is open in Claude Code; new turns arrive when it ends: aaaaaaaa",
     "41 sessions, old or deleted here, stay in the vault only      claude-sync resume ID",
   ]);
+});
+
+Deno.test("pull says of a branch what happened, and no more", async () => {
+  const [branch] = PULLED.branchSessions;
+  for (
+    const [how, says] of [
+      ["machines", /^1 was continued on more than one machine: "Fix/],
+      ["import", /^1 went on in another way in what was imported: "Fix/],
+      ["forgotten", /^1 went on elsewhere without what was forgotten: "Fix/],
+      ["apart", /^1 was continued in two ways: "Fix/],
+    ] as const
+  ) {
+    const branchSessions = [{ ...branch!, how }];
+    const { out } = await run(["pull"], { pull: answered({ ...PULLED, branchSessions }) });
+    const line = out.split("\n").find((each) => each.includes("both kept: 3f2a0000, 91bc0000"));
+    assert.match(line ?? "", says);
+  }
 });
 
 Deno.test("--quiet leaves data and errors", async () => {

@@ -46,6 +46,7 @@ export const PULLED: PullResult = {
     id: "91bc0000-0000-4000-8000-000000000001",
     of: "3f2a0000-0000-4000-8000-000000000001",
     title: "Fix \x1b[31mflaky auth test",
+    how: "machines",
   }],
   archived: 41,
   byProject: [{ name: "api", sessions: 3 }, { name: "web", sessions: 2 }],

@@ -15,8 +15,7 @@ const NOTHING: Done = { failures: [], hasPushed: false, moved: 0 };
 const HOUR_MS = 3_600_000;
 
 function gc(context: SyncContext, machine: string | null): Promise<Done> {
-  const approve = () => Promise.resolve(true);
-  return syncService.gc(context, { dryRun: false, machine, approve }).then(
+  return syncService.gc(context, { dryRun: false, machine, approve: null }).then(
     ({ deleted, compacted, retired }) => ({
       ...NOTHING,
       moved: deleted.objects + (compacted === null && retired === null ? 0 : 1),

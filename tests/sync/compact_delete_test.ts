@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { isClaudeSyncError } from "../../src/errors.ts";
-import { syncService } from "../../src/sync/service.ts";
 import { SleepWatch } from "../../src/sync/compact_delete.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { allStates, DAY_MS, gc, liveOn, pushTurns, speak } from "../support/gc_world.ts";
@@ -35,12 +34,11 @@ for (const { name, wallMs, monotonicMs, isAwake } of SLEEPS) {
   });
 }
 
-/** When the laptop is shut: at a call to the store, or while it asks. */
+/** When the laptop is shut: at a call to the store. */
 const MOMENTS = [
   { name: "while it looks at the logs", on: "list", subject: "log/", left: 7 },
   { name: "between its look and the deletion", on: "list", subject: "", left: 7 },
   { name: "at the first deletion", on: "delete", subject: "log/", left: 6 },
-  { name: "while it asks whether a machine is lost", on: "ask", subject: null, left: 7 },
 ] as const;
 
 for (const { name, on, subject, left } of MOMENTS) {
@@ -48,7 +46,7 @@ for (const { name, on, subject, left } of MOMENTS) {
     inTempDir(async (dir) => {
       let isShut = false;
       const shut = (call: string, what: string) => {
-        if (isShut && call === on && subject !== null && what.startsWith(subject)) sleep();
+        if (isShut && call === on && what.startsWith(subject)) sleep();
       };
       const world = await newWorld(dir, {
         storeOf: (machine, store) =>
@@ -79,13 +77,7 @@ for (const { name, on, subject, left } of MOMENTS) {
       const ofBert = 1;
       assert.equal((await old()).length, 7 + ofBert);
       isShut = true;
-      const machine = on === "ask" ? "bert" : null;
-      const approve = () => {
-        sleep();
-        return Promise.resolve(true);
-      };
-      const slept = syncService.gc(anna.context(), { dryRun: false, machine, approve });
-      await assert.rejects(slept, (error) => isClaudeSyncError(error, "interrupted"));
+      await assert.rejects(gc(anna), (error) => isClaudeSyncError(error, "interrupted"));
       assert.equal(isShut, false, "it has slept");
       assert.equal((await old()).length, left + ofBert);
       await gc(anna);

@@ -70,23 +70,112 @@ Deno.test("a forgotten branch goes alone, and no machine pushes its copy", () =>
     }
   }));
 
-Deno.test("a file that is a forgotten continuation is not replaced by the other one", () =>
+/** Files of `machine` that are not in `before`; what was there is as it was. */
+function added(machine: SyncMachine, before: Record<string, string>): [string, string][] {
+  const now = machine.files();
+  for (const [path, text] of Object.entries(before)) assert.equal(now[path], text, path);
+  return Object.entries(now).filter(([path]) => !(path in before));
+}
+
+Deno.test("a file that is a forgotten continuation stays, and the other one stands beside it", () =>
   withBranch(async ([anna, , cleo], branch) => {
     await forget(anna, [branch]);
     const before = cleo.files();
+    const { pull } = await cleo.sync();
+    const [copy, ...others] = added(cleo, before);
+    assert.deepEqual(others, []);
+    assert.match(copy![1], /from anna/);
+    assert.match(copy![1], /\(from anna\)/, "the title says where it comes from");
+    assert.deepEqual(pull.branchSessions.map(({ of, how }) => [of, how]), [[FIRST, "forgotten"]]);
+    assert.equal(pull.pulled, 1);
+    const after = cleo.files();
     for (let round = 0; round < 2; round++) {
       await quietly(cleo);
-      assert.deepEqual(cleo.files(), before, "cleo keeps what bert said");
+      assert.deepEqual(cleo.files(), after, "cleo keeps what bert said");
+      assert.equal((await cleo.sync()).pull.bytes.received, 0, "and knows what to do");
     }
+    const { unreceived, unsent } = await syncService.status(cleo.context());
+    assert.deepEqual([unreceived, unsent], [0, 0]);
     dropState(cleo);
+    await cleo.sync();
     await quietly(cleo);
-    assert.deepEqual(cleo.files(), before);
+    assert.deepEqual(cleo.files(), after);
+    await anna.sync();
+    assert.deepEqual(Object.keys(await listed(anna)).sort(), [FIRST, branch].sort());
     speak(cleo, FIRST, "from cleo");
     await cleo.sync();
     await anna.sync();
     const all = Object.values(anna.files()).join("");
     assert.match(all, /from cleo/, "who goes on with it brings it back");
   }));
+
+/**
+ * anna has forgotten what bert has only the beginning of, who has gone on from there since. `tail`
+ * is what stands at the end of anna's file.
+ */
+async function withRevived(
+  tail: (anna: SyncMachine) => void,
+  work: (anna: SyncMachine, bert: SyncMachine) => Promise<void>,
+): Promise<void> {
+  await inTempDir(async (dir) => {
+    const [anna, bert] = (await newWorld(dir)).machines as [SyncMachine, SyncMachine];
+    speak(anna, FIRST, "base");
+    await anna.push();
+    await bert.pull();
+    tail(anna);
+    await anna.push();
+    speak(bert, FIRST, "from bert");
+    await forget(anna, [FIRST]);
+    await bert.push();
+    await work(anna, bert);
+  });
+}
+
+Deno.test("what another machine goes on with arrives where a forgotten end stays", () =>
+  withRevived((anna) => speak(anna, FIRST, "from anna"), async (anna, bert) => {
+    const before = anna.files();
+    await anna.sync();
+    const [copy, ...others] = added(anna, before);
+    assert.deepEqual(others, []);
+    assert.match(copy![1], /base[^]*from bert/);
+    assert.doesNotMatch(copy![1], /from anna/);
+    const id = /([0-9a-f-]{36})\.jsonl$/.exec(copy![0])![1]!;
+    // Turns on both sides go on from there.
+    speak(bert, FIRST, "more of bert");
+    await bert.sync();
+    await anna.sync();
+    const grown = anna.readTranscript(id);
+    assert.ok(grown.startsWith(copy![1]), "it grows");
+    assert.match(grown, /more of bert/);
+    speak(anna, id, "anna again");
+    assert.equal((await anna.sync()).push.pushed, 1);
+    await bert.sync();
+    assert.match(bert.readTranscript(FIRST), /more of bert[^]*anna again/);
+    assert.doesNotMatch(bert.readTranscript(FIRST), /from anna/);
+    assert.deepEqual(Object.keys(await listed(bert)), [FIRST]);
+    for (const machine of [anna, bert]) {
+      await quietly(machine);
+      assert.deepEqual((await machine.verify()).problems, []);
+    }
+    assert.equal(anna.readTranscript(FIRST), before[forgottenPath(anna)], "the forgotten end");
+    assert.match(anna.readTranscript(id), /anna again/);
+  }));
+
+function forgottenPath(machine: SyncMachine): string {
+  return machine.transcriptPath(FIRST).slice(machine.configDir.length + 1);
+}
+
+Deno.test("a forgotten end in which nobody spoke is continued in its place", () => {
+  const leave = (anna: SyncMachine) =>
+    anna.writeTranscript(FIRST, `${anna.readTranscript(FIRST)}{"type":"mode","mode":"plan"}\n`);
+  return withRevived(leave, async (anna, bert) => {
+    const { pull } = await anna.sync();
+    assert.deepEqual(pull.branchSessions, []);
+    assert.equal(anna.readTranscript(FIRST), bert.readTranscript(FIRST));
+    assert.deepEqual(Object.keys(await listed(anna)), [FIRST]);
+    await quietly(anna);
+  });
+});
 
 Deno.test("a session goes with its branches, which are shown", () =>
   withBranch(async ([anna, bert, cleo], branch) => {

@@ -261,10 +261,41 @@ Deno.test("what is not in the vault, or fits nothing or too much, is said", () =
     assert.deepEqual(sessions.map(({ id }) => id), [OTHER]);
   }));
 
+Deno.test("what went on while the user was asked is not forgotten", () =>
+  withShared(async ([anna, bert]) => {
+    const plan = await forget(anna, [], {
+      beforeMs: anna.platform.clock.nowMs() + DAY_MS,
+      dryRun: true,
+    });
+    assert.deepEqual(plan.sessions.map(({ id }) => id).sort(), [FIRST, OTHER]);
+    speak(bert, FIRST, "said while anna reads the question");
+    await bert.push();
+    const only = plan.sessions;
+    const done = await forget(anna, [], { beforeMs: anna.platform.clock.nowMs() + DAY_MS, only });
+    assert.deepEqual(done.sessions.map(({ id }) => id), [OTHER]);
+    assert.deepEqual(done.failures.map(({ sessionId, code }) => [sessionId, code]), [
+      [FIRST, "busy"],
+    ]);
+    assert.match(done.failures[0]!.message, /went on since you were asked/);
+    assert.equal((await listed(anna))[FIRST], "vault-newer");
+    const named = forget(anna, [FIRST], { only });
+    await assert.rejects(
+      named,
+      (error: ClaudeSyncError) =>
+        error.code === "busy" && /^Look at it again/.test(error.hint ?? ""),
+    );
+    await anna.pull();
+    assert.match(anna.readTranscript(FIRST), /said while anna reads/);
+  }));
+
 Deno.test("only what was shown and confirmed is forgotten", () =>
   withShared(async ([anna]) => {
     const request = { beforeMs: anna.platform.clock.nowMs() };
-    const done = await forget(anna, [], { ...request, only: [OTHER] });
+    const plan = await forget(anna, [], { ...request, dryRun: true });
+    const done = await forget(anna, [], {
+      ...request,
+      only: plan.sessions.filter(({ id }) => id === OTHER),
+    });
     assert.deepEqual(done.sessions.map(({ id }) => id), [OTHER]);
     assert.equal((await listed(anna))[FIRST], "both");
   }));

@@ -7,7 +7,7 @@ import type { GivenUpMachine } from "../../src/sync/gc_api.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { allStates, DAY_MS, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
-import { contentsOf, newWorld, objectsOf } from "../support/sync_world.ts";
+import { contentsOf, newWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
 
 type Two = [SyncMachine, SyncMachine];
 type Three = [SyncMachine, SyncMachine, SyncMachine];
@@ -150,6 +150,74 @@ Deno.test("whoever asks for it must mean it", () =>
     assert.equal((await gc(anna, { machine: "bert", approve, dryRun: true })).retired?.entries, 1);
     assert.equal((await objectsOf(world.store)).size, count, "nothing was written");
   }));
+
+Deno.test("gc holds nobody up while it asks whether a machine is lost", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir);
+    const [anna, bert] = world.machines as Two;
+    await pushTurns(anna, world.clock, 1);
+    await pushTurns(bert, world.clock, 3);
+    world.clock.advance(31 * DAY_MS);
+    const states: string[] = [];
+    const approve = async () => {
+      speak(anna, IDS[0]!, "a session ends while the user thinks");
+      assert.equal((await anna.push()).pushed, 1);
+      // The laptop is shut for longer than half the grace: what is known is looked up afterwards.
+      world.clock.advance(4 * DAY_MS);
+      states.push(...await allStates(anna));
+      return true;
+    };
+    const done = await gc(anna, { machine: "bert", approve });
+    assert.equal(done.retired?.entries, 3);
+    assert.ok(done.ms < DAY_MS, "the time of the user is not ours");
+    assert.deepEqual(await allStates(anna), states);
+    assert.deepEqual((await anna.verify()).problems, []);
+  }));
+
+/** What happens while the user thinks, and what they are told. */
+const MEANWHILE: readonly {
+  readonly name: string;
+  readonly says: RegExp;
+  readonly happens: (others: Two, world: SyncWorld) => Promise<unknown>;
+}[] = [
+  {
+    name: "has pushed",
+    says: /^"bert" has pushed since you were asked/,
+    happens: ([bert], { clock }) => pushTurns(bert, clock, 1),
+  },
+  {
+    name: "has compacted its log",
+    says: /^"bert" has pushed since you were asked/,
+    happens: ([bert]) => gc(bert),
+  },
+  {
+    name: "was given up by another machine",
+    says: /^"bert" was given up by another machine since you were asked$/,
+    happens: ([, carl]) => gc(carl, { machine: "bert" }),
+  },
+];
+
+for (const { name, says, happens } of MEANWHILE) {
+  Deno.test(`gc gives no machine up that ${name} while it asked`, () =>
+    inTempDir(async (dir) => {
+      const world = await newWorld(dir, { names: ["anna", "bert", "carl"] });
+      const [anna, bert, carl] = world.machines as Three;
+      await pushTurns(anna, world.clock, 1);
+      await pushTurns(bert, world.clock, 7);
+      await pushTurns(carl, world.clock, 1);
+      let before: string[] = [];
+      const approve = async () => {
+        await happens([bert, carl], world);
+        before = [...(await objectsOf(world.store)).keys()];
+        return true;
+      };
+      await assert.rejects(
+        gc(anna, { machine: "bert", approve }),
+        (error) => isClaudeSyncError(error, "busy") && says.test(error.message),
+      );
+      assert.deepEqual([...(await objectsOf(world.store)).keys()], before, "nothing was written");
+    }));
+}
 
 // The simulation, seed 1001113: it was told that its log was forked.
 Deno.test("a machine that was given up itself may give another one up", () =>

@@ -147,7 +147,9 @@ Deno.test("import of a session that went on here keeps both continuations", () =
     assert.ok(anna.readTranscript(FIRST).includes('"here"'), "the older one keeps its id");
     const [branch] = result.pull!.branchSessions;
     assert.ok(anna.readTranscript(branch!.id).includes('"there"'));
-    await bert.pull();
+    assert.equal(branch!.how, "import", "it went on on no other machine");
+    const [received] = (await bert.pull({ all: true })).branchSessions;
+    assert.deepEqual([received?.id, received?.how], [branch!.id, "apart"]);
     assert.equal(bert.readTranscript(branch!.id), anna.readTranscript(branch!.id));
   }));
 

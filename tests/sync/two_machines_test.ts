@@ -137,6 +137,7 @@ Deno.test("a pull names the branches it made by their titles", () =>
     await a.push();
     const [branch] = (await b.pull()).branchSessions;
     assert.deepEqual([branch?.of, branch?.title], [ID, "base (from bert)"]);
+    assert.equal(branch?.how, "machines");
   }));
 
 Deno.test("sync counts what its pull had to send first", () =>

@@ -32,7 +32,9 @@ export async function forget(
   if (!await isConfirmed(deps, request, plan)) {
     return { json: { ...plan, sessions: [], dryRun: false }, talk: ["Nothing was forgotten."] };
   }
-  const only = plan.sessions.map(({ id }) => id);
+  const only = plan.sessions.map(({ id, lastActivityMs, sizeBytes }) => ({
+    ...{ id, lastActivityMs, sizeBytes },
+  }));
   const done = await deps.service.forget(deps.context, { ...request, only, dryRun: false });
   return await answerOf(deps, done, done.sessions.length === 0 && done.otherFiles === 0);
 }

@@ -15,7 +15,7 @@ export async function gc(deps: CommandDeps, invocation: InvocationOf<"gc">): Pro
     result = await deps.service.gc(deps.context, {
       dryRun: invocation.dryRun,
       machine: invocation.machine ?? null,
-      approve: async (machine) => {
+      approve: deps.flags.yes ? null : async (machine) => {
         const isApproved = await approve(deps, machine);
         if (!isApproved) declined.push(terminalText(machine.name));
         return isApproved;
@@ -36,7 +36,6 @@ export async function gc(deps: CommandDeps, invocation: InvocationOf<"gc">): Pro
 /** Whoever gives a machine up types its name; a recent one needs `--yes`. */
 async function approve(deps: CommandDeps, machine: GivenUpMachine): Promise<boolean> {
   const { flags, world } = deps;
-  if (flags.yes) return true;
   const name = terminalText(machine.name);
   const again = `claude-sync gc --machine ${machine.id} --yes`;
   if (machine.isRecent) {

@@ -1,5 +1,5 @@
 /** Lines about transfers that push, pull and sync share. */
-import type { Failure, PullResult, PushResult } from "../../sync/api.ts";
+import type { Failure, MadeBranch, PullResult, PushResult } from "../../sync/api.ts";
 import { CONSEQUENCES, type ErrorReport } from "../error_report.ts";
 import { bytesText, countText, durationText, numberText } from "../humanise.ts";
 import { shellWord } from "../shell_quote.ts";
@@ -90,6 +90,13 @@ export function pullLines(result: PullResult, os: Host["os"]): string[] {
   return [...lines, ...pullRemarks(result, os)];
 }
 
+const HOW_MADE = {
+  machines: "was continued on more than one machine",
+  import: "went on in another way in what was imported",
+  forgotten: "went on elsewhere without what was forgotten",
+  apart: "was continued in two ways",
+} as const satisfies Record<MadeBranch["how"], string>;
+
 function pullRemarks(result: PullResult, os: Host["os"]): string[] {
   const lines: string[] = [];
   const names = result.unplacedProjects.map((project) => project.name);
@@ -104,7 +111,7 @@ function pullRemarks(result: PullResult, os: Host["os"]): string[] {
   }
   for (const branch of result.branchSessions) {
     lines.push(
-      `1 was continued on both machines: "${terminalText(branch.title)}"      ` +
+      `1 ${HOW_MADE[branch.how]}: "${terminalText(branch.title)}"      ` +
         `both kept: ${shortId(branch.of)}, ${shortId(branch.id)}`,
     );
   }

@@ -42,7 +42,7 @@ Deno.test("forget looks first, and then forgets exactly what it has shown", asyn
   assert.equal(exit, 0);
   assert.deepEqual(asked.map(({ dryRun, only, queries }) => [dryRun, only, queries]), [
     [true, null, ["3f2a"]],
-    [false, [ID], ["3f2a"]],
+    [false, [{ id: ID, lastActivityMs: 1, sizeBytes: 593 }], ["3f2a"]],
   ]);
   assert.match(out, /^Forgot 1 session, 593 B/);
   assert.match(out, /restore 3f2a0000/);

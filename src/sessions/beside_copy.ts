@@ -1,0 +1,52 @@
+/**
+ * What becomes of a continuation on a machine where another one has to keep its place, because
+ * nobody else may have that one any more: a branch, as if the two had been continued apart.
+ */
+import { assert } from "../base/assert.ts";
+import { rootForm, writerAt } from "./branch_copy.ts";
+import { branchId } from "./branch_id.ts";
+import type { ResolvedBranch, ResolvedSession } from "./branches.ts";
+import type { SessionId } from "./session_id.ts";
+import { spokenRecords } from "./spoken_records.ts";
+
+/**
+ * - `follows`: it says all that the kept one says, and may take its place;
+ * - `nothing-new`: it says nothing that the kept one does not;
+ * - else the record that it is a branch from: the first that the kept one has not.
+ */
+export type Beside = "follows" | "nothing-new" | { readonly firstHash: string };
+
+/**
+ * Compares `session`, of the family of `rootId`, with the file `kept` that stands under its id. What
+ * was said is what `spoken_records.ts` says it is.
+ */
+export function besideKept(rootId: SessionId, session: ResolvedSession, kept: Uint8Array): Beside {
+  const keptBytes = rootForm({ bytes: kept, writers: [] }, session.id, rootId).bytes;
+  const said = spokenRecords(session.rootForm.bytes).map(({ hash }) => hash);
+  const keptSaid = spokenRecords(keptBytes).map(({ hash }) => hash);
+  const [has, keptHas] = [new Set(said), new Set(keptSaid)];
+  const firstHash = said.find((hash) => !keptHas.has(hash));
+  if (firstHash === undefined) return "nothing-new";
+  return keptSaid.every((hash) => has.has(hash)) ? "follows" : { firstHash };
+}
+
+/** `session` as the branch that begins with one of its records. */
+export function branchFrom(
+  rootId: SessionId,
+  session: ResolvedSession,
+  firstHash: string,
+): ResolvedBranch {
+  const id = branchId(rootId, firstHash);
+  const { rootForm } = session;
+  const first = spokenRecords(rootForm.bytes).find(({ hash }) => hash === firstHash);
+  assert(first !== undefined, "the session has the record");
+  const isOwn = (ref: ResolvedSession["from"][number]) => Number(ref.id === id);
+  return {
+    id,
+    from: session.from.toSorted((a, b) => isOwn(b) - isOwn(a)),
+    rootForm,
+    firstHash,
+    start: first.start,
+    machine: writerAt(rootForm.writers, first.start),
+  };
+}
