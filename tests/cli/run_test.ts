@@ -320,4 +320,10 @@ Deno.test("what standard output does not take is a failure, told elsewhere", asy
     assert.equal(exit, 1);
     assert.match(err, /cannot write to standard output {3}\[no-space\]/);
   }
+  // So long an answer that it goes out in parts.
+  const problem = { objectName: null, code: "damaged", message: "A pack is not the one it was" };
+  const long = { ...VERIFIED, problems: Array.from({ length: 2_000 }, () => problem) };
+  const { exit, err } = await run(["verify", "--json"], { verify: answered(long) }, { out: full });
+  assert.equal(exit, 1);
+  assert.match(err, /cannot write to standard output {3}\[no-space\]/);
 });

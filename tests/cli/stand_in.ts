@@ -188,7 +188,7 @@ export async function run(
   let err = "";
   const streams: Streams = {
     out: surroundings.out ?? ((text) => void (out += `${text}\n`)),
-    outPart: (text) => void (out += text),
+    outPart: surroundings.out ?? ((text) => void (out += text)),
     err: (text) => void (err += `${text}\n`),
     write: (text) => void (err += text),
     isTerminal: (stream) => Promise.resolve(surroundings.terminals?.includes(stream) ?? false),
