@@ -118,11 +118,16 @@ export function lacksBeginning({ index, forgotten }: OpenVault): boolean {
   return false;
 }
 
-/** Packs that nothing names which is needed. */
+/** Packs that nothing names which is needed. What an entry names for nothing has to be there. */
 export function unnamedPacks(vault: OpenVault, listed: Listing): ObjectInfo[] {
   const needed = neededObjects(vault);
-  return [...listed.values()]
-    .filter(({ name }) => parsePackName(name) !== null && !needed.has(name));
+  const empty = new Set(
+    (vault.database.prepare("SELECT name FROM empty_pack").all() as { name: string }[])
+      .map(({ name }) => name),
+  );
+  return [...listed.values()].filter(({ name }) =>
+    parsePackName(name) !== null && !needed.has(name) && !empty.has(name)
+  );
 }
 
 /** How many and how large. */
