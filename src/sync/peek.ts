@@ -83,6 +83,9 @@ class UnchangedFiles extends LocalFiles {
   }
 
   override remember(): void {}
+
+  override doubt(): void {}
+
   override rememberWorkingFolders(): void {}
 }
 

@@ -162,6 +162,13 @@ function tryOpen(path: string, vaultId: string | null): DatabaseSync | null {
   }
 }
 
+/** Stand in for those that a reader, too, remembers things in, where nothing can be written. */
+const FLEETING_TABLES = `
+PRAGMA temp_store = MEMORY;
+CREATE TEMP TABLE resolution AS SELECT * FROM main.resolution;
+CREATE UNIQUE INDEX temp.resolution_session ON resolution (session);
+`;
+
 /**
  * Opens the file alone, for SQLite otherwise makes others beside it even to read. Null when it is
  * of no use.
@@ -173,7 +180,10 @@ function tryOpenUnchanging(path: string, vaultId: string | null): DatabaseSync |
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(url.href, { readOnly: true });
-    if (userVersion(database) === SCHEMA_VERSION && isOfVault(database, vaultId)) return database;
+    if (userVersion(database) === SCHEMA_VERSION && isOfVault(database, vaultId)) {
+      database.exec(FLEETING_TABLES);
+      return database;
+    }
     database.close();
     return null;
   } catch {
