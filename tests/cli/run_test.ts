@@ -83,6 +83,15 @@ Deno.test("push that failed for some is exit 3, also in JSON", async () => {
   assert.deepEqual([ok, failed, error.code, error.exit], [false, 1, "partial", 3]);
 });
 
+Deno.test("a failure that names its path says it once", async () => {
+  const failure = { sessionId: null, path: "/p/a.jsonl", code: "unsafe-file" };
+  const failures = ['"/p/a.jsonl" is a link', "Not readable"]
+    .map((message) => ({ ...failure, message }));
+  const { err } = await run(["push"], { push: answered({ ...PUSHED, failed: 1, failures }) });
+  assert.match(err, /^failed: "\/p\/a\.jsonl" is a link {3}\[unsafe-file\]$/m);
+  assert.match(err, /^failed: \/p\/a\.jsonl {2}Not readable {3}\[unsafe-file\]$/m);
+});
+
 Deno.test("pull says what arrived and what needs the user", async () => {
   const { out } = await run(["pull"], { pull: answered(PULLED) });
   assert.deepEqual(out.trimEnd().split("\n"), [
@@ -94,6 +103,16 @@ Deno.test("pull says what arrived and what needs the user", async () => {
     "1 session is open in Claude Code; new turns arrive when it ends: aaaaaaaa",
     "41 sessions, old or deleted here, stay in the vault only      claude-sync resume ID",
   ]);
+});
+
+Deno.test("pull names no folder for sessions that tell no project", async () => {
+  const unplacedProjects = [{ key: "unknown", name: "unknown", sessions: 2 }];
+  const { out } = await run(["pull"], { pull: answered({ ...PULLED, unplacedProjects }) });
+  assert.match(
+    out,
+    /^2 sessions of no known project wait in the vault {6}claude-sync pull --all$/m,
+  );
+  assert.doesNotMatch(out, /project map/);
 });
 
 Deno.test("--quiet leaves data and errors", async () => {

@@ -90,10 +90,21 @@ export function pullLines(result: PullResult, os: Host["os"]): string[] {
   return [...lines, ...pullRemarks(result, os)];
 }
 
+/** What `unplacedProjects` has for sessions of no project; all keys of projects have a colon. */
+const UNKNOWN_PROJECT = "unknown";
+
 function pullRemarks(result: PullResult, os: Host["os"]): string[] {
   const lines: string[] = [];
   const names = result.unplacedProjects.map((project) => project.name);
   for (const project of result.unplacedProjects) {
+    if (project.key === UNKNOWN_PROJECT) {
+      const waits = project.sessions === 1 ? "waits" : "wait";
+      lines.push(
+        `${countText(project.sessions, "session")} of no known project ${waits} in the vault` +
+          "      claude-sync pull --all",
+      );
+      continue;
+    }
     const isUnique = names.filter((name) => name === project.name).length === 1;
     const word = shellWord(os, terminalText(isUnique ? project.name : project.key));
     const verb = project.sessions === 1 ? "needs" : "need";
@@ -133,9 +144,13 @@ function machine(name: string): string {
 /** One line a failure, for standard error. */
 export function failureLines(failures: readonly Failure[]): string[] {
   const lines = failures.slice(0, FAILURES_SHOWN_MAX).map((failure) => {
-    const where = failure.sessionId === null
-      ? terminalText(failure.path ?? "")
-      : shortId(failure.sessionId);
+    const path = failure.path ?? "";
+    const where = failure.sessionId !== null
+      ? shortId(failure.sessionId)
+      // Messages mostly name the path already.
+      : failure.message.includes(path)
+      ? ""
+      : terminalText(path);
     const message = terminalText(failure.message);
     return `failed: ${where === "" ? "" : `${where}  `}${message}   [${
       terminalText(failure.code)
