@@ -142,8 +142,10 @@ export interface PushResult extends Traffic {
   readonly otherFiles: number;
   readonly failed: number;
   readonly bytes: { readonly plain: number; readonly sent: number };
-  /** Sessions looked at. */
+  /** Sessions looked at; without those of excluded projects. */
   readonly sessions: number;
+  /** Sessions that were left out, as their projects are excluded here. */
+  readonly excluded: number;
   /** Of them, those that stay here as they are forgotten in the vault. */
   readonly forgotten: number;
   /** Torn last lines that wait for their end. */

@@ -24,6 +24,16 @@ Deno.test("push says what was sent, and what there was not", async () => {
     (await run(["push"], { push: answered(none) })).out,
     "Nothing to push: all 312 sessions are in the vault.  (1 request, 0.04 s)\n",
   );
+  assert.equal(
+    (await run(["push"], { push: answered({ ...none, excluded: 2 }) })).out,
+    "Nothing to push: all 312 sessions are in the vault.  " +
+      "2 sessions of excluded projects are left out.  (1 request, 0.04 s)\n",
+  );
+  assert.equal(
+    (await run(["push"], { push: answered({ ...none, sessions: 0, excluded: 1 }) })).out,
+    "Nothing to push: there are no other sessions here.  " +
+      "1 session of excluded projects is left out.  (1 request, 0.04 s)\n",
+  );
 });
 
 Deno.test("push hands its flags on", async () => {
@@ -53,6 +63,7 @@ Deno.test("push with --json prints one object and the documented fields", async 
       ok: true,
       pushed: 3,
       otherFiles: 0,
+      excluded: 0,
       forgotten: 0,
       failed: 0,
       bytes: { plain: 118_000, sent: 24_310 },

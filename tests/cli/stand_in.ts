@@ -23,6 +23,7 @@ export const PUSHED: PushResult = {
   failed: 0,
   bytes: { plain: 118_000, sent: 24_310 },
   sessions: 312,
+  excluded: 0,
   forgotten: 0,
   tornTails: 0,
   failures: [],

@@ -44,7 +44,7 @@ export function pushLines(result: PushResult): string[] {
     );
   } else if (result.failed === 0) {
     const all = result.sessions === 0
-      ? "there are no sessions here."
+      ? `there are no ${result.excluded > 0 ? "other " : ""}sessions here.`
       : result.forgotten === result.sessions
       ? `what is here (${countText(result.sessions, "session")}) is forgotten in the vault.`
       : result.forgotten > 0
@@ -53,7 +53,7 @@ export function pushLines(result: PushResult): string[] {
       : result.sessions === 1
       ? "the one session here is in the vault."
       : `all ${countText(result.sessions, "session")} are in the vault.`;
-    lines.push(`Nothing to push: ${all}  ${cost(result)}`);
+    lines.push(`Nothing to push: ${all}${excludedText(result)}  ${cost(result)}`);
   }
   if (result.tornTails > 0) {
     lines.push(
@@ -61,6 +61,12 @@ export function pushLines(result: PushResult): string[] {
     );
   }
   return lines;
+}
+
+function excludedText({ excluded }: PushResult): string {
+  if (excluded === 0) return "";
+  const verb = excluded === 1 ? "is" : "are";
+  return `  ${countText(excluded, "session")} of excluded projects ${verb} left out.`;
 }
 
 /** What a pull did, and what it needs from the user. */
