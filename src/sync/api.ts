@@ -332,9 +332,13 @@ export interface SyncService {
   /**
    * Brings the session here if needed (also from the archive) and says where to start the client.
    * `query`: id, unique prefix, words of the title, or null for the newest one of the current
-   * folder's project.
+   * folder's project. With `dryRun` nothing is brought, and it says where the client would start.
    */
-  resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  resume(
+    context: SyncContext,
+    query: string | null,
+    options?: { readonly dryRun: boolean },
+  ): Promise<ResumeTarget>;
   /** Marks sessions in the vault as to be deleted. Local files stay. */
   forget(context: SyncContext, request: ForgetRequest): Promise<ForgetResult>;
   /** Forgotten sessions that can still be brought back. */
