@@ -30,15 +30,16 @@ export async function runCli(argv: readonly string[], outside: World): Promise<n
   const line = await understand(argv);
   const flags = line.kind === "run" ? line.invocation : { ...DEFAULT_FLAGS, json: line.json };
   let isOutBroken = false;
-  const out = (text: string) => {
+  const watched = (print: (text: string) => void) => (text: string) => {
     try {
-      outside.streams.out(text);
+      print(text);
     } catch (error) {
       isOutBroken = true;
       throw error;
     }
   };
-  const streams = { ...outside.streams, out };
+  const { out, outPart } = outside.streams;
+  const streams = { ...outside.streams, out: watched(out), outPart: watched(outPart) };
   const world = { ...outside, streams };
   const hasErrColours = hasColours(
     world.platform.host,

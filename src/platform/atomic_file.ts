@@ -55,11 +55,16 @@ export function writeFileUnflushed(
   const temporary = temporaryPathBeside(random, path);
   const file = fs.createFile(temporary);
   try {
-    file.write(bytes);
-  } finally {
-    file.close();
+    try {
+      file.write(bytes);
+    } finally {
+      file.close();
+    }
+    fs.rename(temporary, path);
+  } catch (error) {
+    removeQuietly(fs, temporary);
+    throw error;
   }
-  fs.rename(temporary, path);
 }
 
 /**

@@ -142,8 +142,10 @@ export interface PushResult extends Traffic {
   readonly otherFiles: number;
   readonly failed: number;
   readonly bytes: { readonly plain: number; readonly sent: number };
-  /** Sessions looked at. */
+  /** Sessions looked at; without those of excluded projects. */
   readonly sessions: number;
+  /** Sessions that were left out, as their projects are excluded here. */
+  readonly excluded: number;
   /** Of them, those that stay here as they are forgotten in the vault. */
   readonly forgotten: number;
   /** Torn last lines that wait for their end. */
@@ -340,9 +342,13 @@ export interface SyncService {
   /**
    * Brings the session here if needed (also from the archive) and says where to start the client.
    * `query`: id, unique prefix, words of the title, or null for the newest one of the current
-   * folder's project.
+   * folder's project. With `dryRun` nothing is brought, and it says where the client would start.
    */
-  resume(context: SyncContext, query: string | null): Promise<ResumeTarget>;
+  resume(
+    context: SyncContext,
+    query: string | null,
+    options?: { readonly dryRun: boolean },
+  ): Promise<ResumeTarget>;
   /** Marks sessions in the vault as to be deleted. Local files stay. */
   forget(context: SyncContext, request: ForgetRequest): Promise<ForgetResult>;
   /** Forgotten sessions that can still be brought back. */

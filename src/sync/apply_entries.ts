@@ -27,6 +27,7 @@ export function applyEntries(statements: Statements, entries: readonly VerifiedE
   for (const entry of entries) {
     noteActivity(statements, entry);
     if (isSpared(statements, entry)) continue;
+    noteEmptyPacks(statements, entry);
     for (const op of entry.body.ops) {
       if (op.op === "add") applyAdd(statements, entry, op, touched);
       else if (op.op === "forget") concerned.push(...noteForget(statements, op, entry.body));
@@ -133,7 +134,22 @@ function dropSpared(statements: Statements, log: string, touched: Touched): void
   statements.prepare(`DELETE FROM segment WHERE grp IN (${groups})`).run(log);
   statements.prepare(`DELETE FROM grp AS p WHERE p.log = ? AND ${spared}`).run(log);
   statements.prepare(`DELETE FROM claim AS p WHERE p.log = ? AND ${spared}`).run(log);
+  statements.prepare(`DELETE FROM empty_pack AS p WHERE p.log = ? AND ${spared}`).run(log);
   statements.prepare("DELETE FROM object WHERE id NOT IN (SELECT object FROM grp)").run();
+}
+
+/** A session that could not be read to its end leaves packs that an entry names for nothing. */
+function noteEmptyPacks(statements: Statements, { body, hash }: VerifiedEntry): void {
+  if (body.packs.length === 0) return;
+  const used = new Set<number>();
+  for (const op of body.ops) {
+    if (op.op === "add") { for (const group of op.groups) used.add(group.in); }
+  }
+  for (const [index, { name }] of body.packs.entries()) {
+    if (used.has(index)) continue;
+    statements.prepare("INSERT OR IGNORE INTO empty_pack VALUES (?, ?, ?, ?)")
+      .run(name, body.machine, body.seq, hash.slice(0, 8));
+  }
 }
 
 function applyAdd(

@@ -1,6 +1,5 @@
 /** Deletes what checkpoints have replaced, when nobody can need it any more (FORMAT.md 12.2). */
 import { ClaudeSyncError } from "../errors.ts";
-import type { Clock } from "../platform/types.ts";
 import { type ObjectName, objectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { isCovered } from "../vault/entry_rules.ts";
@@ -9,11 +8,8 @@ import type { ObjectTally } from "./gc_api.ts";
 import { entriesOf } from "./log_entries.ts";
 import type { Seen } from "./fresh_vault.ts";
 import type { MachineRow } from "./segment_index.ts";
-import { DAY_MS, GRACE_DAYS } from "./watched_days.ts";
+import type { SleepWatch } from "./sleep_watch.ts";
 import type { OpenVault } from "./vault_access.ts";
-
-/** A deletion that has slept this long has seen too little of what others did meanwhile. */
-const SLEEP_MS_MAX = GRACE_DAYS * DAY_MS / 2;
 
 /** All objects of the store, by name. */
 export type Listing = ReadonlyMap<string, ObjectInfo>;
@@ -118,11 +114,16 @@ export function lacksBeginning({ index, forgotten }: OpenVault): boolean {
   return false;
 }
 
-/** Packs that nothing names which is needed. */
+/** Packs that nothing names which is needed. What an entry names for nothing has to be there. */
 export function unnamedPacks(vault: OpenVault, listed: Listing): ObjectInfo[] {
   const needed = neededObjects(vault);
-  return [...listed.values()]
-    .filter(({ name }) => parsePackName(name) !== null && !needed.has(name));
+  const empty = new Set(
+    (vault.database.prepare("SELECT name FROM empty_pack").all() as { name: string }[])
+      .map(({ name }) => name),
+  );
+  return [...listed.values()].filter(({ name }) =>
+    parsePackName(name) !== null && !needed.has(name) && !empty.has(name)
+  );
 }
 
 /** How many and how large. */
@@ -166,28 +167,5 @@ export async function deleteDoomed(
   for (const objects of [packs, entries]) {
     const names = objects.map(({ name }) => objectName(name));
     await store.deleteAll(names, { signal, isDone });
-  }
-}
-
-/** Notices that the machine was asleep, or the clock was set, since the vault was looked at. */
-export class SleepWatch {
-  readonly #clock: Clock;
-  readonly #nowMs: number;
-  readonly #monotonicMs: number;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#nowMs = clock.nowMs();
-    this.#monotonicMs = clock.monotonicMs();
-  }
-
-  /** Throws `interrupted` when the look is too old to rely on. */
-  requireAwake(): void {
-    const wallMs = this.#clock.nowMs() - this.#nowMs;
-    const monotonicMs = this.#clock.monotonicMs() - this.#monotonicMs;
-    if (Math.max(Math.abs(wallMs), monotonicMs) <= SLEEP_MS_MAX) return;
-    throw new ClaudeSyncError("interrupted", "This machine slept while it was deleting", {
-      hint: "Run it again: it looks at the vault anew first",
-    });
   }
 }

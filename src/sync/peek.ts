@@ -86,6 +86,9 @@ class UnchangedFiles extends LocalFiles {
   }
 
   override remember(): void {}
+
+  override doubt(): void {}
+
   override rememberWorkingFolders(): void {}
 }
 

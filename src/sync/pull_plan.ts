@@ -4,6 +4,7 @@
  * either both are written or none.
  */
 import { once } from "../base/once.ts";
+import { ClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
@@ -165,7 +166,8 @@ export class PullPlanner {
   ): Promise<void> {
     const stale = session.files.filter((file) => !this.#isCurrent(here, file));
     if (stale.length === 0) return;
-    if (this.#isExcluded(this.#projects.ofSession(here))) return;
+    const project = this.#projects.ofSession(here);
+    if (this.#isExcluded(project)) return;
     const writes: WriteOperation[] = [];
     let needsPush = false;
     for (const target of stale) {
@@ -186,6 +188,7 @@ export class PullPlanner {
       }
     }
     if (writes.length === 0 && !needsPush) return;
+    if (needsPush) this.#requireMaySend(session, project);
     if (this.#isLive(here)) draft.waiting.push(session);
     if (needsPush) draft.pushFirst.push(here);
     draft.writes.push(...writes);
@@ -200,8 +203,17 @@ export class PullPlanner {
     return !chain.some(({ gen, hash }) => gen === base.gen && hash === base.hash);
   }
 
+  /** Who names a session of an excluded project has not asked to send what is new in it. */
+  #requireMaySend({ id: sessionId }: SessionTarget, project: ProjectIdentity | null): void {
+    if (this.#scope.all || !isExcluded(this.#vault.config, project)) return;
+    const message = "Turns here of an excluded project would have to be sent first; --all does so";
+    throw new ClaudeSyncError("unsafe-file", message, { sessionId });
+  }
+
+  /** Who names a session wants it, whatever its project. */
   #isExcluded(project: ProjectIdentity | null): boolean {
-    return !this.#scope.all && isExcluded(this.#vault.config, project);
+    const { all, ids } = this.#scope;
+    return !all && ids === null && isExcluded(this.#vault.config, project);
   }
 
   #isCurrent(here: LocalSession, target: FileTarget): boolean {

@@ -102,7 +102,11 @@ export async function pushSessions(
       vault.context.platform.memory.passed(SAID_BYTES);
       progress(sentBytes + builder.plainBytes);
     }
-    if (inBatch.length === 0) continue;
+    if (inBatch.length === 0) {
+      // Of the sessions that failed, packs may be staged.
+      sender.outbox.clear();
+      continue;
+    }
     sentBytes += await sender.send(builder);
     for (const session of inBatch) pushed.add(session);
     progress(sentBytes);

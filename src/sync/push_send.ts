@@ -20,6 +20,7 @@ import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
 import { rememberHistory } from "./push_history.ts";
 import { accept } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
+import { SleepWatch } from "./sleep_watch.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** Sends this machine's entries. */
@@ -184,7 +185,15 @@ export class Sender {
       name,
       read: () => this.outbox.readPack(this.#vault, batch, index),
     }));
-    const entry = { name: batch.entry.name, read: () => Promise.resolve(batch.entry) };
+    // Packs that were sent long before may be gone again, as nothing has named them.
+    const watch = new SleepWatch(this.#vault.context.platform.clock, "sending");
+    const entry = {
+      name: batch.entry.name,
+      read: () => {
+        watch.requireAwake();
+        return Promise.resolve(batch.entry);
+      },
+    };
     const differing = await store.putAllSealed([...packs, entry], { signal });
     if (differing === null) return;
     throw new ClaudeSyncError("forked", "The store holds another object under a name of ours", {

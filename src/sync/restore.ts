@@ -89,7 +89,7 @@ interface Outcome {
 }
 
 async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult> {
-  const recalled = await recallNamed(run, request);
+  const recalled = await recallNamed(run, request, () => factsOf(run));
   const facts = await factsOf(run);
   const { vault } = facts;
   const ids = await chooseSessions(facts, request);

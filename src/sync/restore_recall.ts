@@ -4,30 +4,36 @@ import type { RecallableSession } from "./forget_api.ts";
 import type { Run } from "./fresh_vault.ts";
 import type { RestoreRequest } from "./history_api.ts";
 import { recallableSessions, recallSessions } from "./recall.ts";
+import { type ChoiceFacts, chooseNamed } from "./restore_choice.ts";
 import { ID_PREFIX_LENGTH_MIN, titleFits } from "./session_query.ts";
 
 /**
  * Recalls the forgotten sessions that `request` names and gives their ids; after that the vault
- * shows them as before. Errors: `not-found` for a request that may not write to the vault, those of
- * the store.
+ * shows them as before. `facts`: of the vault as it is before. Errors: `not-found` for a request
+ * that may not write to the vault, `ambiguous` when another session may be meant (then nothing is
+ * recalled), those of the store.
  */
 export async function recallNamed(
   run: Run,
   { queries, to, dryRun }: Pick<RestoreRequest, "queries" | "to" | "dryRun">,
+  facts: () => Promise<ChoiceFacts>,
 ): Promise<readonly string[]> {
   if (queries.length === 0) return [];
   const there = new Set(run.vault.index.allLeaves().map(({ session }) => session));
-  const named = namedAmong(recallableSessions(run.vault), queries)
-    .filter(({ id }) => !there.has(id));
+  const gone = recallableSessions(run.vault).filter(({ id }) => !there.has(id));
+  // Mostly none is meant, and nothing has to be read.
+  if (namedAmong(gone, queries).length === 0) return [];
+  const ids = new Set(gone.map(({ id }) => id));
+  const named = [...await chooseNamed(await facts(), queries, ids)].filter((id) => ids.has(id));
   const [first] = named;
   if (first === undefined) return [];
   if (dryRun || to !== null) {
-    throw new ClaudeSyncError("not-found", `Session ${first.id} is forgotten`, {
-      sessionId: first.id,
-      hint: `It can be taken back: claude-sync restore ${first.id}`,
+    throw new ClaudeSyncError("not-found", `Session ${first} is forgotten`, {
+      sessionId: first,
+      hint: `It can be taken back: claude-sync restore ${first}`,
     });
   }
-  return await recallSessions(run, named.map(({ id }) => id));
+  return await recallSessions(run, named);
 }
 
 /** Those whose id one of the queries begins, else those whose title has all of the words. */

@@ -23,15 +23,37 @@ import { requireConfig, withLocalState } from "./vault_access.ts";
 export async function resumeSession(
   context: SyncContext,
   query: string | null,
+  { dryRun }: { readonly dryRun: boolean } = { dryRun: false },
 ): Promise<ResumeTarget> {
   requireConfig(context);
-  await pullQuietly(context);
+  if (!dryRun) await pullQuietly(context);
   const rows = await listSessions(context);
   const row = query === null ? await newestHere(context, rows) : chooseRow(rows, query);
+  if (row.where === "vault" && dryRun) return await placeOf(context, row);
   if (row.where === "vault") {
     await runPull(context, { sessions: [row.id], all: false, dryRun: false });
   }
   return await targetOf(context, row);
+}
+
+/** Where a session would come that only the vault has; the current folder when nothing tells. */
+async function placeOf(context: SyncContext, { id, title }: SessionRow): Promise<ResumeTarget> {
+  const { fs, host } = context.platform;
+  const config = requireConfig(context);
+  return await withLocalState(context, "reader", (local) => {
+    const projects = new ProjectFinder(context.platform, local.index);
+    const project = projects.ofVaultSession(id) ??
+      projects.ofVaultSession(local.index.rootOf(id) ?? id);
+    const { sessions } = discoverSessions(fs, local.root);
+    const placed = project === null ? null : placeProject(project, {
+      fs,
+      host,
+      cwd: host.cwd(),
+      maps: new Map(Object.entries(config.maps)),
+      known: knownFolders(fs, host, local.root, sessions),
+    });
+    return Promise.resolve({ id, title, dir: placed?.dir ?? host.cwd() });
+  });
 }
 
 async function pullQuietly(context: SyncContext): Promise<void> {

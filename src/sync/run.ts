@@ -103,7 +103,10 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   const message = skippedNote(missed);
   if (message !== null) vault.context.onProgress({ kind: "note", message });
   const failures = [...totals.failures, ...skippedFailures(missed)];
-  const looked = new Set<string>(chosen.map(({ id }) => id));
+  const isLeftOut = (session: LocalSession) => !all && exclusion.excludes(session);
+  const looked = new Set<string>(
+    chosen.filter((session) => !isLeftOut(session)).map(({ id }) => id),
+  );
   const { requests, sentBytes, ms } = meter.sinceLast();
   return {
     // What a pull in the same run had to send first counts, too.
@@ -112,6 +115,7 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
     failed: new Set(failures.map(({ sessionId, path }) => sessionId ?? path)).size,
     bytes: { plain: dryRun ? totals.plainBytes : sender.sent.plainBytes, sent: sentBytes },
     sessions: looked.size,
+    excluded: new Set(chosen.map(({ id }) => id)).size - looked.size,
     forgotten: [...vault.forgotten.sessions()]
       .filter((id) => looked.has(id) && vault.forgotten.isSession(id)).length,
     tornTails: totals.tornTails,

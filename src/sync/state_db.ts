@@ -15,7 +15,7 @@ const SHARED_TEXTS_MAX = 1_000;
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 9;
+const SCHEMA_VERSION = 10;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -40,6 +40,8 @@ CREATE TABLE grp (
   log TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
 CREATE INDEX grp_log ON grp (log, seq);
+CREATE TABLE empty_pack (name TEXT NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL,
+  hash TEXT NOT NULL, PRIMARY KEY (name, log, seq, hash)) STRICT, WITHOUT ROWID;
 CREATE TABLE segment (
   session TEXT NOT NULL, file TEXT NOT NULL, gen TEXT NOT NULL, parent TEXT NOT NULL,
   hash TEXT NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL, mtime INTEGER NOT NULL,
@@ -160,6 +162,13 @@ function tryOpen(path: string, vaultId: string | null): DatabaseSync | null {
   }
 }
 
+/** Stand in for those that a reader, too, remembers things in, where nothing can be written. */
+const FLEETING_TABLES = `
+PRAGMA temp_store = MEMORY;
+CREATE TEMP TABLE resolution AS SELECT * FROM main.resolution;
+CREATE UNIQUE INDEX temp.resolution_session ON resolution (session);
+`;
+
 /**
  * Opens the file alone, for SQLite otherwise makes others beside it even to read. Null when it is
  * of no use.
@@ -171,7 +180,10 @@ function tryOpenUnchanging(path: string, vaultId: string | null): DatabaseSync |
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(url.href, { readOnly: true });
-    if (userVersion(database) === SCHEMA_VERSION && isOfVault(database, vaultId)) return database;
+    if (userVersion(database) === SCHEMA_VERSION && isOfVault(database, vaultId)) {
+      database.exec(FLEETING_TABLES);
+      return database;
+    }
     database.close();
     return null;
   } catch {

@@ -5,12 +5,12 @@ import { ClaudeSyncError } from "../errors.ts";
 import { formatStoreLocation, isSamePlace, liesWithin } from "../storage/location.ts";
 import type { ObjectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
-import { HEADER_NAME, parseLogEntryName } from "../vault/names.ts";
+import { HEADER_NAME, objectKindOf, parseLogEntryName } from "../vault/names.ts";
 import { isToBeMade, unlessBucketIsToBeMade } from "./absent_place.ts";
 import type { SyncContext } from "./api.ts";
 import { type Config, homePaths, readConfig, writeConfig } from "./home.ts";
 import { readKeyFile } from "./key_file.ts";
-import { checkPlace, incompletePlace } from "./place_check.ts";
+import { checkPlace, incompletePlace, isOfVault } from "./place_check.ts";
 import { saveKeys } from "./saved_keys.ts";
 import type { MoveRequest, MoveResult } from "./store_api.ts";
 import { type CopyTally, listVault, VaultCopy } from "./store_copy.ts";
@@ -116,7 +116,7 @@ async function openTarget(
 
 /**
  * What of this vault is at the new place. Without a header there, an unfinished copy has nothing
- * but objects of this vault. Errors: `already-set-up` for another vault.
+ * but objects that are, or were, of this vault. Errors: `already-set-up` for another vault.
  */
 async function targetObjects(
   context: SyncContext,
@@ -126,15 +126,33 @@ async function targetObjects(
 ): Promise<ReadonlyMap<ObjectName, ObjectInfo>> {
   const header = await readHeader(target, context.signal);
   const present = await listVault(target, context.signal);
-  const stranger = [...present.keys()].find((name) => !source.has(name));
+  const strangers = [...present.keys()].filter((name) => !source.has(name));
+  const [stranger] = strangers;
   const isOurs = header === null
-    ? stranger === undefined
+    ? await areOfVault(context, config, target, strangers)
     : toHex(header.vaultId) === config.vaultId;
   if (isOurs) return present;
   throw new ClaudeSyncError("already-set-up", `Another vault is at ${target.label}`, {
     ...(header === null && stranger !== undefined ? { objectName: stranger } : {}),
     hint: "Choose an empty place: another folder, repository, bucket or prefix",
   });
+}
+
+/**
+ * Whether what an unfinished copy has and the old place has not is of this vault all the same: gc
+ * has deleted it there since. Opening one object of each kind tells; without a key nothing does.
+ */
+async function areOfVault(
+  context: SyncContext,
+  config: Config,
+  target: OpenedStore,
+  strangers: readonly ObjectName[],
+): Promise<boolean> {
+  for (const kind of ["entry", "pack"] as const) {
+    const name = strangers.find((each) => objectKindOf(each) === kind);
+    if (name !== undefined && !await isOfVault(context, config, target, name)) return false;
+  }
+  return strangers.every((name) => ["entry", "pack"].includes(objectKindOf(name) ?? ""));
 }
 
 /** Copies until the old place has nothing that the new one has not. */

@@ -24,6 +24,16 @@ Deno.test("push says what was sent, and what there was not", async () => {
     (await run(["push"], { push: answered(none) })).out,
     "Nothing to push: all 312 sessions are in the vault.  (1 request, 0.04 s)\n",
   );
+  assert.equal(
+    (await run(["push"], { push: answered({ ...none, excluded: 2 }) })).out,
+    "Nothing to push: all 312 sessions are in the vault.  " +
+      "2 sessions of excluded projects are left out.  (1 request, 0.04 s)\n",
+  );
+  assert.equal(
+    (await run(["push"], { push: answered({ ...none, sessions: 0, excluded: 1 }) })).out,
+    "Nothing to push: there are no other sessions here.  " +
+      "1 session of excluded projects is left out.  (1 request, 0.04 s)\n",
+  );
 });
 
 Deno.test("push hands its flags on", async () => {
@@ -53,6 +63,7 @@ Deno.test("push with --json prints one object and the documented fields", async 
       ok: true,
       pushed: 3,
       otherFiles: 0,
+      excluded: 0,
       forgotten: 0,
       failed: 0,
       bytes: { plain: 118_000, sent: 24_310 },
@@ -83,6 +94,15 @@ Deno.test("push that failed for some is exit 3, also in JSON", async () => {
   assert.deepEqual([ok, failed, error.code, error.exit], [false, 1, "partial", 3]);
 });
 
+Deno.test("a failure that names its path says it once", async () => {
+  const failure = { sessionId: null, path: "/p/a.jsonl", code: "unsafe-file" };
+  const failures = ['"/p/a.jsonl" is a link', "Not readable"]
+    .map((message) => ({ ...failure, message }));
+  const { err } = await run(["push"], { push: answered({ ...PUSHED, failed: 1, failures }) });
+  assert.match(err, /^failed: "\/p\/a\.jsonl" is a link {3}\[unsafe-file\]$/m);
+  assert.match(err, /^failed: \/p\/a\.jsonl {2}Not readable {3}\[unsafe-file\]$/m);
+});
+
 Deno.test("pull says what arrived and what needs the user", async () => {
   const { out } = await run(["pull"], { pull: answered(PULLED) });
   assert.deepEqual(out.trimEnd().split("\n"), [
@@ -111,6 +131,16 @@ Deno.test("pull says of a branch what happened, and no more", async () => {
     const line = out.split("\n").find((each) => each.includes("both kept: 3f2a0000, 91bc0000"));
     assert.match(line ?? "", says);
   }
+});
+
+Deno.test("pull names no folder for sessions that tell no project", async () => {
+  const unplacedProjects = [{ key: "unknown", name: "unknown", sessions: 2 }];
+  const { out } = await run(["pull"], { pull: answered({ ...PULLED, unplacedProjects }) });
+  assert.match(
+    out,
+    /^2 sessions of no known project wait in the vault {6}claude-sync pull --all$/m,
+  );
+  assert.doesNotMatch(out, /project map/);
 });
 
 Deno.test("--quiet leaves data and errors", async () => {
@@ -337,4 +367,10 @@ Deno.test("what standard output does not take is a failure, told elsewhere", asy
     assert.equal(exit, 1);
     assert.match(err, /cannot write to standard output {3}\[no-space\]/);
   }
+  // So long an answer that it goes out in parts.
+  const problem = { objectName: null, code: "damaged", message: "A pack is not the one it was" };
+  const long = { ...VERIFIED, problems: Array.from({ length: 2_000 }, () => problem) };
+  const { exit, err } = await run(["verify", "--json"], { verify: answered(long) }, { out: full });
+  assert.equal(exit, 1);
+  assert.match(err, /cannot write to standard output {3}\[no-space\]/);
 });

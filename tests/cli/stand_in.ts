@@ -23,6 +23,7 @@ export const PUSHED: PushResult = {
   failed: 0,
   bytes: { plain: 118_000, sent: 24_310 },
   sessions: 312,
+  excluded: 0,
   forgotten: 0,
   tornTails: 0,
   failures: [],
@@ -189,7 +190,7 @@ export async function run(
   let err = "";
   const streams: Streams = {
     out: surroundings.out ?? ((text) => void (out += `${text}\n`)),
-    outPart: (text) => void (out += text),
+    outPart: surroundings.out ?? ((text) => void (out += text)),
     err: (text) => void (err += `${text}\n`),
     write: (text) => void (err += text),
     isTerminal: (stream) => Promise.resolve(surroundings.terminals?.includes(stream) ?? false),

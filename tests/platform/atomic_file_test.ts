@@ -4,6 +4,7 @@ import {
   createFileExclusive,
   TEMPORARY_NAME,
   writeFileAtomic,
+  writeFileUnflushed,
   writeStreamAtomic,
 } from "../../src/platform/atomic_file.ts";
 import { nodeRandom } from "../../src/platform/node.ts";
@@ -54,6 +55,17 @@ Deno.test("writeFileAtomic leaves the old or the new file when any call fails", 
         assert.ok(failNth < 20);
       }
     }
+  }
+});
+
+Deno.test("writeFileUnflushed leaves nothing behind on a full disk, which may stay full", () => {
+  for (const call of ["createFile", "write", "rename"]) {
+    const fs = withFile();
+    const full = faultyFs(fs, { failNth: 1, errno: "ENOSPC", calls: [call] });
+    const code = thrownCode(() => writeFileUnflushed(full, random, "/d/file", newBytes));
+    assert.equal(code, "no-space");
+    assert.deepEqual([...fs.files()], [["/d/file", oldBytes]], call);
+    assert.equal(fs.openHandles, 0);
   }
 });
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { isClaudeSyncError } from "../../src/errors.ts";
-import { SleepWatch } from "../../src/sync/compact_delete.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { allStates, DAY_MS, gc, liveOn, pushTurns, speak } from "../support/gc_world.ts";
 import { IDS } from "../support/gc_world.ts";
@@ -9,30 +8,6 @@ import { newWorld, objectsOf } from "../support/sync_world.ts";
 
 /** Half of the grace: who has slept no longer still knows what the others may have done. */
 const SLEEP_MS = 3.5 * DAY_MS;
-
-/** A laptop's clocks: the one on the wall, and the one that stands still in sleep. */
-const SLEEPS: readonly { name: string; wallMs: number; monotonicMs: number; isAwake: boolean }[] = [
-  { name: "no time", wallMs: 0, monotonicMs: 0, isAwake: true },
-  { name: "as long as it may", wallMs: SLEEP_MS, monotonicMs: SLEEP_MS, isAwake: true },
-  { name: "a moment too long", wallMs: SLEEP_MS + 1, monotonicMs: 0, isAwake: false },
-  { name: "a clock set back", wallMs: -SLEEP_MS - 1, monotonicMs: 0, isAwake: false },
-  { name: "a clock set back a little", wallMs: -SLEEP_MS, monotonicMs: 0, isAwake: true },
-  { name: "a clock set back over it", wallMs: 0, monotonicMs: SLEEP_MS + 1, isAwake: false },
-];
-
-for (const { name, wallMs, monotonicMs, isAwake } of SLEEPS) {
-  Deno.test(`SleepWatch after ${name} is ${isAwake ? "content" : "not"}`, () => {
-    let [wall, monotonic] = [1_764_000_000_000, 5_000];
-    const watch = new SleepWatch({
-      nowMs: () => wall,
-      monotonicMs: () => monotonic,
-      sleep: () => Promise.resolve(),
-    });
-    [wall, monotonic] = [wall + wallMs, monotonic + monotonicMs];
-    if (isAwake) return watch.requireAwake();
-    assert.throws(() => watch.requireAwake(), (error) => isClaudeSyncError(error, "interrupted"));
-  });
-}
 
 /** When the laptop is shut: at a call to the store. */
 const MOMENTS = [

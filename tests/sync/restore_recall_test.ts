@@ -42,6 +42,43 @@ Deno.test("restore brings a forgotten session back, for every machine", () =>
     assert.deepEqual((await anna.verify()).problems, []);
   }));
 
+Deno.test("what may mean another session takes no forget back", () =>
+  inTempDir(async (dir) => {
+    const world = await newWorld(dir, { names: ["anna"] });
+    const [anna] = world.machines as unknown as [SyncMachine];
+    const third = "11112222-1111-4111-8111-111111111111";
+    const texts = [[FIRST, "fix the login"], [OTHER, "fix the cache"], [
+      third,
+      "fix the login page",
+    ]];
+    for (const [id, text] of texts) speak(anna, id!, text!);
+    await anna.push();
+    await forget(anna, [FIRST, OTHER]);
+    const cases = [
+      { queries: ["1111"] },
+      { queries: ["fix", "the"] },
+      { queries: ["login"] },
+      { queries: ["22222222", "nothing"] },
+      { queries: ["login"], dryRun: true },
+    ];
+    for (const request of cases) {
+      await assert.rejects(
+        restore(anna, request),
+        (error) =>
+          error instanceof ClaudeSyncError && ["ambiguous", "not-found"].includes(error.code),
+        request.queries.join(" "),
+      );
+      const { [FIRST]: first, [OTHER]: other } = await listed(anna);
+      assert.deepEqual([first, other], ["here, forgotten", "here, forgotten"]);
+    }
+    const named = await restore(anna, { queries: ["login", "page"], dryRun: true });
+    assert.deepEqual(named.sessions.map(({ id }) => id), [third]);
+    const words = await restore(anna, { queries: ["cache"] });
+    assert.deepEqual(words.recalled, [OTHER]);
+    const both = await restore(anna, { queries: ["11111111", "11112222"] });
+    assert.deepEqual([both.recalled, both.sessions.length], [[FIRST], 2]);
+  }));
+
 Deno.test("namedAmong takes ids before words, and all of the words", () => {
   const session = (id: string, title: string | null) => ({
     ...{ id, title, project: null, sizeBytes: 1, forgottenMs: 1, by: "desk" },

@@ -39,6 +39,30 @@ Deno.test("status tells the truth where the database cannot be written", () =>
     assert.equal((await syncService.status(a.context())).unsent, 1);
   }));
 
+Deno.test("status decides a branch where the database cannot be written", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = ["anna", "bert"].map((name) => new SyncMachine({ name, dir }));
+    await a!.init();
+    await b!.join(a!);
+    speak(a!, idOf(1));
+    await a!.push();
+    await b!.pull();
+    for (const machine of [a!, b!]) {
+      const facts = { session: idOf(1), cwd: machine.project, atMs: T0 + 60_000 };
+      const more = said("user", `${machine.name} goes on`, facts);
+      machine.writeTranscript(idOf(1), machine.readTranscript(idOf(1)) + more, T0 + 60_000);
+    }
+    await a!.push();
+    const [branch] = (await b!.sync()).pull.branchSessions;
+    const facts = { session: branch!.id, cwd: b!.project, atMs: T0 + 120_000 };
+    const own = b!.readTranscript(branch!.id) + said("user", "and on", facts);
+    b!.writeTranscript(branch!.id, own, T0 + 120_000);
+    await b!.push();
+    mkdirSync(join(b!.home, ".claude-sync", "state.db-wal"));
+    const status = await syncService.status(b!.context());
+    assert.deepEqual([status.vaultSessions, status.unsent, status.verdict], [2, 0, "ok"]);
+  }));
+
 Deno.test("a damaged database is made anew, and everything goes on", () =>
   inTempDir(async (dir) => {
     for (const from of [0, 4096, 8192]) {

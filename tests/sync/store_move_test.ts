@@ -9,7 +9,8 @@ import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { syncService } from "../../src/sync/service.ts";
 import type { MoveRequest } from "../../src/sync/store_api.ts";
 import { changedStore } from "../support/changed_store.ts";
-import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+import { gc, liveOn, pushTurns } from "../support/gc_world.ts";
+import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4, 5].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
@@ -134,6 +135,32 @@ Deno.test("store move goes on where it was interrupted, whatever object that was
       assert.deepEqual(filesBelow(target), vault);
       assert.equal((await follow(a, a.vaultDir)).outcome, "followed");
     }
+  }));
+
+Deno.test("store move goes on although gc has deleted some of what was copied", () =>
+  inTempDir(async (dir) => {
+    const clock = new TestClock(Date.now());
+    const { a, b, target } = await pair(dir, { clock });
+    await pushTurns(a, clock, 9);
+    for (const part of ["log", "packs"]) {
+      cpSync(join(a.vaultDir, part), join(target, part), { recursive: true });
+    }
+    await gc(a);
+    await liveOn(a, clock, 7);
+    assert.equal((await gc(a)).deleted.objects > 0, true);
+    const moved = await move(a, target);
+    assert.equal(moved.verified, moved.objects);
+    assert.deepEqual((await a.verify()).problems, []);
+    await follow(b, target);
+    await b.pull();
+    assert.equal(b.readTranscript(IDS[0]!), a.readTranscript(IDS[0]!));
+    // What is another vault's stays refused, also where it is not whole.
+    const other = new SyncMachine({ name: "carl", dir, vaultDir: join(dir, "third") });
+    await other.init();
+    speak(other, IDS[4]!);
+    await other.push();
+    rmSync(join(dir, "third", "claude-sync.json"));
+    assert.equal(await codeOf(move(b, join(dir, "third"))), "already-set-up");
   }));
 
 Deno.test("store move sees what another machine pushes meanwhile", () =>

@@ -93,7 +93,9 @@ async function answerOf(
   };
 }
 
-function nothingLines({ already }: ForgetResult): string[] {
+function nothingLines({ already, failures }: ForgetResult): string[] {
+  // What fits stays for a reason that is told.
+  if (failures.length > 0) return [];
   if (already.length === 0) return ["Nothing to forget: no session in the vault fits."];
   return [
     `Nothing to forget: ${countText(already.length, "session")} ` +

@@ -11,7 +11,9 @@ export async function resume(
 ): Promise<Answer> {
   const { platform, streams, releaseSignals } = deps.world;
   const words = invocation.query.join(" ").trim();
-  const target = await deps.service.resume(deps.context, words === "" ? null : words);
+  const target = await deps.service.resume(deps.context, words === "" ? null : words, {
+    dryRun: invocation.dryRun,
+  });
   const argv = ["claude", "--resume", target.id, ...(invocation.rest ?? [])];
   const { os } = platform.host;
   const command = `cd ${shellWord(os, target.dir)} ${os === "windows" ? ";" : "&&"} ` +

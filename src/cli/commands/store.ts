@@ -75,6 +75,12 @@ export function factRows(facts: readonly StoreFact[]): [string, string][] {
 
 /** Tries the store. Its exit code is that of the first step that failed. */
 export async function storeTest(deps: CommandDeps): Promise<Answer> {
+  if (deps.flags.dryRun) {
+    return {
+      json: { dryRun: true },
+      result: ["Would put a small object there, read, list and delete it.  (nothing was written)"],
+    };
+  }
   const test = await deps.service.storeTest(deps.context);
   const answer: Answer = { json: { ...test }, data: testLines(test, deps.paint) };
   const failure = failureOf(test);

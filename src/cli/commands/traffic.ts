@@ -44,7 +44,7 @@ export function pushLines(result: PushResult): string[] {
     );
   } else if (result.failed === 0) {
     const all = result.sessions === 0
-      ? "there are no sessions here."
+      ? `there are no ${result.excluded > 0 ? "other " : ""}sessions here.`
       : result.forgotten === result.sessions
       ? `what is here (${countText(result.sessions, "session")}) is forgotten in the vault.`
       : result.forgotten > 0
@@ -53,7 +53,7 @@ export function pushLines(result: PushResult): string[] {
       : result.sessions === 1
       ? "the one session here is in the vault."
       : `all ${countText(result.sessions, "session")} are in the vault.`;
-    lines.push(`Nothing to push: ${all}  ${cost(result)}`);
+    lines.push(`Nothing to push: ${all}${excludedText(result)}  ${cost(result)}`);
   }
   if (result.tornTails > 0) {
     lines.push(
@@ -61,6 +61,12 @@ export function pushLines(result: PushResult): string[] {
     );
   }
   return lines;
+}
+
+function excludedText({ excluded }: PushResult): string {
+  if (excluded === 0) return "";
+  const verb = excluded === 1 ? "is" : "are";
+  return `  ${countText(excluded, "session")} of excluded projects ${verb} left out.`;
 }
 
 /** What a pull did, and what it needs from the user. */
@@ -97,10 +103,21 @@ const HOW_MADE = {
   apart: "was continued in two ways",
 } as const satisfies Record<MadeBranch["how"], string>;
 
+/** What `unplacedProjects` has for sessions of no project; all keys of projects have a colon. */
+const UNKNOWN_PROJECT = "unknown";
+
 function pullRemarks(result: PullResult, os: Host["os"]): string[] {
   const lines: string[] = [];
   const names = result.unplacedProjects.map((project) => project.name);
   for (const project of result.unplacedProjects) {
+    if (project.key === UNKNOWN_PROJECT) {
+      const waits = project.sessions === 1 ? "waits" : "wait";
+      lines.push(
+        `${countText(project.sessions, "session")} of no known project ${waits} in the vault` +
+          "      claude-sync pull --all",
+      );
+      continue;
+    }
     const isUnique = names.filter((name) => name === project.name).length === 1;
     const word = shellWord(os, terminalText(isUnique ? project.name : project.key));
     const verb = project.sessions === 1 ? "needs" : "need";
@@ -140,9 +157,13 @@ function machine(name: string): string {
 /** One line a failure, for standard error. */
 export function failureLines(failures: readonly Failure[]): string[] {
   const lines = failures.slice(0, FAILURES_SHOWN_MAX).map((failure) => {
-    const where = failure.sessionId === null
-      ? terminalText(failure.path ?? "")
-      : shortId(failure.sessionId);
+    const path = failure.path ?? "";
+    const where = failure.sessionId !== null
+      ? shortId(failure.sessionId)
+      // Messages mostly name the path already.
+      : failure.message.includes(path)
+      ? ""
+      : terminalText(path);
     const message = terminalText(failure.message);
     return `failed: ${where === "" ? "" : `${where}  `}${message}   [${
       terminalText(failure.code)

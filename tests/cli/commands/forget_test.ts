@@ -66,6 +66,8 @@ Deno.test("forget ends with 3 when an open session stays, and says which", async
   const { exit, err } = await forget(["--before", "2026-01-15", "--yes"], { failures });
   assert.equal(exit, 3);
   assert.match(err, /is open in Claude Code/);
+  const none = await forget(["--project", "api"], { failures, sessions: [], sizeBytes: 0 });
+  assert.deepEqual([none.exit, none.out], [3, ""], "it fits, and stays");
 });
 
 Deno.test("forget refuses times that are none", async () => {

@@ -27,6 +27,11 @@ const TESTED: StoreTest = {
   ms: 81,
 };
 
+Deno.test("store test puts nothing with --dry-run", async () => {
+  const { exit, out } = await run(["store", "test", "--dry-run"]);
+  assert.deepEqual([exit, /nothing was written/.test(out)], [0, true]);
+});
+
 Deno.test("store test says of each step whether it works, and ends with its code", async () => {
   const { exit, out, err } = await run(["store", "test"], { storeTest: answered(TESTED) });
   assert.deepEqual([exit, err], [4, ""]);
