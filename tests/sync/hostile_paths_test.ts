@@ -11,9 +11,10 @@ import { runCli } from "../../src/cli/run.ts";
 import { CONSEQUENCES, EXIT } from "../../src/cli/error_report.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { codeOf } from "../support/outcome.ts";
 import { said, type SyncMachine } from "../support/sync_machine.ts";
 import { addOf } from "./hostile_member.ts";
-import { changes, codeOf, everything, GOOD, HOSTILE, NEWS, turns } from "./hostile_world.ts";
+import { changes, everything, GOOD, HOSTILE, NEWS, turns } from "./hostile_world.ts";
 import { pullBeside, vaultNames, type Victims, withVictims } from "./hostile_world.ts";
 
 /** What the command line prints, both streams, and its exit code. */

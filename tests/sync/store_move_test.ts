@@ -9,8 +9,8 @@ import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { syncService } from "../../src/sync/service.ts";
 import type { MoveRequest } from "../../src/sync/store_api.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { codeOf } from "../support/outcome.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
-import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4, 5].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
 const T0 = Date.now() - 86_400_000;
