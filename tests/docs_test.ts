@@ -2,16 +2,13 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { utf8 } from "../src/base/bytes.ts";
 import { parseCommandLine } from "../src/cli/command_line.ts";
 import { CONSEQUENCES, EXIT } from "../src/cli/error_report.ts";
 import { ENVIRONMENT, EXIT_TEXTS, GLOBAL_FLAGS } from "../src/cli/help_globals.ts";
 import { HELP_PAGES, type HelpPage } from "../src/cli/help_pages.ts";
-import { runCli } from "../src/cli/run.ts";
 import { homePaths } from "../src/sync/home.ts";
-import { syncService } from "../src/sync/service.ts";
+import { runOn } from "./support/cli_run.ts";
 import { inTempDir, SyncMachine } from "./support/sync_machine.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -195,30 +192,10 @@ class FieldRecorder {
   readonly printed = new Map<string, Set<string>>();
 
   async run(machine: SyncMachine, args: readonly string[], input = "") {
-    const lines: string[] = [];
-    const begun: string[] = [];
-    const exit = await runCli([...args, "--json"], {
-      platform: machine.platform,
-      streams: {
-        out: (text) => lines.push(begun.splice(0).join("") + text),
-        outPart: (text) => begun.push(text),
-        err: () => {},
-        write: () => {},
-        isTerminal: () => Promise.resolve(false),
-        promptOutput: () => process.stderr,
-        columns: () => null,
-        readInput: () => Promise.resolve(utf8(input)),
-      },
-      service: () => Promise.resolve(syncService),
-      signal: new AbortController().signal,
-      releaseSignals: () => {},
-      self: ["/opt/claude-sync"],
-      envNames: [],
-      version: "0.0.0",
-    });
-    assert.equal(lines.length, 1, args.join(" "));
-    const answer = JSON.parse(lines[0]!) as Record<string, unknown>;
-    assert.equal(exit, 0, `${args.join(" ")}: ${lines[0]}`);
+    const { exit, out } = await runOn(machine, [...args, "--json"], { input });
+    assert.match(out, /^[^\n]+\n$/, args.join(" "));
+    const answer = JSON.parse(out) as Record<string, unknown>;
+    assert.equal(exit, 0, `${args.join(" ")}: ${out}`);
     const command = String(answer.command);
     const fields = this.printed.get(command) ?? new Set();
     for (const field of fieldsOf(answer)) fields.add(field);

@@ -6,8 +6,3 @@ import { ClaudeSyncError } from "../errors.ts";
 export function assert(condition: unknown, mustHold: string): asserts condition {
   if (!condition) throw new ClaudeSyncError("bug", `Broken invariant: ${mustHold}`);
 }
-
-/** Marks a branch that the type checker has proven impossible. */
-export function unreachable(value: never): never {
-  throw new ClaudeSyncError("bug", `Unexpected value ${JSON.stringify(value)}`);
-}

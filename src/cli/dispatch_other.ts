@@ -37,6 +37,8 @@ type Other = Exclude<
   >
 >;
 
+type UseCase = Exclude<Other, InvocationOf<Alone>>;
+
 /** Runs one command that `dispatch` leaves to us. */
 export async function dispatchOther(
   base: BaseDeps,
@@ -65,55 +67,42 @@ function itself() {
   return import("./commands/itself.ts");
 }
 
-async function useCase(
-  deps: CommandDeps,
-  invocation: Exclude<Other, InvocationOf<Alone>>,
-): Promise<Answer> {
-  switch (invocation.command) {
-    case "init":
-      return await init(deps, invocation);
-    case "status":
-      return await status(deps);
-    case "list":
-      return await list(deps, invocation);
-    case "gc":
-      return await gc(deps, invocation);
-    case "verify":
-      return await verify(deps, invocation);
-    case "store info":
-      return await storeInfo(deps);
-    case "store test":
-      return await storeTest(deps);
-    case "store move":
-      return await storeMove(deps, invocation);
-    case "resume":
-      return await resume(deps, invocation);
-    case "diff":
-      return await diff(deps, invocation);
-    case "import":
-      return await importSessions(deps, invocation);
-    case "log":
-      return await log(deps, invocation);
-    case "restore":
-      return await restore(deps, invocation);
-    case "forget":
-      return await forget(deps, invocation);
-    case "key export":
-      return await keyExport(deps);
-    case "key import":
-      return await keyImport(deps);
-    case "key fingerprint":
-      return await keyFingerprint(deps);
-    case "project list":
-      return await projectList(deps);
-    case "project map":
-      return await projectMap(deps, invocation);
-    case "project unmap":
-      return await projectUnmap(deps, invocation);
-    case "project exclude":
-    case "project include":
-      return await projectExclude(deps, invocation);
-  }
+/** Those with use cases, each with the function that does it. */
+const USE_CASES: {
+  readonly [Name in UseCase["command"]]: (
+    deps: CommandDeps,
+    invocation: InvocationOf<Name>,
+  ) => Promise<Answer>;
+} = {
+  init,
+  status,
+  list,
+  gc,
+  verify,
+  "store info": storeInfo,
+  "store test": storeTest,
+  "store move": storeMove,
+  resume,
+  diff,
+  import: importSessions,
+  log,
+  restore,
+  forget,
+  "key export": keyExport,
+  "key import": keyImport,
+  "key fingerprint": keyFingerprint,
+  "project list": projectList,
+  "project map": projectMap,
+  "project unmap": projectUnmap,
+  "project exclude": projectExclude,
+  "project include": projectExclude,
+};
+
+async function useCase(deps: CommandDeps, invocation: UseCase): Promise<Answer> {
+  // The compiler knows that there is one for each command, and not that this is the one.
+  const run: (deps: CommandDeps, invocation: never) => Promise<Answer> =
+    USE_CASES[invocation.command];
+  return await run(deps, invocation as never);
 }
 
 async function completions(

@@ -4,7 +4,7 @@ import { ClaudeSyncError, type ErrorCode } from "../errors.ts";
 import { terminalText } from "./terminal_text.ts";
 
 /** Where to report bugs. */
-export const ISSUES_URL = "https://github.com/claude-sync/claude-sync/issues";
+const ISSUES_URL = "https://github.com/claude-sync/claude-sync/issues";
 
 /** Exit codes, documented in every help page. */
 export const EXIT = {

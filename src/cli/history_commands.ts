@@ -24,7 +24,7 @@ export const HISTORY_VALUE_FLAGS = [
 /** Lines that `log` shows unless told otherwise. */
 const LOG_LINES = 20;
 /** The most lines that `log` shows. */
-export const LOG_LINES_MAX = 100_000;
+const LOG_LINES_MAX = 100_000;
 
 /** All of them. */
 export function historyCommands(words: HistoryWords) {

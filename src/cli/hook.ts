@@ -12,7 +12,7 @@ import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import { homeFolder, isDisabled, isProfileName } from "./home_folder.ts";
 
 /** The hooks that exist in all versions of the client, and that `install` enters. */
-export const HOOK_EVENTS = ["session-start", "session-end", "stop"] as const;
+const HOOK_EVENTS = ["session-start", "session-end", "stop"] as const;
 
 /** One of `HOOK_EVENTS`. */
 export type HookEvent = (typeof HOOK_EVENTS)[number];

@@ -14,9 +14,9 @@ import { absolute } from "./home_folder.ts";
 /** The most requests side by side that may be asked for. */
 export const CONCURRENCY_MAX = 64;
 /** The slowest limit, in bytes a second: below it a pack takes longer than stores wait. */
-export const RATE_MIN = 1000;
+const RATE_MIN = 1000;
 /** The fastest limit, in bytes a second. */
-export const RATE_MAX = 1e12;
+const RATE_MAX = 1e12;
 
 const RATE = /^(\d{1,12}(?:\.\d{1,3})?)([KMG]?)$/i;
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9 };
@@ -129,13 +129,6 @@ export interface StoreFlags {
   readonly hmac: boolean;
   readonly createBucket: boolean;
   readonly saveCredentials: boolean;
-}
-
-/** What was typed of `transferOptions`; null lifts a limit, undefined leaves it as it is. */
-export interface TransferFlags {
-  readonly limitUpload: number | null | undefined;
-  readonly limitDownload: number | null | undefined;
-  readonly concurrency: number | undefined;
 }
 
 const TARGETS = ["dir", "git", "s3", "r2", "gcs"] as const;

@@ -15,7 +15,7 @@ import { label, lengthPrefixed } from "./label.ts";
 import type { Epoch } from "./root_key.ts";
 
 /** Longest bound context: 512 bytes, well inside what every runtime's HKDF takes. */
-export const CONTEXT_BYTES_MAX = 512;
+const CONTEXT_BYTES_MAX = 512;
 
 /** What kind of thing an object is. */
 export type ObjectType = "log" | "pack" | "keychain" | "wrap";

@@ -17,7 +17,7 @@ export const IV_BYTES = 12;
 export const TAG_BYTES = 16;
 
 /** Key commitment at the start of the frame. */
-export const COMMIT_BYTES = 32;
+const COMMIT_BYTES = 32;
 
 /** What an object adds to its payload before padding. */
 export const ENVELOPE_OVERHEAD_BYTES = 84;

@@ -10,7 +10,7 @@ import type { Secret } from "../base/secret.ts";
 export const MACHINE_SEED_BYTES = 32;
 
 /** Length of an Ed25519 or X25519 public key. */
-export const PUBLIC_KEY_BYTES = 32;
+const PUBLIC_KEY_BYTES = 32;
 
 /** Length of an Ed25519 signature. */
 export const SIGNATURE_BYTES = 64;

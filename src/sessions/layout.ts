@@ -20,7 +20,7 @@ export function slugDir(root: ClaudeRoot, slug: string): string {
 }
 
 /** Absolute path of a project's memory. */
-export function memoryDir(root: ClaudeRoot, slug: string): string {
+function memoryDir(root: ClaudeRoot, slug: string): string {
   return pathRules(root.os).join(slugDir(root, slug), "memory");
 }
 

@@ -3,7 +3,7 @@ import { realpathIfAny } from "./foreign_file.ts";
 import { absolutePath } from "./local_path.ts";
 
 /** Longest slug that is not shortened, in UTF-16 units. */
-export const SLUG_LENGTH_MAX = 200;
+const SLUG_LENGTH_MAX = 200;
 
 /**
  * The folder below `projects/` that the client uses for a working folder. `realCwd` is the absolute

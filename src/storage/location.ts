@@ -86,16 +86,6 @@ export type StoreLocation = z.infer<typeof storeLocationSchema>;
 /** A location of one kind. */
 export type LocationOf<Kind extends StoreLocation["kind"]> = Extract<StoreLocation, { kind: Kind }>;
 
-/** Checks a location read from JSON; throws `malformed-file` when it is none. */
-export function parseStoreLocation(value: unknown): StoreLocation {
-  const parsed = storeLocationSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new ClaudeSyncError("malformed-file", "The place of the vault is not valid", {
-    cause: parsed.error,
-    hint: 'It must be like {"kind":"folder","path":"/absolute/path"}',
-  });
-}
-
 /** The location of the folder at an absolute path; throws `usage` for any other path. */
 export function folderLocationOf(path: string): LocationOf<"folder"> {
   const parsed = folderLocation.safeParse({ kind: "folder", path });

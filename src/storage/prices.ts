@@ -5,7 +5,7 @@
 import type { StoreLocation } from "./location.ts";
 
 /** When the table was last compared with the providers' pages. */
-export const PRICES_AS_OF = "2026-11";
+const PRICES_AS_OF = "2026-11";
 
 /** One provider's prices. */
 export interface PriceList {

@@ -6,9 +6,9 @@ import { type ObjectName, objectName } from "./object_name.ts";
 import type { ObjectStore, StoreOptions } from "./object_store.ts";
 
 /** Bytes of the object that is put: more than one packet, less than anybody pays for. */
-export const PROBE_OBJECT_BYTES = 4096;
+const PROBE_OBJECT_BYTES = 4096;
 /** Folder of nothing: a list of it is the smallest question. No vault has it. */
-export const PROBE_FOLDER = "probe/";
+const PROBE_FOLDER = "probe/";
 /** How often a list is asked until it shows the object: lists may come late. */
 export const PROBE_LISTS_MAX = 6;
 const LIST_PAUSE_MS = 500;

@@ -3,7 +3,6 @@
  * `sessions/branches.ts` with the bytes of all leaves, and remembers the answer for as long as the
  * leaves are the same.
  */
-import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod/mini";
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -368,26 +367,4 @@ function sessionIn({ main, branches }: Resolution, id: SessionId): ResolvedSessi
   const session = [main, ...branches].find((each) => each.id === id);
   assert(session !== undefined, "a target is of its family");
   return session;
-}
-
-/** A branch as the last pull decided it; it may not be on this machine. */
-export interface RememberedBranch extends TranscriptTarget {
-  /** The session it branched off. */
-  readonly root: string;
-}
-
-/** Every branch that this machine knows of, without asking the vault. */
-export function rememberedBranches(database: DatabaseSync): RememberedBranch[] {
-  const rows = database.prepare("SELECT session, result FROM resolution").all() as {
-    session: string;
-    result: string;
-  }[];
-  const branches: RememberedBranch[] = [];
-  for (const { session: root, result } of rows) {
-    if (root.includes(":")) continue;
-    const family = z.safeParse(Family, JSON.parse(result));
-    if (!family.success) continue;
-    branches.push(...family.data.branches.map((branch) => ({ ...branch, root })));
-  }
-  return branches;
 }

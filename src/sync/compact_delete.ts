@@ -30,7 +30,7 @@ export async function listAll(vault: OpenVault, prefix = ""): Promise<Map<string
 }
 
 /** Names of all objects that hold what is needed, with their sizes. */
-export function neededObjects(vault: OpenVault): Map<string, number> {
+function neededObjects(vault: OpenVault): Map<string, number> {
   const rows = vault.database.prepare(
     `SELECT name, size FROM object WHERE id IN
        (SELECT object FROM grp WHERE id IN (SELECT grp FROM segment))`,

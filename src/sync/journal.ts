@@ -12,7 +12,7 @@ import type { HomePaths } from "./home.ts";
 /** Size from which the journal is set aside; the one that was set aside before goes. */
 export const JOURNAL_BYTES_MAX = 512 * 1024;
 /** Longest line; a longer message is cut. */
-export const JOURNAL_LINE_BYTES_MAX = 4096;
+const JOURNAL_LINE_BYTES_MAX = 4096;
 
 const MESSAGE_UNITS_MAX = 500;
 

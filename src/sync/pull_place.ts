@@ -9,7 +9,7 @@ import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { type KnownFolder, placeProject } from "../sessions/placement.ts";
 import { translatedDir } from "../sessions/placement.ts";
 import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
-import { slugOf } from "../sessions/slug.ts";
+import { slugOfDir } from "../sessions/slug.ts";
 import { foldersKnownHere } from "./known_folders.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -87,7 +87,8 @@ export class LocalView {
 
   /** The folder name for a session of which nobody knows the project: that of `dir`. */
   slugOfDir(dir: string): string {
-    const slug = slugOf(this.#vault.context.platform.fs.realpath(dir) ?? dir);
+    const { fs, host } = this.#vault.context.platform;
+    const slug = slugOfDir(fs, host, dir);
     return this.#slugLinks.get(slug) ?? slug;
   }
 

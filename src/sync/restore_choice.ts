@@ -27,7 +27,7 @@ export interface ChoiceFacts {
 }
 
 /** Ids of all sessions with a transcript in the vault, also those that no pull writes any more. */
-export function vaultIds({ vault, targets }: ChoiceFacts): Set<string> {
+function vaultIds({ vault, targets }: ChoiceFacts): Set<string> {
   const ids = new Set<string>();
   for (const { session, file } of vault.index.allLeaves()) {
     if (file === TRANSCRIPT) ids.add(session);

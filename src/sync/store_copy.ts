@@ -7,11 +7,11 @@ import type { ObjectInfo, ObjectStore } from "../storage/object_store.ts";
 import { HEADER_NAME, objectKindOf, parseLogEntryName } from "../vault/names.ts";
 
 /** Objects that are on their way at one moment: each is in memory twice. */
-export const COPIES_MAX = 8;
+const COPIES_MAX = 8;
 /** Objects of one step for a store that takes them so. */
-export const BATCH_OBJECTS_MAX = 256;
+const BATCH_OBJECTS_MAX = 256;
 /** Bytes of one such step, unless a single object has more. */
-export const BATCH_BYTES_MAX = 32 * 1024 * 1024;
+const BATCH_BYTES_MAX = 32 * 1024 * 1024;
 
 /** What was done so far. */
 export interface CopyTally {
@@ -173,7 +173,7 @@ export class VaultCopy {
 }
 
 /** Cuts a series where a batch has enough objects or bytes. */
-export function batches(objects: readonly ObjectInfo[]): ObjectInfo[][] {
+function batches(objects: readonly ObjectInfo[]): ObjectInfo[][] {
   const cut: ObjectInfo[][] = [];
   let bytes = 0;
   for (const info of objects) {

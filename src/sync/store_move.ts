@@ -27,7 +27,7 @@ import {
  * How often the old place is listed again for what other machines have pushed meanwhile. One that
  * never stops pushing takes the rest along when it moves itself.
  */
-export const ROUNDS_MAX = 10;
+const ROUNDS_MAX = 10;
 
 /**
  * See `SyncService.storeMove`. Nothing is deleted anywhere, and this machine uses the old place

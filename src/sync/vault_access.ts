@@ -145,7 +145,7 @@ export async function withLocalState<Result>(
 }
 
 /** The key's epoch, checked against the vault's before anything is transferred. */
-export async function requireEpoch(context: SyncContext, config: Config): Promise<Epoch> {
+async function requireEpoch(context: SyncContext, config: Config): Promise<Epoch> {
   const key = readKeyFile(context.platform, context.keyFile);
   if (key === null) {
     throw new ClaudeSyncError("key-missing", "This machine has no key", { path: context.keyFile });

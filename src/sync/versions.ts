@@ -6,7 +6,7 @@ import type { SegmentIndex, StoredVersion } from "./segment_index.ts";
 import type { FileTarget, SessionTarget } from "./targets.ts";
 
 /** Fewest characters of a version that stand for it. */
-export const VERSION_PREFIX_LENGTH_MIN = 4;
+const VERSION_PREFIX_LENGTH_MIN = 4;
 
 /** Which version of a session is meant. */
 export type Wanted =

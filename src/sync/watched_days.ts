@@ -16,7 +16,7 @@ export const DAY_MS = 24 * 60 * 60 * 1000;
 export const GRACE_DAYS = 7;
 
 /** Days for which what is forgotten can be recalled. */
-export const FORGET_DAYS = 30;
+const FORGET_DAYS = 30;
 
 /** Where days are counted: the table, and its column for the time of the last day that counted. */
 interface DayTable {

@@ -43,12 +43,6 @@ export function machineTag(random: Random): string {
   return toBase32(random.bytes(10));
 }
 
-/** Folder of one machine's log, for `list`. */
-export function logPrefix(tag: string): string {
-  assert(isMachineTag(tag), "a log belongs to a machine tag");
-  return `${LOG_PREFIX}${tag}/`;
-}
-
 /** Name of entry `seq`. Of `hashHex`, the entry hash, the first 8 characters count. */
 export function logEntryName(tag: string, seq: number, hashHex: string): ObjectName {
   const name = objectName(

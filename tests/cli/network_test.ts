@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { until } from "../client/until.ts";
 import { makeAuthority, serveOverTls, tunnelProxy } from "../support/s3_over_tls.ts";
 import { type StrictS3, strictS3 } from "../support/strict_s3.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
@@ -88,7 +89,7 @@ Deno.test("the program and its hooks' workers go through HTTPS_PROXY, except to 
     const input = JSON.stringify({ session_id: ID, cwd: machine.project });
     const hook = await program(machine, ["hook", "session-end"], through, input);
     assert.deepEqual([hook.code, hook.out], [0, ""]);
-    await until(() => entriesIn(s3) === 2);
+    await until("the worker has pushed", () => entriesIn(s3) === 2);
     assert.ok(targets.includes(host), "the worker, too");
     const away = await program(machine, ["push"], { ...direct, HTTPS_PROXY: "http://127.0.0.1:9" });
     assert.equal(away.code, 5, away.out);
@@ -122,11 +123,3 @@ Deno.test("keys that were kept are used without any in the environment, and show
     const other = ["store", "move", "--s3", "other", "--endpoint", server.url];
     assert.equal((await program(machine, other, trust)).code, 4);
   }));
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (isSo()) return;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  assert.fail("it did not come to that in 20 s");
-}

@@ -2,45 +2,18 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
-import { utf8 } from "../../src/base/bytes.ts";
-import { runCli } from "../../src/cli/run.ts";
-import { syncService } from "../../src/sync/service.ts";
 import type { S3Address } from "../servers/s3_address.ts";
 import { serverTest } from "../servers/servers.ts";
+import { runOn } from "../support/cli_run.ts";
 import { freshBucketName } from "../support/s3_bucket.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
 const ID = "3f2a0000-0000-4000-8000-000000000001";
 
-async function run(machine: SyncMachine, args: readonly string[], input = "") {
-  let out = "";
-  const exit = await runCli(args, {
-    platform: machine.platform,
-    streams: {
-      out: (text) => void (out += `${text}\n`),
-      outPart: (text) => void (out += text),
-      err: (text) => void (out += `${text}\n`),
-      write: () => {},
-      isTerminal: () => Promise.resolve(false),
-      promptOutput: () => process.stderr,
-      columns: () => null,
-      readInput: () => Promise.resolve(utf8(input)),
-    },
-    service: () => Promise.resolve(syncService),
-    signal: new AbortController().signal,
-    releaseSignals: () => {},
-    self: ["/opt/claude-sync"],
-    envNames: [],
-    version: "0.0.0",
-  });
-  return { exit, out };
-}
-
 async function works(machine: SyncMachine, line: string, input = ""): Promise<string> {
-  const { exit, out } = await run(machine, line.split(" "), input);
-  assert.equal(exit, 0, `${line}: ${out}`);
-  return out;
+  const { exit, printed } = await runOn(machine, line.split(" "), { input });
+  assert.equal(exit, 0, `${line}: ${printed}`);
+  return printed;
 }
 
 function machineWith({ accessKeyId, secretAccessKey }: S3Address, name: string, dir: string) {
@@ -61,9 +34,9 @@ serverTest(
       const [a, b] = [machineWith(server, "anna", dir), machineWith(server, "bert", dir)];
       const bucket = freshBucketName();
       const place = `--s3 ${bucket}/one --endpoint ${server.endpoint}`;
-      const absent = await run(a, `init ${place}`.split(" "));
+      const absent = await runOn(a, `init ${place}`.split(" "));
       assert.deepEqual([absent.exit, existsSync(join(a.home, ".claude-sync"))], [10, false]);
-      assert.match(absent.out, /--create-bucket/);
+      assert.match(absent.printed, /--create-bucket/);
       const made = await works(a, `init ${place} --create-bucket`);
       assert.match(made, /put, get and list work, \d+ ms away/);
       assert.match(made, /Credentials +environment/);
@@ -82,7 +55,7 @@ serverTest(
       assert.ok(test.steps.every(({ outcome }: { outcome: string }) => outcome === "ok"));
       // Another prefix is another place, to go to and not to fall into.
       const other = `--s3 ${bucket}/two --endpoint ${server.endpoint}`;
-      assert.equal((await run(a, `init ${other}`.split(" "))).exit, 1);
+      assert.equal((await runOn(a, `init ${other}`.split(" "))).exit, 1);
       assert.match(await works(a, `store move ${other} --dry-run`), /Would copy 2 objects/);
       assert.match(await works(a, `store move ${other}`), /2 copied .* 2 read back/);
       speak(a, "hello again, in the new place");
@@ -104,11 +77,13 @@ serverTest(
       const a = new SyncMachine({ name: "anna", dir });
       const bucket = freshBucketName();
       const init = `init --s3 ${bucket} --endpoint ${server.endpoint} --create-bucket`;
-      const none = await run(a, init.split(" "));
-      assert.equal(none.exit, 4, none.out);
+      const none = await runOn(a, init.split(" "));
+      assert.equal(none.exit, 4, none.printed);
       const keep = `${init} --save-credentials`;
-      const wrong = await run(a, keep.split(" "), `${server.accessKeyId}\nwrong\n`);
-      assert.equal(wrong.exit, 4, wrong.out);
+      const wrong = await runOn(a, keep.split(" "), {
+        input: `${server.accessKeyId}\nwrong\n`,
+      });
+      assert.equal(wrong.exit, 4, wrong.printed);
       assert.equal(existsSync(join(a.home, ".claude-sync", "credentials.json")), false);
       await works(a, keep, `${server.accessKeyId}\n${server.secretAccessKey}\n`);
       speak(a, "hello");
@@ -150,11 +125,11 @@ serverTest(
       await works(a, `init --dir ${join(dir, "here")}`);
       assert.match(await works(a, `store move ${place} --dry-run`), /^Would copy 1 object/);
       const without = place.replace(" --create-bucket", "");
-      const refused = await run(a, `store move ${without} --dry-run`.split(" "));
-      assert.equal(refused.exit, 10, refused.out);
+      const refused = await runOn(a, `store move ${without} --dry-run`.split(" "));
+      assert.equal(refused.exit, 10, refused.printed);
       // The probe's random name means nothing to anybody.
-      const missing = await run(machineWith(server, "bert", dir), `init ${without}`.split(" "));
-      assert.equal(missing.exit, 10, missing.out);
-      assert.doesNotMatch(missing.out, /what|probe/);
+      const missing = await runOn(machineWith(server, "bert", dir), `init ${without}`.split(" "));
+      assert.equal(missing.exit, 10, missing.printed);
+      assert.doesNotMatch(missing.printed, /what|probe/);
     }),
 );

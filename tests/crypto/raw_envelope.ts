@@ -1,9 +1,9 @@
 /**
- * Section 5 of FORMAT.md once more, written apart from `src` and on node:crypto instead of
+ * Sections 4 and 5 of FORMAT.md once more, written apart from `src` and on node:crypto instead of
  * WebCrypto. It encrypts any frame, so that tests can make what the program itself refuses to make.
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createHash, hkdfSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
 import type { Bytes } from "../../src/base/bytes.ts";
 
 /** What an object is bound to. */
@@ -87,6 +87,14 @@ export function rawEncrypt(
   cipher.setAAD(context);
   const encrypted = Buffer.concat([cipher.update(frame), cipher.final()]);
   return new Uint8Array(Buffer.concat([iv, cipher.getAuthTag(), encrypted]));
+}
+
+/** The frame of an object; throws when the key or the context is another. */
+export function rawDecrypt(key: Uint8Array, context: Uint8Array, sealed: Uint8Array): Buffer {
+  const cipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12));
+  cipher.setAAD(context);
+  cipher.setAuthTag(sealed.subarray(12, 28));
+  return Buffer.concat([cipher.update(sealed.subarray(28)), cipher.final()]);
 }
 
 /** SHA-256 in hex, apart from `src`. */

@@ -9,6 +9,7 @@ import {
   TEMP_STALE_MS,
 } from "../../src/sessions/write_back.ts";
 import { faultyFs, MemoryFs } from "../support/memory_fs.ts";
+import { codeOf } from "../support/outcome.ts";
 import { put, textAt } from "./disk.ts";
 
 const ROOT = { os: "linux", configDir: "/h/.claude", claudeJsonPath: "" } as const;
@@ -34,17 +35,6 @@ async function replace(
     handle.write(utf8("w"));
   });
   return prepared.commit(1_234_000);
-}
-
-/** The code of the error that `run` rejects with, or null when it does not. */
-async function rejectedCode(run: () => Promise<unknown>): Promise<string | null> {
-  try {
-    await run();
-    return null;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error.code;
-    throw error;
-  }
 }
 
 const names = (fs: FileSystem, dir = DIR) => fs.readDir(dir)?.map(({ name }) => name);
@@ -131,22 +121,22 @@ Deno.test("prepareSessionFile refuses a folder that leads out of the config fold
     put(fs, "/h/.claude/projects/-file", "x");
     fs.symlink(target, DIR);
     const before = fs.files();
-    assert.equal(await rejectedCode(() => replace(fs, null)), "unsafe-file", target);
+    assert.equal(await codeOf(replace(fs, null)), "unsafe-file", target);
     assert.deepEqual(fs.files(), before);
   }
   const fs = new MemoryFs();
   put(fs, DIR, "a file where the folder should be");
-  assert.equal(await rejectedCode(() => replace(fs, null)), "unsafe-file");
+  assert.equal(await codeOf(replace(fs, null)), "unsafe-file");
 });
 
 Deno.test("prepareSessionFile notices a folder that becomes a link while it writes", async () => {
   const fs = new MemoryFs();
   fs.makeDir("/secret");
-  const code = await rejectedCode(() =>
+  const code = await codeOf(
     replace(fs, null, FILE, () => {
       fs.rename(DIR, `${DIR}-moved`);
       fs.symlink("/secret", DIR);
-    })
+    }),
   );
   assert.equal(code, "unsafe-file");
   assert.deepEqual(fs.readDir("/secret"), []);
@@ -172,7 +162,7 @@ Deno.test("prepareSessionFile refuses a path outside the configuration folder", 
       "/h/.claude/projects/../../x",
     ]
   ) {
-    assert.equal(await rejectedCode(() => replace(fs, null, path)), "bug", path);
+    assert.equal(await codeOf(replace(fs, null, path)), "bug", path);
   }
   assert.equal(fs.files().size, 0);
 });
@@ -183,7 +173,7 @@ Deno.test("prepareSessionFile leaves the old file when the content cannot be had
   const fails = () => {
     throw new ClaudeSyncError("damaged", "Cannot open the pack");
   };
-  assert.equal(await rejectedCode(() => replace(fs, fs.lstat(FILE), FILE, fails)), "damaged");
+  assert.equal(await codeOf(replace(fs, fs.lstat(FILE), FILE, fails)), "damaged");
   assert.equal(textAt(fs, FILE), "old");
   assert.equal(names(fs)?.length, 1);
 });
@@ -197,7 +187,7 @@ Deno.test("prepareSessionFile leaves the old or the new file whichever call fail
           if (existed) put(fs, FILE, "old");
           const expected = fs.lstat(FILE);
           const faulty = faultyFs(fs, { failNth, effect, from });
-          const code = await rejectedCode(() => replace(faulty, expected));
+          const code = await codeOf(replace(faulty, expected));
           const text = textAt(fs, FILE);
           assert([existed ? "old" : null, "new"].includes(text), `${failNth}: ${text}`);
           if (code === null) assert.equal(text, "new");

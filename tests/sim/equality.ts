@@ -1,7 +1,6 @@
 /** Whether all machines have come to the same, however their folders are called. */
 import { DatabaseSync } from "node:sqlite";
 import { slugOf } from "../../src/sessions/slug.ts";
-import { rememberedBranches } from "../../src/sync/branch_targets.ts";
 import { homePaths } from "../../src/sync/home.ts";
 import type { Book } from "./book.ts";
 import { marksIn, plansNamedIn } from "./book.ts";
@@ -161,10 +160,19 @@ function isOutdated(
   without.disk.letGo();
   const database = new DatabaseSync(homePaths(without.programDir).state, { readOnly: true });
   try {
-    return rememberedBranches(database).every(({ session }) => session !== id);
+    const families = database.prepare(
+      "SELECT result FROM resolution WHERE session NOT LIKE 'root:%'",
+    ).all();
+    return !families.some(({ result }) => branchIds(String(result)).includes(id));
   } finally {
     database.close();
   }
+}
+
+/** Ids of the branches of a family, as a pull has written it down. */
+function branchIds(result: string): string[] {
+  const { branches } = JSON.parse(result) as { branches: { session: string }[] };
+  return branches.map(({ session }) => session);
 }
 
 /** Checks that what was said is to be seen on every machine. */

@@ -1,9 +1,6 @@
 /** The states of one file of one session (FORMAT.md section 8), for the checkers. */
 import type { DecodedSegment } from "./decoder.ts";
 
-/** The hash of no bytes: every generation starts with it. */
-export const EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
 /** A state as a key. */
 export function stateKey({ gen, hash }: { readonly gen: string; readonly hash: string }): string {
   return `${gen}/${hash}`;

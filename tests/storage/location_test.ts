@@ -6,8 +6,8 @@ import {
   formatStoreLocation,
   liesWithin,
   LOCATION_PATH_LENGTH_MAX,
-  parseStoreLocation,
   type StoreLocation,
+  storeLocationSchema,
 } from "../../src/storage/location.ts";
 import { objectName } from "../../src/storage/object_name.ts";
 import { openStore } from "../../src/storage/open.ts";
@@ -15,16 +15,16 @@ import { MemoryFs } from "../support/memory_fs.ts";
 
 const longest = `/${"x".repeat(LOCATION_PATH_LENGTH_MAX - 1)}`;
 
-Deno.test("parseStoreLocation takes absolute folders of every platform", () => {
+Deno.test("a location in a file may be an absolute folder of every platform", () => {
   for (const path of ["/", "/mnt/a b/ünï", "C:\\vault", "d:/vault", "\\\\nas\\share", longest]) {
-    const location = parseStoreLocation({ kind: "folder", path });
+    const location = storeLocationSchema.parse({ kind: "folder", path });
     assert.deepEqual(location, { kind: "folder", path });
     assert.deepEqual(folderLocationOf(path), location);
     assert.equal(formatStoreLocation(location), path);
   }
 });
 
-Deno.test("parseStoreLocation refuses everything else", () => {
+Deno.test("a location in a file is refused when it is anything else", () => {
   const bad: unknown[] = [
     null,
     "/mnt",
@@ -40,11 +40,8 @@ Deno.test("parseStoreLocation refuses everything else", () => {
     })),
   ];
   for (const value of bad) {
-    assert.throws(
-      () => parseStoreLocation(value),
-      (error) => isClaudeSyncError(error, "malformed-file"),
-      JSON.stringify(value)?.slice(0, 80),
-    );
+    const { success } = storeLocationSchema.safeParse(value);
+    assert.equal(success, false, JSON.stringify(value)?.slice(0, 80));
   }
   assert.throws(() => folderLocationOf("vault"), (error) => isClaudeSyncError(error, "usage"));
 });

@@ -5,14 +5,15 @@
 import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
+import type { ErrorCode } from "../../src/errors.ts";
 import { type Fault, type FaultRule, startFaultProxy } from "../servers/fault_proxy.ts";
 import { serverTest } from "../servers/servers.ts";
+import { codeOf } from "../support/outcome.ts";
+import { T0, turn } from "../support/pair.ts";
 import { storePlace } from "../support/store_place.ts";
-import { inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
+import { inTempDir, SyncMachine, TestClock } from "../support/sync_machine.ts";
 
 const IDS = [1, 2].map((n) => `${n}1111111-1111-4111-8111-111111111111`);
-const T0 = Date.now() - 86_400_000;
 
 /** One way to fail; `outcomes`: codes that the job may end with besides being done. */
 interface FaultCase {
@@ -118,23 +119,6 @@ const CASES: readonly FaultCase[] = [
   },
 ];
 
-function turn(machine: SyncMachine, session: string, text: string, atMs: number): string {
-  const facts = { session, cwd: machine.project, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
-}
-
-/** Runs a step of the job; gives the code that it failed with, or null. */
-async function outcomeOf(step: () => Promise<unknown>): Promise<ErrorCode | null> {
-  try {
-    await step();
-    return null;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error.code;
-    throw error;
-  }
-}
-
 for (const name of ["rgw", "git-http"] as const) {
   serverTest(name, `the main job through ${name} survives every fault`, async (_, t) => {
     for (const { name: fault, on, rule, outcomes, mustFail } of CASES) {
@@ -149,17 +133,17 @@ for (const name of ["rgw", "git-http"] as const) {
           const [a, b] = [await machine("anna"), await machine("bert")];
           await a.init();
           await b.join(a);
-          for (const id of IDS) a.writeTranscript(id, turn(a, id, "base", T0));
+          for (const id of IDS) a.writeTranscript(id, turn(a, "base", T0, id));
           await a.push();
           await b.pull();
-          appendFileSync(a.transcriptPath(IDS[0]!), turn(a, IDS[0]!, "from anna", T0 + 5000));
-          appendFileSync(b.transcriptPath(IDS[1]!), turn(b, IDS[1]!, "from bert", T0 + 6000));
+          appendFileSync(a.transcriptPath(IDS[0]!), turn(a, "from anna", T0 + 5000, IDS[0]!));
+          appendFileSync(b.transcriptPath(IDS[1]!), turn(b, "from bert", T0 + 6000, IDS[1]!));
           const own = b.readTranscript(IDS[1]!);
 
           const injected = place.proxy!.inject(rule);
           const seen: (ErrorCode | null)[] = [];
           for (const step of [() => a.push(), () => b.pull(), () => b.push(), () => a.pull()]) {
-            seen.push(await outcomeOf(step));
+            seen.push(await codeOf(step()));
           }
           const failed = seen.filter((code) => code !== null);
           for (const code of failed) assert.ok(outcomes.includes(code), `${code} in ${seen}`);
@@ -189,10 +173,10 @@ for (const name of ["rgw", "git-http"] as const) {
         ...await place.access(join(dir, "anna")),
       });
       await machine.init();
-      machine.writeTranscript(IDS[0]!, turn(machine, IDS[0]!, "secret", T0));
+      machine.writeTranscript(IDS[0]!, turn(machine, "secret", T0, IDS[0]!));
       const fault: Fault = { kind: "redirect", status: 307, origin: elsewhere.origin };
       const rule = place.proxy!.inject({ fault });
-      const code = await outcomeOf(() => machine.push());
+      const code = await codeOf(machine.push());
       assert.ok(code !== null && code !== "bug", String(code));
       for (const { headers, bodyBytes } of elsewhere.requests) {
         const names = headers.map(([header]) => header.toLowerCase());

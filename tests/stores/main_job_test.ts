@@ -3,18 +3,11 @@ import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { serverTest, type StepContext } from "../servers/servers.ts";
+import { ID, T0, turn } from "../support/pair.ts";
 import { type PlaceName, PLACES, storePlace } from "../support/store_place.ts";
-import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
 
-const ID = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
-const T0 = Date.now() - 86_400_000;
-
-function turn(machine: SyncMachine, session: string, text: string, atMs: number): string {
-  const facts = { session, cwd: machine.project, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
-}
 
 async function mainJob(name: PlaceName, t: StepContext): Promise<void> {
   await inTempDir(async (dir) => {
@@ -32,8 +25,8 @@ async function mainJob(name: PlaceName, t: StepContext): Promise<void> {
     });
 
     await t.step("what one says is on the other, byte for byte", async () => {
-      a.writeTranscript(ID, turn(a, ID, "hello", T0));
-      a.writeTranscript(OTHER, turn(a, OTHER, "x".repeat(3_000_000), T0 + 10));
+      a.writeTranscript(ID, turn(a, "hello", T0));
+      a.writeTranscript(OTHER, turn(a, "x".repeat(3_000_000), T0 + 10, OTHER));
       const pushed = await a.push();
       assert.deepEqual([pushed.pushed, pushed.failed], [2, 0]);
       assert.equal((await b.pull()).pulled, 2);
@@ -41,7 +34,7 @@ async function mainJob(name: PlaceName, t: StepContext): Promise<void> {
     });
 
     await t.step("a small push is one put and one list, a no-op one list", async () => {
-      appendFileSync(b.transcriptPath(ID), turn(b, ID, "from bert", T0 + 5000));
+      appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 5000));
       const pushed = await b.push();
       assert.deepEqual([pushed.pushed, pushed.requests], [1, 2]);
       assert.equal((await b.push()).requests, 1);
@@ -52,8 +45,8 @@ async function mainJob(name: PlaceName, t: StepContext): Promise<void> {
     });
 
     await t.step("both continue one session, and both have both", async () => {
-      appendFileSync(a.transcriptPath(ID), turn(a, ID, "anna goes on", T0 + 9000));
-      appendFileSync(b.transcriptPath(ID), turn(b, ID, "bert goes on", T0 + 9500));
+      appendFileSync(a.transcriptPath(ID), turn(a, "anna goes on", T0 + 9000));
+      appendFileSync(b.transcriptPath(ID), turn(b, "bert goes on", T0 + 9500));
       await Promise.all([a.push(), b.push()]);
       await Promise.all([a.pull(), b.pull()]);
       await a.pull();

@@ -1,5 +1,4 @@
 /** What tests of forgetting do and look at. */
-import { DatabaseSync } from "node:sqlite";
 import { appendFileSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ForgetRequest, ForgetResult } from "../../src/sync/forget_api.ts";
@@ -93,14 +92,4 @@ export function compactIndex(machine: SyncMachine, sessions: readonly string[]):
     }
     return Promise.resolve(gone);
   });
-}
-
-/** Number of rows of a table of the machine's state. */
-export function countRows(machine: SyncMachine, table: string): number {
-  const database = new DatabaseSync(join(machine.home, ".claude-sync", "state.db"));
-  try {
-    return (database.prepare(`SELECT count(*) AS n FROM ${table}`).get() as { n: number }).n;
-  } finally {
-    database.close();
-  }
 }

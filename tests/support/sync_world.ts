@@ -14,6 +14,7 @@ import { refresh } from "../../src/sync/refresh.ts";
 import { withVault } from "../../src/sync/vault_access.ts";
 import { chainBytes } from "../../src/sync/vault_content.ts";
 import { filesBelow, type MachineOptions, SyncMachine, TestClock } from "./sync_machine.ts";
+import { withoutFlush } from "./unflushed_fs.ts";
 
 /** When every world begins. */
 export const WORLD_START_MS = Date.UTC(2026, 0, 15, 12);
@@ -67,15 +68,29 @@ export function emptyWorld(dir: string, options: WorldOptions = {}): SyncWorld {
   return { machines, clock, store };
 }
 
-/** The disk without waiting for it: these tests end no power supply. */
-export function withoutFlush(fs: FileSystem): FileSystem {
+/** A disk that notes of which paths the content is read. */
+export function notingReads(fs: FileSystem, reads: string[]): FileSystem {
   return Object.assign(Object.create(fs) as FileSystem, {
-    createFile: (path: string) => {
-      const handle = fs.createFile(path);
-      return { write: handle.write.bind(handle), sync: () => {}, close: handle.close.bind(handle) };
-    },
-    syncDir: () => {},
+    openRead: (path: string) => (reads.push(path), fs.openRead(path)),
+    readFile: (path: string, bytesMax: number) => (reads.push(path), fs.readFile(path, bytesMax)),
   });
+}
+
+/** One more machine in `dir`, which joins the first one's vault. */
+export async function newcomer(
+  { machines, clock, store }: SyncWorld,
+  dir: string,
+  name: string,
+): Promise<SyncMachine> {
+  const machine = new SyncMachine({
+    name,
+    dir,
+    clock,
+    store: () => Promise.resolve(store),
+    fs: withoutFlush,
+  });
+  await machine.join(machines[0]!);
+  return machine;
 }
 
 /** Absolute paths of a session's transcripts on this machine; more than one is a fault. */

@@ -8,10 +8,11 @@ import { join } from "node:path";
 import { toHex } from "../../src/base/bytes.ts";
 import { refresh } from "../../src/sync/refresh.ts";
 import { withVault } from "../../src/sync/vault_access.ts";
+import { codeOf } from "../support/outcome.ts";
 import { SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 import { addOf, HostileMember, type Loose, type LooseAdd } from "./hostile_member.ts";
-import { codeOf, turns, type Victims, withVictims } from "./hostile_world.ts";
+import { turns, type Victims, withVictims } from "./hostile_world.ts";
 
 const EMPTY = new Uint8Array(0);
 const ids = [1, 2, 3, 4].map((n) => `${n}0000000-0000-4000-8000-000000000000`);

@@ -3,25 +3,10 @@ import { appendFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { ID, pair, T0, turn } from "../support/pair.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
-const ID = "11111111-1111-4111-8111-111111111111";
 const ID2 = "22222222-2222-4222-8222-222222222222";
-const T0 = Date.now() - 86_400_000;
-
-function turn(cwd: string, text: string, atMs: number, session = ID): string {
-  const facts = { session, cwd, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
-}
-
-async function pair(dir: string): Promise<[SyncMachine, SyncMachine]> {
-  const a = new SyncMachine({ name: "anna", dir });
-  const b = new SyncMachine({ name: "bert", dir });
-  await a.init();
-  await b.join(a);
-  return [a, b];
-}
 
 async function excludeOnly(machine: SyncMachine): Promise<void> {
   const [project, ...others] = await syncService.projectList(machine.context());
@@ -32,7 +17,7 @@ async function excludeOnly(machine: SyncMachine): Promise<void> {
 Deno.test("parts of a session in the folder of an excluded project are not pushed", () =>
   inTempDir(async (dir) => {
     const [a] = await pair(dir);
-    a.writeTranscript(ID, turn(a.project, "secret", T0));
+    a.writeTranscript(ID, turn(a, "secret", T0));
     await excludeOnly(a);
     const agent = said("assistant", "secret too", { session: ID2, cwd: a.project, atMs: T0 });
     a.write(`projects/${slugOf(a.project)}/${ID2}/subagents/agent-abc.jsonl`, agent);
@@ -81,11 +66,11 @@ Deno.test("a session that is named comes here, whatever its project; none is sen
 Deno.test("parts of a session go by its transcript, wherever that stands", () =>
   inTempDir(async (dir) => {
     const [a] = await pair(dir);
-    a.writeTranscript(ID, turn(a.project, "secret", T0));
+    a.writeTranscript(ID, turn(a, "secret", T0));
     await excludeOnly(a);
     const other = join(a.home, "code", "other");
     mkdirSync(other, { recursive: true });
-    a.write(`projects/${slugOf(other)}/${ID2}.jsonl`, turn(other, "public", T0, ID2));
+    a.write(`projects/${slugOf(other)}/${ID2}.jsonl`, turn({ project: other }, "public", T0, ID2));
     const agent = said("assistant", "public too", { session: ID2, cwd: other, atMs: T0 });
     a.write(`projects/${slugOf(a.project)}/${ID2}/subagents/agent-abc.jsonl`, agent);
     const push = await a.push();
@@ -95,17 +80,20 @@ Deno.test("parts of a session go by its transcript, wherever that stands", () =>
 Deno.test("an excluded project covers the folders in it, and the home folder only itself", () =>
   inTempDir(async (dir) => {
     const [a] = await pair(dir);
-    a.writeTranscript(ID, turn(a.project, "secret", T0));
+    a.writeTranscript(ID, turn(a, "secret", T0));
     await excludeOnly(a);
     const below = join(a.project, "sub");
     const beside = `${a.project}-2`;
     for (const [i, cwd] of [below, beside].entries()) {
       mkdirSync(cwd, { recursive: true });
       const id = ID2.replace(/.$/, String(i));
-      a.write(`projects/${slugOf(cwd)}/${id}.jsonl`, turn(cwd, "x", T0, id));
+      a.write(`projects/${slugOf(cwd)}/${id}.jsonl`, turn({ project: cwd }, "x", T0, id));
     }
     assert.equal((await a.push()).pushed, 1);
-    a.write(`projects/${slugOf(a.home)}/${ID2}.jsonl`, turn(a.home, "at home", T0, ID2));
+    a.write(
+      `projects/${slugOf(a.home)}/${ID2}.jsonl`,
+      turn({ project: a.home }, "at home", T0, ID2),
+    );
     await syncService.projectExclude(a.context(), "home:code/app", false);
     await syncService.projectExclude(a.context(), "home:", true);
     assert.equal((await a.push()).pushed, 2);
@@ -114,11 +102,11 @@ Deno.test("an excluded project covers the folders in it, and the home folder onl
 Deno.test("a branch of an excluded project that goes on elsewhere is not pushed", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
-    b.writeTranscript(ID, turn(b.project, "base", T0));
+    b.writeTranscript(ID, turn(b, "base", T0));
     await b.push();
     await a.pull();
-    appendFileSync(a.transcriptPath(ID), turn(a.project, "from anna", T0 + 5000));
-    appendFileSync(b.transcriptPath(ID), turn(b.project, "from bert", T0 + 6000));
+    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
+    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
     await a.push();
     assert.equal((await b.pull()).branches, 1);
     await excludeOnly(b);
@@ -127,7 +115,10 @@ Deno.test("a branch of an excluded project that goes on elsewhere is not pushed"
     const elsewhere = join(b.home, "elsewhere");
     mkdirSync(elsewhere);
     // The client moves a session that goes on in another folder.
-    b.write(`projects/${slugOf(elsewhere)}/${id}.jsonl`, turn(elsewhere, "secret", T0 + 9000, id));
+    b.write(
+      `projects/${slugOf(elsewhere)}/${id}.jsonl`,
+      turn({ project: elsewhere }, "secret", T0 + 9000, id),
+    );
     b.write(branch, "");
     assert.equal((await b.push()).pushed, 0);
   }));

@@ -4,7 +4,6 @@
  */
 import fs from "node:fs";
 import { join } from "node:path";
-import { slugOf } from "../../src/sessions/slug.ts";
 import {
   ANNA,
   BERT,
@@ -13,6 +12,7 @@ import {
   survivesEveryFailure,
 } from "../support/fail_nth_stage.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
+import { remember } from "../support/shelf_world.ts";
 import { said, type SyncMachine } from "../support/sync_machine.ts";
 
 const IDS = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
@@ -35,10 +35,6 @@ function speak(machine: SyncMachine, id: string, text: string): void {
   const path = machine.transcriptPath(id);
   const old = fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "";
   machine.writeTranscript(id, old + turn(machine, id, text), START_MS - 60_000 + uuids);
-}
-
-function remember(machine: SyncMachine, name: string, text: string, atMs?: number): void {
-  machine.write(join("projects", slugOf(machine.project), "memory", name), text, atMs);
 }
 
 function type(machine: SyncMachine, display: string): void {

@@ -9,7 +9,7 @@ import { isClaudeSyncError } from "../../src/errors.ts";
 import { allStates, DAY_MS, gc } from "../support/gc_world.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
 import { Play, type Step, STEP_KINDS } from "../support/sync_play.ts";
-import { newWorld, type SyncWorld, WORLD_START_MS } from "../support/sync_world.ts";
+import { newcomer, newWorld, type SyncWorld, WORLD_START_MS } from "../support/sync_world.ts";
 
 const RUNS = Number(process.env.CLAUDE_SYNC_GC_RUNS ?? 8);
 const SEED = Number(process.env.CLAUDE_SYNC_GC_SEED ?? 20261124);
@@ -98,13 +98,7 @@ Deno.test("any history with compactions anywhere gives every reader everything",
         await play.settle();
         await play.check();
         await remember(world, seen);
-        const fresh = new SyncMachine({
-          name: "dora",
-          dir,
-          clock: world.clock,
-          store: () => Promise.resolve(world.store),
-        });
-        await fresh.join(world.machines[0]!);
+        const fresh = await newcomer(world, dir, "dora");
         await fresh.pull({ all: true });
         const expected = [...seen].sort();
         for (const machine of [...world.machines, fresh]) {

@@ -7,7 +7,8 @@ import type { GivenUpMachine } from "../../src/sync/gc_api.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { allStates, DAY_MS, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
-import { contentsOf, newWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
+import { contentsOf, newcomer, newWorld, objectsOf } from "../support/sync_world.ts";
+import type { SyncWorld } from "../support/sync_world.ts";
 
 type Two = [SyncMachine, SyncMachine];
 type Three = [SyncMachine, SyncMachine, SyncMachine];
@@ -38,13 +39,7 @@ Deno.test("a lost machine's log is taken over and goes after the grace", () =>
       assert.deepEqual(await allStates(machine), before);
       assert.deepEqual((await machine.verify()).problems, []);
     }
-    const fresh = new SyncMachine({
-      name: "dora",
-      dir,
-      clock: world.clock,
-      store: () => Promise.resolve(world.store),
-    });
-    await fresh.join(anna);
+    const fresh = await newcomer(world, dir, "dora");
     await fresh.pull({ all: true });
     assert.deepEqual(await allStates(fresh), before);
     assert.deepEqual(

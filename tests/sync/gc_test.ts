@@ -12,7 +12,7 @@ import { changedStore } from "../support/changed_store.ts";
 import { allStates, DAY_MS, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
 import { inTempDir, SyncMachine } from "../support/sync_machine.ts";
-import { contentsOf, newWorld, objectsOf } from "../support/sync_world.ts";
+import { contentsOf, newcomer, newWorld, objectsOf } from "../support/sync_world.ts";
 
 type Three = [SyncMachine, SyncMachine, SyncMachine];
 
@@ -137,13 +137,7 @@ Deno.test("who was away for months, and who joins, have the same as who was ther
     assert.ok(states.some((state) => state.includes("carl goes on")));
     assert.deepEqual(await allStates(carl), states);
     assert.deepEqual(await allStates(bert), states);
-    const fresh = new SyncMachine({
-      name: "dora",
-      dir,
-      clock: world.clock,
-      store: () => Promise.resolve(world.store),
-    });
-    await fresh.join(anna);
+    const fresh = await newcomer(world, dir, "dora");
     await fresh.pull({ all: true });
     assert.deepEqual(await allStates(fresh), states);
     assert.deepEqual((await fresh.verify()).problems, []);

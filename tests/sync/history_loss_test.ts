@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { FileSystem } from "../../src/platform/types.ts";
-import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
-import { newWorld, type SyncWorld } from "../support/sync_world.ts";
-
-const ONE = "11111111-1111-4111-8111-111111111111";
-const HOUR_MS = 3_600_000;
+import { ONE, withShared } from "../support/shelf_world.ts";
+import { SyncMachine } from "../support/sync_machine.ts";
 
 let count = 0;
 
@@ -23,22 +20,6 @@ function type(machine: SyncMachine, text: string): void {
 function displays(machine: SyncMachine): string[] {
   const text = machine.files()["history.jsonl"] ?? "";
   return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).display);
-}
-
-/** Anna and bert share one session. `fsOf` wraps bert's disk. */
-async function withShared(
-  work: (world: SyncWorld, anna: SyncMachine, bert: SyncMachine) => Promise<void>,
-  fsOf: (fs: FileSystem) => FileSystem = (fs) => fs,
-): Promise<void> {
-  await inTempDir(async (dir) => {
-    const world = await newWorld(dir, { fsOf: (name, fs) => name === "bert" ? fsOf(fs) : fs });
-    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
-    const facts = { session: ONE, cwd: anna.project, atMs: world.clock.nowMs() - HOUR_MS };
-    anna.writeTranscript(ONE, said("user", "hello", facts) + said("assistant", "hi", facts));
-    await anna.push();
-    await bert.pull();
-    await work(world, anna, bert);
-  });
 }
 
 /** The client appends when the pull's lines are written, and before it looks at the result. */
@@ -77,7 +58,9 @@ Deno.test("what a client appends right after a pull's lines is pushed", () => {
     await bert.push();
     await anna.pull();
     assert.deepEqual(displays(anna), ["theirs", "meanwhile"]);
-  }, (fs) => client.wrap(fs, prompt("meanwhile")));
+  }, {
+    fsOf: (name, fs) => name === "bert" ? client.wrap(fs, prompt("meanwhile")) : fs,
+  });
 });
 
 Deno.test("a last line without an end that a pull has ended is pushed", () =>

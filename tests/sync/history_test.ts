@@ -6,12 +6,11 @@ import fc from "fast-check";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { HISTORY_LINE_BYTES_MAX } from "../../src/sessions/prompt_history.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { HOUR_MS, ONE, syncAll, talk, withShared } from "../support/shelf_world.ts";
 import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { emptyWorld, historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
 
-const ONE = "11111111-1111-4111-8111-111111111111";
 const TWO = "22222222-2222-4222-8222-222222222222";
-const HOUR_MS = 3_600_000;
 
 let count = 0;
 
@@ -19,11 +18,6 @@ let count = 0;
 function prompt(session: string | null, display: string, timestamp = ++count): string {
   const line = { display, pastedContents: {}, timestamp, project: "/home/anna/code/app" };
   return JSON.stringify(session === null ? line : { ...line, sessionId: session }) + "\n";
-}
-
-function talk(machine: SyncMachine, session: string): string {
-  const facts = { session, cwd: machine.project, atMs: machine.platform.clock.nowMs() - HOUR_MS };
-  return said("user", "hello", facts) + said("assistant", "hi", facts);
 }
 
 function pathOf(machine: SyncMachine): string {
@@ -42,20 +36,6 @@ function linesOf(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** Anna and bert share one session. */
-async function withShared(
-  work: (world: SyncWorld, anna: SyncMachine, bert: SyncMachine) => Promise<void>,
-): Promise<void> {
-  await inTempDir(async (dir) => {
-    const world = await newWorld(dir);
-    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
-    anna.writeTranscript(ONE, talk(anna, ONE));
-    await anna.push();
-    await bert.pull();
-    await work(world, anna, bert);
-  });
-}
-
 /** Nothing moves any more, and nobody's history grows. */
 async function assertAtRest(world: SyncWorld): Promise<void> {
   const before = world.machines.map(history);
@@ -70,9 +50,7 @@ async function assertAtRest(world: SyncWorld): Promise<void> {
 }
 
 async function settle(world: SyncWorld): Promise<void> {
-  for (let round = 0; round <= world.machines.length; round++) {
-    for (const machine of world.machines) await machine.sync();
-  }
+  await syncAll(world.machines);
   await assertAtRest(world);
 }
 

@@ -6,40 +6,19 @@ import assert from "node:assert/strict";
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import process from "node:process";
-import { runCli } from "../../src/cli/run.ts";
 import { CONSEQUENCES, EXIT } from "../../src/cli/error_report.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
-import { syncService } from "../../src/sync/service.ts";
+import { runOn } from "../support/cli_run.ts";
+import { codeOf } from "../support/outcome.ts";
 import { said, type SyncMachine } from "../support/sync_machine.ts";
 import { addOf } from "./hostile_member.ts";
-import { changes, codeOf, everything, GOOD, HOSTILE, NEWS, turns } from "./hostile_world.ts";
+import { changes, everything, GOOD, HOSTILE, NEWS, turns } from "./hostile_world.ts";
 import { pullBeside, vaultNames, type Victims, withVictims } from "./hostile_world.ts";
 
-/** What the command line prints, both streams, and its exit code. */
+/** What the command line prints on a terminal, both streams, and its exit code. */
 async function cli(machine: SyncMachine, ...argv: string[]): Promise<[string, number]> {
-  const printed: string[] = [];
-  const take = (text: string) => void printed.push(text);
-  const exit = await runCli(argv, {
-    platform: machine.platform,
-    streams: {
-      out: take,
-      outPart: take,
-      err: take,
-      write: take,
-      isTerminal: () => Promise.resolve(true),
-      promptOutput: () => process.stderr,
-      columns: () => 120,
-      readInput: () => Promise.resolve(null),
-    },
-    service: () => Promise.resolve(syncService),
-    signal: new AbortController().signal,
-    releaseSignals: () => {},
-    self: ["claude-sync"],
-    envNames: [],
-    version: "0.0.0",
-  });
-  return [printed.join("\n"), exit];
+  const { printed, exit } = await runOn(machine, argv, { isTerminal: true });
+  return [printed, exit];
 }
 
 /** Every control, bidi, zero-width and tag character. Ends of lines are looked at apart. */

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { utf8 } from "../../src/base/bytes.ts";
 import { EMPTY_SHA256_HEX, sha256Hex } from "../../src/crypto/hash.ts";
+import { codeOf } from "../support/outcome.ts";
 import { addOf, HostileMember, type Loose, segmentOf } from "./hostile_member.ts";
 import {
   assertAllRefused,
   assertRefused,
   changes,
-  codeOf,
   everything,
   GOOD,
   HASH_A,

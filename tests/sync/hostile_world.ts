@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
+import { type ErrorCode } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
+import { codeOf } from "../support/outcome.ts";
 import { inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 import { addOf, HostileMember, type LooseAdd } from "./hostile_member.ts";
@@ -75,17 +76,6 @@ export function everything(dir: string): Map<string, string> {
 export function changes(before: Map<string, string>, after: Map<string, string>): string[] {
   const paths = new Set([...before.keys(), ...after.keys()]);
   return [...paths].filter((path) => before.get(path) !== after.get(path)).sort();
-}
-
-/** The code that `work` fails with; null when it does not. Anything but our own error passes on. */
-export async function codeOf(work: Promise<unknown>): Promise<ErrorCode | null> {
-  try {
-    await work;
-    return null;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error.code;
-    throw error;
-  }
 }
 
 /** Asserts that bert refuses the vault as a whole: nothing changes here or there. */

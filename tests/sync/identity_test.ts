@@ -7,8 +7,8 @@ import { utf8 } from "../../src/base/bytes.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { codeOf } from "../support/outcome.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
-import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4, 5, 6].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
 const T0 = Date.now() - 86_400_000;

@@ -7,6 +7,7 @@ import { ClaudeSyncError } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import type { ImportRequest } from "../../src/sync/history_api.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { errorOf } from "../support/outcome.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
@@ -80,16 +81,6 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
 
 function importFrom(machine: SyncMachine, paths: string[], more: Partial<ImportRequest> = {}) {
   return syncService.import(machine.context(), { paths, all: false, dryRun: false, ...more });
-}
-
-async function errorOf(work: Promise<unknown>): Promise<ClaudeSyncError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error;
-    throw error;
-  }
-  throw new Error("It did not fail");
 }
 
 Deno.test("import takes an old laptop's folder, places it here, and only reads it", () =>

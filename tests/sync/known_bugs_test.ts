@@ -6,19 +6,10 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import type { Clock } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { ID, pair, T0 } from "../support/pair.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
-const ID = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
-const T0 = Date.now() - 86_400_000;
-
-async function pair(dir: string): Promise<[SyncMachine, SyncMachine]> {
-  const a = new SyncMachine({ name: "anna", dir });
-  const b = new SyncMachine({ name: "bert", dir });
-  await a.init();
-  await b.join(a);
-  return [a, b];
-}
 
 function turn(machine: SyncMachine, text: string, atMs: number, more = {}): string {
   const facts = { session: ID, cwd: machine.project, atMs, ...more };

@@ -7,7 +7,7 @@ import { BATCH_FILES_MAX } from "../../src/sync/pull_write.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
 import { inMemoryDir, said, SyncMachine } from "../support/sync_machine.ts";
-import { withoutFlush } from "../support/sync_world.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
 
 const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
 

@@ -4,52 +4,25 @@ import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { utf8 } from "../../src/base/bytes.ts";
 import { sha256Hex } from "../../src/crypto/hash.ts";
-import type { FileSystem } from "../../src/platform/types.ts";
 import { memoryShelfId } from "../../src/sessions/shelf.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
-import { filesBelow, inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
-import { historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
-
-const ONE = "11111111-1111-4111-8111-111111111111";
-const HOUR_MS = 3_600_000;
-const INDEX = "MEMORY.md";
-
-function memoryDir(machine: SyncMachine, project = machine.project): string {
-  return `projects/${slugOf(project)}/memory`;
-}
-
-function remember(machine: SyncMachine, name: string, text: string, mtimeMs?: number): void {
-  machine.write(`${memoryDir(machine)}/${name}`, text, mtimeMs);
-}
-
-/** Every memory file of the machine, by its path inside the memory. */
-function memoryOf(machine: SyncMachine, project = machine.project): Record<string, string> {
-  const dir = join(machine.configDir, memoryDir(machine, project));
-  return statSync(dir, { throwIfNoEntry: false }) === undefined ? {} : filesBelow(dir);
-}
-
-function talk(machine: SyncMachine, session = ONE, cwd = machine.project): string {
-  const facts = { session, cwd, atMs: machine.platform.clock.nowMs() - HOUR_MS };
-  return said("user", "hello", facts) + said("assistant", "hi", facts);
-}
+import {
+  HOUR_MS,
+  INDEX,
+  memoryDir,
+  memoryOf,
+  ONE,
+  remember,
+  syncAll,
+  talk,
+  withShared,
+} from "../support/shelf_world.ts";
+import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
+import { historyOf, newWorld, notingReads, type SyncWorld } from "../support/sync_world.ts";
 
 function hash8(text: string): string {
   return sha256Hex(utf8(text)).slice(0, 8);
-}
-
-async function withShared(
-  work: (world: SyncWorld, anna: SyncMachine, bert: SyncMachine) => Promise<void>,
-  names?: readonly string[],
-): Promise<void> {
-  await inTempDir(async (dir) => {
-    const world = await newWorld(dir, names === undefined ? {} : { names });
-    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
-    anna.writeTranscript(ONE, talk(anna));
-    await anna.push();
-    for (const other of world.machines.slice(1)) await other.pull();
-    await work(world, anna, bert);
-  });
 }
 
 async function assertAtRest(world: SyncWorld): Promise<void> {
@@ -64,12 +37,7 @@ async function assertAtRest(world: SyncWorld): Promise<void> {
 }
 
 async function settle(world: SyncWorld): Promise<void> {
-  for (let round = 0; round <= world.machines.length; round++) {
-    for (const machine of world.machines) {
-      const { pull, push } = await machine.sync();
-      assert.deepEqual([...pull.failures, ...push.failures], []);
-    }
-  }
+  await syncAll(world.machines);
   await assertAtRest(world);
 }
 
@@ -305,18 +273,13 @@ Deno.test("a memory that is a link, or holds one, is neither read nor written th
 
 Deno.test("a push and a pull with nothing new read no memory and no transcript", () =>
   inTempDir(async (dir) => {
-    let reads: string[] = [];
-    const watched = (fs: FileSystem): FileSystem =>
-      Object.assign(Object.create(fs) as FileSystem, {
-        openRead: (path: string) => (reads.push(path), fs.openRead(path)),
-        readFile: (path: string, max: number) => (reads.push(path), fs.readFile(path, max)),
-      });
-    const world = await newWorld(dir, { fsOf: (_, fs) => watched(fs) });
+    const reads: string[] = [];
+    const world = await newWorld(dir, { fsOf: (_, fs) => notingReads(fs, reads) });
     const [anna] = world.machines as [SyncMachine];
     anna.writeTranscript(ONE, talk(anna));
     remember(anna, INDEX, "x");
     await settle(world);
-    reads = [];
+    reads.length = 0;
     await anna.push();
     await anna.pull();
     assert.deepEqual(reads.filter((path) => path.startsWith(`${anna.configDir}/projects`)), []);
@@ -371,7 +334,7 @@ Deno.test("memories converge after any steps, and nothing that was written is lo
           for (const other of others) assert.deepEqual(other, expected);
           await settle(world);
           assert.deepEqual((await anna.verify()).problems, []);
-        }, ["anna", "bert", "cleo"]),
+        }, { names: ["anna", "bert", "cleo"] }),
     ),
     {
       numRuns: Number(Deno.env.get("CLAUDE_SYNC_MEMORY_RUNS") ?? 8),

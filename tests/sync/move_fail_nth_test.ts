@@ -9,7 +9,7 @@ import { folderLocationOf } from "../../src/storage/location.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { CHANGES, type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
 import { filesBelow, inMemoryDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
-import { withoutFlush } from "../support/sync_world.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
 const FAULTS: readonly Omit<FaultPlan, "failNth">[] = [

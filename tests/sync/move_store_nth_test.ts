@@ -19,7 +19,8 @@ import { syncService } from "../../src/sync/service.ts";
 import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
 import { seededNumbers } from "../support/session_corpus.ts";
 import { inMemoryDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
-import { objectsOf, withoutFlush } from "../support/sync_world.ts";
+import { objectsOf } from "../support/sync_world.ts";
+import { withoutFlush } from "../support/unflushed_fs.ts";
 
 const IDS = [1, 2].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
 /** Too much to travel inside an entry. */

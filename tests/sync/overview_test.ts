@@ -3,25 +3,10 @@ import { appendFileSync, mkdirSync, renameSync, symlinkSync, utimesSync } from "
 import { join } from "node:path";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { ID, pair, T0, turn } from "../support/pair.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
-const ID = "11111111-1111-4111-8111-111111111111";
 const ID2 = "22222222-2222-4222-8222-222222222222";
-const T0 = Date.now() - 86_400_000;
-
-async function pair(dir: string): Promise<[SyncMachine, SyncMachine]> {
-  const a = new SyncMachine({ name: "anna", dir });
-  const b = new SyncMachine({ name: "bert", dir });
-  await a.init();
-  await b.join(a);
-  return [a, b];
-}
-
-function turn(machine: SyncMachine, text: string, atMs: number, session = ID): string {
-  const facts = { session, cwd: machine.project, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
-}
 
 function append(machine: SyncMachine, text: string): void {
   appendFileSync(machine.transcriptPath(ID), text);

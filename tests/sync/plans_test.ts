@@ -4,11 +4,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { sha256Hex } from "../../src/crypto/hash.ts";
 import { utf8 } from "../../src/base/bytes.ts";
-import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { restore } from "../support/restore_world.ts";
+import { syncAll } from "../support/shelf_world.ts";
 import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
-import { historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
+import { historyOf, newWorld, notingReads, type SyncWorld } from "../support/sync_world.ts";
 
 const FIRST = "11111111-1111-4111-8111-111111111111";
 const FORK = "22222222-2222-4222-8222-222222222222";
@@ -58,12 +58,7 @@ async function withSharedPlan(
 }
 
 async function settle(machines: readonly SyncMachine[]): Promise<void> {
-  for (let round = 0; round < machines.length + 1; round++) {
-    for (const machine of machines) {
-      const { pull, push } = await machine.sync();
-      assert.deepEqual([...pull.failures, ...push.failures], []);
-    }
-  }
+  await syncAll(machines);
   for (const machine of machines) {
     const push = await machine.push();
     assert.deepEqual([push.pushed, push.otherFiles, push.bytes.sent, push.requests], [0, 0, 0, 1]);
@@ -306,19 +301,14 @@ Deno.test("links in the place of plans are neither read nor written through", ()
 
 Deno.test("a push with nothing new reads no transcript", () =>
   inTempDir(async (dir) => {
-    let reads: string[] = [];
-    const watched = (fs: FileSystem): FileSystem =>
-      Object.assign(Object.create(fs) as FileSystem, {
-        openRead: (path: string) => (reads.push(path), fs.openRead(path)),
-        readFile: (path: string, max: number) => (reads.push(path), fs.readFile(path, max)),
-      });
-    const world = await newWorld(dir, { fsOf: (_, fs) => watched(fs) });
+    const reads: string[] = [];
+    const world = await newWorld(dir, { fsOf: (_, fs) => notingReads(fs, reads) });
     const [anna] = world.machines as [SyncMachine];
     anna.writeTranscript(FIRST, planned(anna, FIRST));
     anna.write(FILE, "first plan\n");
     anna.write("plans/unnamed-plan.md", "of no session here\n");
     await anna.push();
-    reads = [];
+    reads.length = 0;
     await anna.push();
     assert.deepEqual(reads.filter((path) => path.includes("projects")), []);
     // A longer transcript is read on from where it ended, and names one plan more.

@@ -6,9 +6,9 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
-import { inTempDir, type MachineOptions, said, SyncMachine } from "../support/sync_machine.ts";
+import { ID, turn } from "../support/pair.ts";
+import { inTempDir, type MachineOptions, SyncMachine } from "../support/sync_machine.ts";
 
-const ID = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
 const DAY_MS = 86_400_000;
 const T0 = Date.now() - DAY_MS;
@@ -22,12 +22,6 @@ async function pair(
   await a.init();
   await b.join(a);
   return [a, b];
-}
-
-function turn(machine: SyncMachine, text: string, atMs: number, session = ID): string {
-  const facts = { session, cwd: machine.project, atMs };
-  const answered = { ...facts, atMs: atMs + 1 };
-  return said("user", text, facts) + said("assistant", `echo ${text}`, answered);
 }
 
 /** Both machines have a base and then each its own turn; only anna's is pushed. */

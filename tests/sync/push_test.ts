@@ -5,24 +5,8 @@ import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { ID, pair, T0, turn } from "../support/pair.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
-
-const ID = "11111111-1111-4111-8111-111111111111";
-const T0 = Date.now() - 86_400_000;
-
-async function pair(dir: string): Promise<[SyncMachine, SyncMachine]> {
-  const a = new SyncMachine({ name: "anna", dir });
-  const b = new SyncMachine({ name: "bert", dir });
-  await a.init();
-  await b.join(a);
-  return [a, b];
-}
-
-function turn(machine: SyncMachine, text: string, atMs: number, session = ID): string {
-  const facts = { session, cwd: machine.project, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
-}
 
 /** A machine whose store takes only what `mayPut` lets through. */
 function limited(

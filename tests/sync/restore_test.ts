@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ClaudeSyncError } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
+import { errorOf } from "../support/outcome.ts";
 import { restore } from "../support/restore_world.ts";
+import { turn } from "../support/pair.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
@@ -17,16 +18,10 @@ const NOW = Date.now();
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-function turn(machine: SyncMachine, session: string, text: string, atMs: number): string {
-  const facts = { session, cwd: machine.project, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
-}
-
 /** Appends a turn as the client does, with the file's time. */
 function goOn(machine: SyncMachine, session: string, text: string, atMs: number): void {
   const path = machine.transcriptPath(session);
-  const line = turn(machine, session, text, atMs);
+  const line = turn(machine, text, atMs, session);
   if (existsSync(path)) appendFileSync(path, line);
   else machine.writeTranscript(session, line);
   utimesSync(path, atMs / 1000, atMs / 1000);
@@ -50,7 +45,7 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
     const slug = slugOf(anna.project);
     for (const [text, days] of [["one", 3], ["two", 2], ["three", 1]] as const) {
       goOn(anna, FIRST, text, NOW - days * DAY_MS);
-      const agent = turn(anna, FIRST, `agent of ${text}`, NOW - days * DAY_MS);
+      const agent = turn(anna, `agent of ${text}`, NOW - days * DAY_MS, FIRST);
       anna.write(
         join("projects", slug, FIRST, "subagents", "agent-a.jsonl"),
         agent,
@@ -71,16 +66,6 @@ function removeAll(machine: SyncMachine, session: string): void {
   rmSync(path);
   rmSync(path.replace(/\.jsonl$/, ""), { recursive: true, force: true });
   rmSync(join(machine.configDir, "file-history", session), { recursive: true, force: true });
-}
-
-async function errorOf(work: Promise<unknown>): Promise<ClaudeSyncError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error;
-    throw error;
-  }
-  throw new Error("It did not fail");
 }
 
 Deno.test("restore brings back what the client's clean-up deleted, and it stays", () =>
@@ -174,7 +159,7 @@ Deno.test("restore --project takes the project's sessions and no others", () =>
     const other = "44444444-4444-4444-8444-444444444444";
     const cwd = join(anna.home, "code", "other");
     mkdirSync(cwd, { recursive: true });
-    const text = turn({ ...anna, project: cwd } as SyncMachine, other, "elsewhere", NOW - DAY_MS);
+    const text = turn({ project: cwd }, "elsewhere", NOW - DAY_MS, other);
     anna.write(join("projects", slugOf(cwd), `${other}.jsonl`), text);
     await anna.push();
     const { sessions } = await restore(bert, { project: "app" });

@@ -7,13 +7,13 @@ import { Buffer } from "node:buffer";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { statSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
 import { Sha256, sha256Hex } from "../../src/crypto/hash.ts";
 import { utf8 } from "../../src/base/bytes.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { withVault } from "../../src/sync/vault_access.ts";
 import { chainBytes } from "../../src/sync/vault_content.ts";
+import { codeOf } from "../support/outcome.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
@@ -74,16 +74,6 @@ async function assertAllThere(
 
 function pullOf(machine: SyncMachine, { all = false, sessions = [] }: typeof requests[number]) {
   return syncService.pull(machine.context(), { all, sessions, dryRun: false });
-}
-
-async function codeOf(work: Promise<unknown>): Promise<ErrorCode | null> {
-  try {
-    await work;
-    return null;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error.code;
-    throw error;
-  }
 }
 
 const removals: Record<string, (machine: SyncMachine) => void> = {

@@ -1,34 +1,21 @@
 /** Plans and memories where a wrong guess about a file would cost bytes that are nowhere else. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { utf8 } from "../../src/base/bytes.ts";
 import { sha256Hex } from "../../src/crypto/hash.ts";
-import { slugOf } from "../../src/sessions/slug.ts";
-import { filesBelow, inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
+import {
+  INDEX,
+  memoryDir,
+  memoryOf,
+  ONE,
+  remember,
+  syncAll,
+  talk,
+  withShared,
+} from "../support/shelf_world.ts";
+import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
 import { historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
-
-const ONE = "11111111-1111-4111-8111-111111111111";
-const HOUR_MS = 3_600_000;
-const INDEX = "MEMORY.md";
-
-function memoryDir(machine: SyncMachine): string {
-  return join("projects", slugOf(machine.project), "memory");
-}
-
-function remember(machine: SyncMachine, name: string, text: string, mtimeMs?: number): void {
-  machine.write(join(memoryDir(machine), name), text, mtimeMs);
-}
-
-function memoryOf(machine: SyncMachine): Record<string, string> {
-  const dir = join(machine.configDir, memoryDir(machine));
-  return existsSync(dir) ? filesBelow(dir) : {};
-}
-
-function talk(machine: SyncMachine, session = ONE): string {
-  const facts = { session, cwd: machine.project, atMs: machine.platform.clock.nowMs() - HOUR_MS };
-  return said("user", "hello", facts) + said("assistant", "hi", facts);
-}
 
 function besideIndex(text: string): string {
   return `MEMORY.${sha256Hex(utf8(text)).slice(0, 8)}.md`;
@@ -45,26 +32,8 @@ function editUnseen(machine: SyncMachine, name: string, text: string): void {
   assert.deepEqual([size, mtimeMs, ino], [before.size, before.mtimeMs, before.ino]);
 }
 
-async function withShared(
-  work: (world: SyncWorld, anna: SyncMachine, bert: SyncMachine) => Promise<void>,
-): Promise<void> {
-  await inTempDir(async (dir) => {
-    const world = await newWorld(dir);
-    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
-    anna.writeTranscript(ONE, talk(anna));
-    await anna.push();
-    await bert.pull();
-    await work(world, anna, bert);
-  });
-}
-
 async function settle(world: SyncWorld): Promise<void> {
-  for (let round = 0; round <= world.machines.length; round++) {
-    for (const machine of world.machines) {
-      const { pull, push } = await machine.sync();
-      assert.deepEqual([...pull.failures, ...push.failures], []);
-    }
-  }
+  await syncAll(world.machines);
   const before = world.machines.map((machine) => machine.files());
   for (const machine of world.machines) {
     const { pull, push } = await machine.sync();

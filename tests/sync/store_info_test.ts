@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { codeOf } from "../support/outcome.ts";
 import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
-import { codeOf } from "./tamper_world.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
 

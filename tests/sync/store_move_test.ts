@@ -10,8 +10,8 @@ import { syncService } from "../../src/sync/service.ts";
 import type { MoveRequest } from "../../src/sync/store_api.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { gc, liveOn, pushTurns } from "../support/gc_world.ts";
+import { codeOf } from "../support/outcome.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
-import { codeOf } from "./tamper_world.ts";
 
 const IDS = [1, 2, 3, 4, 5].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
 const T0 = Date.now() - 86_400_000;

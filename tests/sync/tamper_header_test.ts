@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../support/outcome.ts";
 import { SyncMachine } from "../support/sync_machine.ts";
-import { attack, changed, codeOf, HEADER, withWorld } from "./tamper_world.ts";
+import { attack, changed, HEADER, withWorld } from "./tamper_world.ts";
 
 Deno.test("verify reports a header that is gone, broken, newer or another vault's", () =>
   withWorld(async (world) => {

@@ -16,13 +16,13 @@ import { decodeHeader } from "../../src/vault/header.ts";
 import { readEntry } from "../../src/vault/log_reader.ts";
 import { parseLogEntryName } from "../../src/vault/names.ts";
 import { VaultStore } from "../../src/vault/sealed_store.ts";
+import { codeOf } from "../support/outcome.ts";
 import { SyncMachine } from "../support/sync_machine.ts";
 import { type Objects, TamperedStore } from "../support/tampered_store.ts";
 import {
   assertAlarm,
   attack,
   changed,
-  codeOf,
   filesOf,
   flipped,
   HEADER,

@@ -4,9 +4,10 @@ import { cpSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { CONSEQUENCES, EXIT } from "../../src/cli/error_report.ts";
-import { ClaudeSyncError, type ErrorCode } from "../../src/errors.ts";
+import { type ErrorCode } from "../../src/errors.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { type ObjectName, objectName } from "../../src/storage/object_name.ts";
+import { codeOf } from "../support/outcome.ts";
 import { inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { type Objects, TamperedStore } from "../support/tampered_store.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
@@ -134,17 +135,6 @@ export function filesOf(machine: SyncMachine) {
 export function localState(machine: SyncMachine) {
   const trust = readFileSync(join(machine.home, ".claude-sync", "trust.json"), "utf8");
   return { files: filesOf(machine), trust };
-}
-
-/** The code that `work` fails with; null when it does not. Anything but our own error passes on. */
-export async function codeOf(work: Promise<unknown>): Promise<ErrorCode | null> {
-  try {
-    await work;
-    return null;
-  } catch (error) {
-    if (error instanceof ClaudeSyncError) return error.code;
-    throw error;
-  }
 }
 
 /** Asserts that `code` is one of exit 13. */

@@ -6,23 +6,17 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { ID, pair, T0, turn } from "../support/pair.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
-const ID = "11111111-1111-4111-8111-111111111111";
-const T0 = Date.now() - 86_400_000;
-
-async function pair(dir: string): Promise<[SyncMachine, SyncMachine]> {
-  const a = new SyncMachine({ name: "anna", dir });
-  const b = new SyncMachine({ name: "bert", dir });
-  await a.init();
-  await b.join(a);
-  return [a, b];
-}
-
-function turn(machine: SyncMachine, text: string, atMs: number): string {
-  const facts = { session: ID, cwd: machine.project, atMs };
-  return said("user", text, facts) +
-    said("assistant", `echo ${text}`, { ...facts, atMs: atMs + 1 });
+/** Both go on with one session; only what anna said is pushed. */
+async function goApart(a: SyncMachine, b: SyncMachine): Promise<void> {
+  a.writeTranscript(ID, turn(a, "base", T0));
+  await a.push();
+  await b.pull();
+  appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
+  appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
+  await a.push();
 }
 
 Deno.test("what one machine pushes another pulls, byte for byte and with its time", () =>
@@ -66,12 +60,7 @@ Deno.test("a file that is a prefix of the vault's is extended in place", () =>
 Deno.test("two continuations of one session become two sessions, equal on both machines", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
-    a.writeTranscript(ID, turn(a, "base", T0));
-    await a.push();
-    await b.pull();
-    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
-    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
-    await a.push();
+    await goApart(a, b);
     await b.push();
     assert.equal((await b.pull()).branches, 1);
     assert.equal((await a.pull()).branches, 1);
@@ -90,12 +79,7 @@ Deno.test("two continuations of one session become two sessions, equal on both m
 Deno.test("a pull pushes what only this machine has before it replaces the file", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
-    a.writeTranscript(ID, turn(a, "base", T0));
-    await a.push();
-    await b.pull();
-    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
-    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
-    await a.push();
+    await goApart(a, b);
     assert.equal((await b.pull()).branches, 1);
     await a.pull();
     assert.deepEqual(Object.values(b.files()).sort(), Object.values(a.files()).sort());
@@ -129,12 +113,7 @@ Deno.test("a small pull lists once and reads each new entry once", () =>
 Deno.test("a pull names the branches it made by their titles", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
-    a.writeTranscript(ID, turn(a, "base", T0));
-    await a.push();
-    await b.pull();
-    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
-    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
-    await a.push();
+    await goApart(a, b);
     const [branch] = (await b.pull()).branchSessions;
     assert.deepEqual([branch?.of, branch?.title], [ID, "base (from bert)"]);
     assert.equal(branch?.how, "machines");
@@ -143,12 +122,7 @@ Deno.test("a pull names the branches it made by their titles", () =>
 Deno.test("sync counts what its pull had to send first", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
-    a.writeTranscript(ID, turn(a, "base", T0));
-    await a.push();
-    await b.pull();
-    appendFileSync(a.transcriptPath(ID), turn(a, "from anna", T0 + 5000));
-    appendFileSync(b.transcriptPath(ID), turn(b, "from bert", T0 + 6000));
-    await a.push();
+    await goApart(a, b);
     const { push } = await b.sync();
     assert.equal(push.pushed, 1);
     assert.ok(push.bytes.sent > 0 && push.bytes.plain > 0);

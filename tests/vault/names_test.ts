@@ -5,7 +5,6 @@ import { parseObjectName } from "../../src/storage/object_name.ts";
 import {
   isMachineTag,
   logEntryName,
-  logPrefix,
   machineTag,
   packName,
   parseLogEntryName,
@@ -40,7 +39,7 @@ Deno.test("parseLogEntryName and parsePackName know their own and no stranger", 
 Deno.test("logEntryName sorts as the numbers do and refuses what is no entry", () => {
   const tag = machineTag(random);
   assert(logEntryName(tag, 9, "00000000") < logEntryName(tag, 10, "00000000"));
-  assert(logEntryName(tag, 1, "00000000").startsWith(logPrefix(tag)));
+  assert(logEntryName(tag, 1, "00000000").startsWith(`log/${tag}/`));
   const wrong: [string, number, string][] = [
     [tag, 0, "00000000"],
     [tag, -1, "00000000"],

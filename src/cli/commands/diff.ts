@@ -31,7 +31,7 @@ export async function diff(deps: CommandDeps, invocation: InvocationOf<"diff">):
 }
 
 /** What only one side has. */
-export function diffLines(result: DiffResult, columns: number): string[] {
+function diffLines(result: DiffResult, columns: number): string[] {
   const { here, vault, common, onlyHere, onlyVault } = result;
   const title = terminalText(result.title ?? "(no title)", TITLE_GRAPHEMES_MAX);
   const lines = [`${terminalText(result.id)}  "${title}"`];

@@ -53,7 +53,7 @@ async function approve(deps: CommandDeps, machine: GivenUpMachine): Promise<bool
 }
 
 /** What was done, or would be; the first line is the most important. */
-export function gcLines(result: GcResult): string[] {
+function gcLines(result: GcResult): string[] {
   const { dryRun, compacted, retired, deleted, waiting, leftovers } = result;
   const lines: string[] = [];
   if (retired !== null) lines.push(takenOverLine(retired, dryRun));

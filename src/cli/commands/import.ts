@@ -34,7 +34,7 @@ export async function importSessions(
 }
 
 /** What was taken in. */
-export function importLines(result: ImportResult): string[] {
+function importLines(result: ImportResult): string[] {
   const { found, imported, otherFiles, bytes, requests, ms } = result;
   const failed = new Set(result.failures.flatMap(({ sessionId }) => sessionId ?? [])).size;
   const known = Math.max(0, found - imported - failed);

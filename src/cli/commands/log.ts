@@ -34,7 +34,7 @@ export async function log(deps: CommandDeps, invocation: InvocationOf<"log">): P
 }
 
 /** The table, without one when there is nothing in it. */
-export function logLines({ machineName, lines, more }: LogReport, columns: number): string[] {
+function logLines({ machineName, lines, more }: LogReport, columns: number): string[] {
   if (lines.length === 0) return [];
   const heading = ["TIME", "MACHINE", "WHAT", "SESSIONS", "BYTES", "RESULT"];
   const rows = lines.map((line) => [

@@ -24,7 +24,7 @@ export async function projectList(deps: CommandDeps): Promise<Answer> {
 }
 
 /** The table with its heading. */
-export function projectLines(rows: readonly ProjectRow[]): string[] {
+function projectLines(rows: readonly ProjectRow[]): string[] {
   const body = rows.map((row) => [
     terminalText(row.name),
     numberText(row.sessions),

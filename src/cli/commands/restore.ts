@@ -94,7 +94,7 @@ function checkFlags(invocation: InvocationOf<"restore">): void {
 }
 
 /** What was restored, and how to go on. */
-export function restoreLines(result: RestoreResult): string[] {
+function restoreLines(result: RestoreResult): string[] {
   const lines = result.recalled.map((id) => `${shortId(id)} is no longer forgotten`);
   const told = result.sessions.filter(({ outcome }) => outcome !== "failed");
   for (const session of told.slice(0, SESSIONS_SHOWN_MAX)) {
@@ -143,7 +143,7 @@ function sessionLines(session: RestoredSession, dryRun: boolean): string[] {
 }
 
 /** The versions as a table, newest first. */
-export function versionLines(list: VersionList): string[] {
+function versionLines(list: VersionList): string[] {
   const title = terminalText(list.title ?? "(no title)", TITLE_GRAPHEMES_MAX);
   const shown = list.versions.slice(0, VERSIONS_SHOWN_MAX);
   const rows = shown.map((row) => [

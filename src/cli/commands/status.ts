@@ -29,7 +29,7 @@ function missingOf(report: StatusReport): ClaudeSyncError | null {
 }
 
 /** The one sentence that matters. */
-export function verdictLine(report: StatusReport, paint: CommandDeps["paint"]): string {
+function verdictLine(report: StatusReport, paint: CommandDeps["paint"]): string {
   const { nowMs, lastPush, lastPull } = report;
   const since = `last push ${whenText(lastPush, nowMs)}, last pull ${whenText(lastPull, nowMs)}`;
   switch (report.verdict) {

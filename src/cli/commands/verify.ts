@@ -34,7 +34,7 @@ export async function verify(
 }
 
 /** What was checked, and every problem. */
-export function verifyLines(report: VerifyReport): string[] {
+function verifyLines(report: VerifyReport): string[] {
   const read = report.readData
     ? `${countText(report.sessions, "session")} and ${countText(report.files, "file")} ` +
       `read and authenticated (${bytesText(report.bytes.read)})`

@@ -10,7 +10,7 @@ import { REFUSALS_MAX, type RequestSigner, type UnsignedRequest } from "./signer
 /** Time for a request besides its bytes: connecting, waiting for the store. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 /** The slowest line on which a request is not given up: 32 KiB in a second. */
-export const BYTES_PER_SECOND_MIN = 32 * 1024;
+const BYTES_PER_SECOND_MIN = 32 * 1024;
 
 /** Most uploads that share the line: the store's concurrency. */
 const UPLOADS_MAX = 16;

@@ -220,7 +220,7 @@ export const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
 ]);
 
 /** For codes that come in families: `KMS.DisabledException` and the like. */
-export const KMS_CODE = /^KMS[._]/;
+const KMS_CODE = /^KMS[._]/;
 
 /** A refusal that no S3 service has written. */
 const blocked: Meaning = {

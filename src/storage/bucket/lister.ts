@@ -6,7 +6,7 @@ import type { BucketAnswer, BucketRequest } from "./client.ts";
 import { type ListedKey, type ListPage, parseListPage } from "./list_page.ts";
 
 /** Most pages of one list: a hundred million names. */
-export const LIST_PAGES_MAX = 100_000;
+const LIST_PAGES_MAX = 100_000;
 /** Most pages in a row without a name; stores that sweep deleted objects give some. */
 export const EMPTY_PAGES_MAX = 100;
 

@@ -5,7 +5,7 @@ import { isClaudeSyncError } from "../../errors.ts";
 import type { AccessToken, TokenDeps } from "./access_token.ts";
 
 /** How long gcloud may take; it is slow to start. */
-export const GCLOUD_TIMEOUT_MS = 20_000;
+const GCLOUD_TIMEOUT_MS = 20_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
 const TOKEN = /^[!-~]{1,16384}$/;
 

@@ -5,7 +5,7 @@ import type { CredentialFileOf } from "./credential_file.ts";
 import { formRequest, requestToken, type TokenRequest } from "./token_request.ts";
 
 /** What makes a login good again. */
-export const LOG_IN_AGAIN = "Log in again: gcloud auth application-default login";
+const LOG_IN_AGAIN = "Log in again: gcloud auth application-default login";
 
 /** A user of Google's. The scopes are those of the login, whatever is asked for. */
 export function authorizedUserToken(file: CredentialFileOf<"authorized_user">): TokenGetter {

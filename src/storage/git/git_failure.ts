@@ -8,13 +8,13 @@ import { RetryAfter } from "../retry_after.ts";
 import type { GitUrl } from "./git_url.ts";
 
 /** How long to wait when a host says that it was asked too often. */
-export const THROTTLED_PAUSE_MS = 15_000;
+const THROTTLED_PAUSE_MS = 15_000;
 
 /** Longest part of what the server said that is repeated, in characters. */
 export const REPEATED_TEXT_LENGTH_MAX = 200;
 
 /** Most of what Git says that is looked at, from its beginning and from its end, in characters. */
-export const SAID_LENGTH_MAX = 64 * 1024;
+const SAID_LENGTH_MAX = 64 * 1024;
 
 /** Longest part of a line that is looked at: a server writes as much in one as it likes. */
 export const SAID_LINE_LENGTH_MAX = 1000;

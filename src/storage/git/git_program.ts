@@ -4,7 +4,7 @@ import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform } from "../../platform/types.ts";
 
 /** Debian 11's, the oldest with all that is used here. */
-export const GIT_VERSION_MIN = [2, 30] as const;
+const GIT_VERSION_MIN = [2, 30] as const;
 
 const INSTALL = {
   linux: "Install it with your system's packages, e.g.: sudo apt install git",

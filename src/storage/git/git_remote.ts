@@ -20,7 +20,7 @@ import type { PushLimit } from "./push_limit.ts";
 export const FETCHED_BYTES_MAX = 320 * 1024;
 
 /** More branches of the vault than any host takes. */
-export const BRANCHES_MAX = 5_000;
+const BRANCHES_MAX = 5_000;
 
 /** Names of branches that a question may bring, those of strangers included. */
 const REFS_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;

@@ -21,7 +21,7 @@ export interface BucketWordsOptions {
  * The least that a vault needs, as a policy for an IAM user or role; one line of JSON, so that it
  * can be copied. Listing is allowed below the prefix only.
  */
-export function minimalPolicy(
+function minimalPolicy(
   { bucket, prefix, region }: BucketWordsOptions & { readonly region: string },
 ): string {
   const resource = `arn:${awsPartition(region)}:s3:::${bucket}`;

@@ -8,7 +8,7 @@ import type { AwsCredentials } from "../aws_credentials.ts";
 import { awsKeys, KEY_LENGTH_MAX, SESSION_TOKEN_LENGTH_MAX } from "./keys.ts";
 
 /** How long such a program may take: it may have to ask a server, not a person. */
-export const PROCESS_TIMEOUT_MS = 10_000;
+const PROCESS_TIMEOUT_MS = 10_000;
 /** Most that it may print. */
 export const PROCESS_OUTPUT_BYTES_MAX = 64 * 1024;
 

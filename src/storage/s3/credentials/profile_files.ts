@@ -4,7 +4,7 @@ import { type OutsideFiles, outsidePath, readOutsideText } from "../../credentia
 import { type IniFile, type IniSection, parseIni } from "./ini.ts";
 
 /** Largest file that is read; those of big companies have some hundred KiB. */
-export const PROFILE_FILE_BYTES_MAX = 4 * 1024 * 1024;
+const PROFILE_FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The profile that is meant where none is named. */
 export const DEFAULT_PROFILE = "default";
