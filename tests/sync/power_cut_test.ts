@@ -1,6 +1,6 @@
 /** After every command, and at every instant before, a power cut takes nothing that counts. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { folderLocationOf } from "../../src/storage/location.ts";
@@ -176,20 +176,20 @@ Deno.test("a pull remembers a file only when its name is on the disk", () =>
     assert.ok(looks >= 3, "projects, plans, the history of a file");
   }));
 
-Deno.test("a key that waits for a vault is gone for good when it is in its place", () =>
+Deno.test("a key that waited for a vault is gone for good before init goes on", () =>
   inTempDir(async (dir) => {
-    const synced: string[] = [];
-    const anna: Watched = new Watched("anna", dir, new TestClock(NOW), {
+    let isFlushed = false;
+    const home = join(dir, "anna", ".claude-sync");
+    const isSettled = () => existsSync(join(home, "key")) && !existsSync(join(home, "key.new"));
+    const anna = new Watched("anna", dir, new TestClock(NOW), {
       beforeSyncDir: (path) => {
-        if (!existsSync(join(anna.machine.home, ".claude-sync", "key.new"))) synced.push(path);
+        isFlushed ||= path === home && isSettled();
       },
+      // It would fit a vault that is not there, and be taken for that of the next one.
+      beforeCreate: (path) => assert.ok(isFlushed || !isSettled(), path),
     });
     await anna.machine.init();
-    const home = join(anna.machine.home, ".claude-sync");
-    assert.ok(existsSync(join(home, "key")));
-    const { vaultDir } = anna.machine;
-    assert.ok(synced.lastIndexOf(home) >= 0, "its folder is flushed without it");
-    rmSync(vaultDir, { recursive: true });
+    assert.ok(isFlushed && isSettled());
   }));
 
 /** Paths in the folder `dir` that the machine's state says it has. */
