@@ -242,6 +242,22 @@ Deno.test("discoverSessions finds our temporary files and takes none for a sessi
   );
 });
 
+Deno.test("discoverSessions takes 10,000 files of a session, and says which has one more", () => {
+  const fs = new MemoryFs();
+  put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "{}\n");
+  for (let index = 1; index < 10_000; index++) {
+    put(fs, `${PROJECTS}/-a/${ONE}/tool-results/${index}.txt`, "");
+  }
+  const most = discoverSessions(fs, ROOT);
+  assert.deepEqual([most.sessions[0]?.files.length, most.skipped], [10_000, []]);
+  put(fs, `/h/.claude/tasks/${ONE}/1.json`, "{}");
+  const more = discoverSessions(fs, ROOT);
+  assert.deepEqual([more.sessions[0]?.files.length, skips(more).length], [10_000, 1]);
+  assert.deepEqual(more.skipped.map(({ kind, reason }) => [kind, reason]), [
+    ["limit", "belongs to a session of more than 10000 files"],
+  ]);
+});
+
 Deno.test("discoverSessions holds its limits and says so", () => {
   const fs = new MemoryFs();
   for (const n of [1, 2, 3]) put(fs, `${PROJECTS}/-a/${idOf(n)}.jsonl`, "{}\n");
