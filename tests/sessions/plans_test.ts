@@ -131,13 +131,13 @@ Deno.test("discoverPlans lists what can be a plan, and follows no link", () => {
 
 Deno.test("discoverPlans takes no file that has become a link since it was listed", () => {
   const fs = new MemoryFs();
-  put(fs, "/h/.claude/plans/one.md", "x");
-  put(fs, "/h/.claude/plans/two.md", "x");
+  put(fs, "/c/plans/one.md", "x");
+  put(fs, "/c/plans/two.md", "x");
   const readDir = fs.readDir.bind(fs);
   fs.readDir = (path) => {
     const entries = readDir(path);
-    fs.removeFile("/h/.claude/plans/two.md");
-    fs.symlink("one.md", "/h/.claude/plans/two.md");
+    fs.removeFile("/c/plans/two.md");
+    fs.symlink("one.md", "/c/plans/two.md");
     return entries;
   };
   assert.deepEqual(discoverPlans(fs, ROOT).files.map(({ name }) => name), ["plans/one.md"]);
