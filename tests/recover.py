@@ -192,7 +192,7 @@ class Vault:
         self.claims.update(((m, h["seq"], h["hash"]), name) for m, h in body["heads"].items())
         for op in (op for op in ops if op["op"] == "add"):
             need(SESSION_ID.fullmatch(op["session"]), "has a bad session id")
-            self.add_project(op, op.get("time", body["time"]), op.get("by", machine))
+            self.projects[op["session"]] = op.get("project")
             for new in op["gens"]:
                 origin = (op["session"], new["file"], new["from"]["gen"], new["from"]["hash"])
                 self.replaced[origin] = new["gen"]
@@ -208,14 +208,6 @@ class Vault:
         need(sha256(inline).hexdigest() == body["inline"]["sha256"], "has another inline part")
         need(machine in self.signers, "is used but cannot be verified: entry 1 of its log is lost")
         need({op["op"] for op in ops} <= OPS, "needs a newer recover.py")
-
-    def add_project(self, op, time, machine):
-        """Section 7: of several projects of one session the one that was said first holds."""
-        project = op.get("project")
-        rank = (project is None, time, machine, json.dumps(project, separators=(",", ":")))
-        known = self.projects.get(op["session"])
-        if known is None or rank < known[0]:
-            self.projects[op["session"]] = (rank, project)
 
     def bytes_of(self, piece):
         """Sections 6 and 7: the bytes of a segment."""
@@ -353,7 +345,7 @@ def main():
             recover_file(vault, out, (session, file), path, options.all)
             need(safe, f"this name is refused, the file is {path}")
     for session in sorted(vault.projects):
-        print(f"session {session} was in {json.dumps(vault.projects[session][1])}")
+        print(f"session {session} was in {json.dumps(vault.projects[session])}")
     print(f"{len(vault.projects)} sessions, {vault.problems} problems")
     return 1 if vault.problems else 0
 
