@@ -54,7 +54,7 @@ Deno.test("resolveBranches gives the same files in every order and with leaves g
   });
 });
 
-Deno.test("resolveBranches lists branches by id, and what is stored of them, in every order", () => {
+Deno.test("resolveBranches lists branches, and those that are stored, by id", () => {
   let most = 0;
   check((stored, pick) => {
     for (const leaves of [stored, shuffled(stored, pick)]) {

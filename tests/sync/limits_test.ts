@@ -94,7 +94,7 @@ function sidePaths(machine: SyncMachine, cwd: string) {
   return [join(project, sessionId(0), "subagents"), join(project, "memory")] as const;
 }
 
-Deno.test("side files with paths of 4,000 characters come along, over the disk's limit they are named", () =>
+Deno.test("side files with paths of 4,000 characters come along, longer ones are named", () =>
   inMemoryDir(async (dir) => {
     const [a, b] = [withLongFolder("anna", dir, 3_700), new SyncMachine({ name: "bert", dir })];
     const tooLong = withLongFolder("carl", dir, 3_900);

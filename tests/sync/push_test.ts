@@ -197,7 +197,7 @@ Deno.test("of files named alike but for case one is pushed and the other reporte
   }));
 
 for (const kind of ["log/", "packs/"]) {
-  Deno.test(`a push whose name in ${kind} holds other bytes is an alarm, and is not taken for sent`, () =>
+  Deno.test(`a push is an alarm where other bytes have its name in ${kind}`, () =>
     inTempDir(async (dir) => {
       let isOther = false;
       const a: SyncMachine = new SyncMachine({

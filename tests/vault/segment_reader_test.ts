@@ -9,7 +9,7 @@ import { newWorld } from "../support/sync_world.ts";
 
 const ID = "11111111-1111-4111-8111-111111111111";
 
-Deno.test("a segment in an entry is read only when the log's own machine has signed the entry", () =>
+Deno.test("a segment in an entry is read only when the log's machine has signed it", () =>
   inTempDir(async (dir) => {
     const [anna, bert] = (await newWorld(dir)).machines as [SyncMachine, SyncMachine];
     for (const machine of [anna, bert]) {
