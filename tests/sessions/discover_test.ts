@@ -59,6 +59,14 @@ Deno.test("discoverSessions finds all of a session's files, wherever the client 
   }
 });
 
+Deno.test("discoverSessions gives the sessions of a folder by id", () => {
+  const fs = new MemoryFs();
+  const [early, late] = ["bbbbbbbb", "ffffffff"].map((begin) => begin + ONE.slice(8));
+  put(fs, `${PROJECTS}/-a/agent-ab57199.jsonl`, agentRecord(late));
+  put(fs, `${PROJECTS}/-a/${early}.jsonl`, "{}\n");
+  assert.deepEqual(discoverSessions(fs, ROOT).sessions.map(({ id }) => id), [early, late]);
+});
+
 Deno.test("discoverSessions finds memories, apart from the sessions", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/memory/MEMORY.md`, "x");
