@@ -186,6 +186,22 @@ Deno.test("discoverSessions follows no link to a file or folder", () => {
   );
 });
 
+Deno.test("discoverSessions takes nothing that has become a link since its folder was read", () => {
+  const fs = new MemoryFs();
+  put(fs, "/secret", "x");
+  const paths = [`${PROJECTS}/-a/${TWO}.jsonl`, `${PROJECTS}/-a/${ONE}/b.txt`];
+  for (const path of [`${PROJECTS}/-a/${ONE}.jsonl`, ...paths]) put(fs, path, "{}\n");
+  const readDir = fs.readDir.bind(fs);
+  fs.readDir = (dir) => {
+    const entries = readDir(dir);
+    for (const path of paths.filter((each) => each.startsWith(`${dir}/`))) {
+      if (fs.removeFile(path)) fs.symlink("/secret", path);
+    }
+    return entries;
+  };
+  assert.deepEqual(shape(discoverSessions(fs, ROOT)), [["-a", ONE, ["transcript"]]]);
+});
+
 Deno.test("discoverSessions follows a linked project folder only inside projects/", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "{}\n");
