@@ -107,7 +107,7 @@ Deno.test("resolveBranches keeps both sides when a branch itself was continued t
   assert.equal(other.match(/customTitle/g)?.length, 1, "the title of the branch it left is gone");
 });
 
-Deno.test("resolveBranches names one of several who are said to have written the same bytes", () => {
+Deno.test("resolveBranches names one of several said to have written the same bytes", () => {
   for (const names of [["bob", "zoe"], ["zoe", "bob"]]) {
     const leaves = names.map((name) => by(name, B.bytes));
     for (const all of [[A, ...leaves], [...leaves, A]]) {

@@ -249,7 +249,7 @@ Deno.test("isTempName knows our names and no transcript's", () => {
   }
 });
 
-Deno.test("isSameFile holds only while kind, size, time, number and disk are what they were", () => {
+Deno.test("isSameFile holds while kind, size, time, number and disk are the same", () => {
   const fs = new MemoryFs();
   put(fs, "/file", "x");
   const stat = fs.lstat("/file")!;
