@@ -84,7 +84,9 @@ export function parseFileName(text: string): FileName | null {
 export function fileNameProblem(text: string): NameProblem | null {
   const [area, ...rest] = text.split("/");
   if (text === TRANSCRIPT || text === HISTORY) return null;
-  if (byteLength(text) > NAME_BYTES_MAX) return unsafe("is too long");
+  if (byteLength(text) > NAME_BYTES_MAX) {
+    return unsafe(`has a path of more than ${NAME_BYTES_MAX} bytes in its folder`);
+  }
   if (rest.length === 0) return unsafe("is not the name of a session file");
   if (rest.length + 1 > NAME_DEPTH_MAX) return unsafe("lies too deep");
   for (const segment of rest) {
@@ -124,7 +126,9 @@ function segmentProblem(segment: string): NameProblem | null {
   if (!isPlain && segment !== segment.normalize("NFC")) return unsafe("is not in Unicode form NFC");
   if (WINDOWS_FORBIDDEN.test(segment)) return unsafe("has a character that Windows forbids");
   if (/^\s|[\s.]$/u.test(segment)) return unsafe("begins or ends with a space or ends with a dot");
-  if (byteLength(segment) > NAME_SEGMENT_BYTES_MAX) return unsafe("is too long");
+  if (byteLength(segment) > NAME_SEGMENT_BYTES_MAX) {
+    return unsafe(`has a name of more than ${NAME_SEGMENT_BYTES_MAX} bytes`);
+  }
   const folded = isPlain ? segment.toLowerCase() : fold(segment);
   if (WINDOWS_DEVICE.test(segment) || WINDOWS_DEVICE.test(folded)) {
     return unsafe("is a Windows device");

@@ -187,7 +187,8 @@ export function appendHistory(
   const path = historyPath(root);
   const isTorn = historyStat(fs, root) !== null && endsTorn(fs, path);
   if (fs.realpath(root.configDir) === null) fs.makeDir(root.configDir);
-  const handle = fs.openAppend(path) ?? fs.createFile(path);
+  const present = fs.openAppend(path);
+  const handle = present ?? fs.createFile(path);
   try {
     let batch: Uint8Array[] = isTorn ? [NEWLINE] : [];
     let sizeBytes = batch.length;
@@ -205,6 +206,7 @@ export function appendHistory(
   } finally {
     handle.close();
   }
+  if (present === null) fs.syncDir(root.configDir);
 }
 
 function endsTorn(fs: FileSystem, path: string): boolean {

@@ -278,6 +278,22 @@ function linkCases(): FsCase[] {
       },
     },
     {
+      name: "setMtime and setMode touch no file that a link leads to",
+      run({ fs, dir, symlink }) {
+        put(fs, `${dir}/file`, "x");
+        fs.setMtime(`${dir}/file`, 1_700_000_000_000);
+        symlink("file", `${dir}/link`);
+        symlink("none", `${dir}/dangling`);
+        const before = fs.lstat(`${dir}/file`);
+        for (const name of ["link", "dangling"]) {
+          fs.setMtime(`${dir}/${name}`, 1_600_000_000_000);
+          assert.equal(fs.lstat(`${dir}/${name}`)?.mtimeMs, 1_600_000_000_000);
+          assert.equal(thrownCode(() => fs.setMode(`${dir}/${name}`, 0o644)), "unsafe-file");
+        }
+        assert.deepEqual(fs.lstat(`${dir}/file`), before);
+      },
+    },
+    {
       name: "errors carry the path, the system's name and a hint",
       run({ fs, dir }) {
         put(fs, `${dir}/file`, "");

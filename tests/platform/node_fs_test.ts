@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import * as nodeFs from "node:fs";
 import * as os from "node:os";
 import { join } from "node:path";
@@ -73,6 +74,36 @@ Deno.test("write reports a full disk as no-space", () => {
   );
   assert.equal(thrownCode(() => full.write(new Uint8Array(10))), "no-space");
   full.close();
+});
+
+Deno.test("sync asks the system to flush the file, and says when it cannot", () => {
+  withFolder((dir) => {
+    const fd = nodeFs.openSync(`${dir}/file`, "w");
+    const handle = new NodeWriteHandle(fd, `${dir}/file`);
+    nodeFs.closeSync(fd);
+    assert.equal(thrownCode(() => handle.sync()), "local-io");
+  });
+});
+
+Deno.test({
+  name: "writeFileAtomic makes the system flush the file, then its folder",
+  ignore: spawnSync("strace", ["-qq", "-o", "/dev/null", "-e", "trace=none", "true"]).status !== 0,
+  fn: () =>
+    withFolder((dir) => {
+      const script = join(import.meta.dirname!, "flushed_write.ts");
+      const args = ["-f", "-y", "-qq", "-o", `${dir}/calls`, "-e", "trace=fsync,rename"];
+      const run = ["run", "-A", "--no-check", script, `${dir}/written`];
+      const { status, stderr } = spawnSync("strace", [...args, Deno.execPath(), ...run]);
+      assert.equal(status, 0, String(stderr));
+      const real = nodeFs.realpathSync(dir);
+      const calls = nodeFs.readFileSync(`${dir}/calls`, "utf8").split("\n").flatMap((line) => {
+        const flushed = /fsync\(\d+<([^>]*)>/.exec(line)?.[1];
+        if (flushed === real) return ["flush folder"];
+        if (flushed?.startsWith(`${real}/.claude-sync-`)) return ["flush file"];
+        return line.includes("rename(") && line.includes("/written") ? ["rename"] : [];
+      });
+      assert.deepEqual(calls, ["flush file", "rename", "flush folder"]);
+    }),
 });
 
 Deno.test("setMtime keeps every millisecond", () => {

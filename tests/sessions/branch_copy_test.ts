@@ -89,6 +89,17 @@ Deno.test("branchCopy keeps invalid UTF-8, CRLF and a torn last line", () => {
   assert.equal(rest, torn);
 });
 
+Deno.test("branchCopy ends the title's line where the branch begins in a torn last line", () => {
+  for (const end of ["\n", "\r\n"]) {
+    const text = copied(`{"uuid":"before"}${end}`, `{"uuid":"f"}`, "");
+    const [before, title, own, ...rest] = text.split(end);
+    assert.deepEqual([JSON.parse(before!).uuid, rest], ["before", []]);
+    assert.deepEqual(titlesIn(title!), ["Untitled (from bob)"]);
+    assert.equal(JSON.parse(own!).uuid, "f");
+  }
+  assert.deepEqual(titlesIn(copied("", `{"uuid":"f"}`, "")), ["Untitled (from bob)"]);
+});
+
 Deno.test("branchCopy names the branch after the title before it, else the prompt", () => {
   const prompt = `{"type":"user","message":{"content":"first\\n  prompt\\u0007"}}\n`;
   const custom = `{"type":"custom-title","customTitle":"Mine"}\n`;

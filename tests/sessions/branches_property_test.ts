@@ -54,6 +54,21 @@ Deno.test("resolveBranches gives the same files in every order and with leaves g
   });
 });
 
+Deno.test("resolveBranches lists branches, and those that are stored, by id", () => {
+  let most = 0;
+  check((stored, pick) => {
+    const all = [...stored, ...asStored(filesOf(stored))];
+    for (const leaves of [stored, shuffled(all, pick)]) {
+      const { branches, storedBranchIds } = resolve(leaves);
+      const ids = branches.map(({ id }) => id);
+      assert.deepEqual(ids, ids.toSorted());
+      assert.deepEqual(storedBranchIds, storedBranchIds.toSorted());
+      most = Math.max(most, storedBranchIds.length);
+    }
+  });
+  assert.ok(most > 2, "there are some to be sorted");
+});
+
 Deno.test("resolveBranches changes nothing when its files are stored as well", () => {
   check((stored) => {
     const files = filesOf(stored);

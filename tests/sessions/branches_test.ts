@@ -107,6 +107,17 @@ Deno.test("resolveBranches keeps both sides when a branch itself was continued t
   assert.equal(other.match(/customTitle/g)?.length, 1, "the title of the branch it left is gone");
 });
 
+Deno.test("resolveBranches names one of several said to have written the same bytes", () => {
+  for (const names of [["bob", "zoe"], ["zoe", "bob"]]) {
+    const leaves = names.map((name) => by(name, B.bytes));
+    for (const all of [[A, ...leaves], [...leaves, A]]) {
+      assert.deepEqual(resolveBranches(ROOT, all, NONE).branches.map(({ machine }) => machine), [
+        "bob",
+      ]);
+    }
+  }
+});
+
 Deno.test("resolveBranches makes no branch of a tail in which nobody spoke", () => {
   const echo = said("<command-name>/exit</command-name>", 5);
   const notes = said("Caveat", 5, "user", { isMeta: true });

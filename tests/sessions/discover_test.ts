@@ -59,6 +59,14 @@ Deno.test("discoverSessions finds all of a session's files, wherever the client 
   }
 });
 
+Deno.test("discoverSessions gives the sessions of a folder by id", () => {
+  const fs = new MemoryFs();
+  const [early, late] = ["bbbbbbbb", "ffffffff"].map((begin) => begin + ONE.slice(8));
+  put(fs, `${PROJECTS}/-a/agent-ab57199.jsonl`, agentRecord(late));
+  put(fs, `${PROJECTS}/-a/${early}.jsonl`, "{}\n");
+  assert.deepEqual(discoverSessions(fs, ROOT).sessions.map(({ id }) => id), [early, late]);
+});
+
 Deno.test("discoverSessions finds memories, apart from the sessions", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/memory/MEMORY.md`, "x");
@@ -178,6 +186,22 @@ Deno.test("discoverSessions follows no link to a file or folder", () => {
   );
 });
 
+Deno.test("discoverSessions takes nothing that has become a link since its folder was read", () => {
+  const fs = new MemoryFs();
+  put(fs, "/secret", "x");
+  const paths = [`${PROJECTS}/-a/${TWO}.jsonl`, `${PROJECTS}/-a/${ONE}/b.txt`];
+  for (const path of [`${PROJECTS}/-a/${ONE}.jsonl`, ...paths]) put(fs, path, "{}\n");
+  const readDir = fs.readDir.bind(fs);
+  fs.readDir = (dir) => {
+    const entries = readDir(dir);
+    for (const path of paths.filter((each) => each.slice(0, each.lastIndexOf("/")) === dir)) {
+      if (fs.removeFile(path)) fs.symlink("/secret", path);
+    }
+    return entries;
+  };
+  assert.deepEqual(shape(discoverSessions(fs, ROOT)), [["-a", ONE, ["transcript"]]]);
+});
+
 Deno.test("discoverSessions follows a linked project folder only inside projects/", () => {
   const fs = new MemoryFs();
   put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "{}\n");
@@ -240,6 +264,22 @@ Deno.test("discoverSessions finds our temporary files and takes none for a sessi
       `${PROJECTS}/-a/${ONE}/subagents/${temp}`,
     ].sort(),
   );
+});
+
+Deno.test("discoverSessions takes 10,000 files of a session, and says which has one more", () => {
+  const fs = new MemoryFs();
+  put(fs, `${PROJECTS}/-a/${ONE}.jsonl`, "{}\n");
+  for (let index = 1; index < 10_000; index++) {
+    put(fs, `${PROJECTS}/-a/${ONE}/tool-results/${index}.txt`, "");
+  }
+  const most = discoverSessions(fs, ROOT);
+  assert.deepEqual([most.sessions[0]?.files.length, most.skipped], [10_000, []]);
+  put(fs, `/h/.claude/tasks/${ONE}/1.json`, "{}");
+  const more = discoverSessions(fs, ROOT);
+  assert.deepEqual([more.sessions[0]?.files.length, skips(more).length], [10_000, 1]);
+  assert.deepEqual(more.skipped.map(({ kind, reason }) => [kind, reason]), [
+    ["limit", "belongs to a session of more than 10000 files"],
+  ]);
 });
 
 Deno.test("discoverSessions holds its limits and says so", () => {

@@ -49,6 +49,19 @@ Deno.test("knownFolders names the existing folders that Claude Code has seen", (
   ]);
 });
 
+Deno.test("knownFolders names the folders of the newest transcripts first", () => {
+  const fs = new MemoryFs();
+  const dirs = ["a", "b", "c", "d"].map((name) => `/home/bob/${name}`);
+  dirs.forEach((dir) => fs.makeDir(dir));
+  const [a, b, c, d] = dirs as [string, string, string, string];
+  put(fs, `${PROJECTS}/-home-bob-a/${idOf(1)}.jsonl`, record(a), 1_000);
+  put(fs, `${PROJECTS}/-home-bob-b/${idOf(2)}.jsonl`, record(b), 9_000);
+  // Nothing but their time tells which of these is meant.
+  put(fs, `${PROJECTS}/-moved/${idOf(3)}.jsonl`, record(c), 3_000);
+  put(fs, `${PROJECTS}/-moved/${idOf(4)}.jsonl`, record(d), 5_000);
+  assert.deepEqual(known(fs).map(({ dir }) => dir), [b, d, c, a]);
+});
+
 Deno.test("knownFolders finds the own folder behind another machine's transcript", () => {
   const fs = new MemoryFs();
   clone(fs, "/home/bob/src/app");

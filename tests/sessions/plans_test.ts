@@ -129,6 +129,20 @@ Deno.test("discoverPlans lists what can be a plan, and follows no link", () => {
   assert.deepEqual(temps, [{ path: "/c/plans/.claude-sync-0011223344556677.tmp" }]);
 });
 
+Deno.test("discoverPlans takes no file that has become a link since it was listed", () => {
+  const fs = new MemoryFs();
+  put(fs, "/c/plans/one.md", "x");
+  put(fs, "/c/plans/two.md", "x");
+  const readDir = fs.readDir.bind(fs);
+  fs.readDir = (path) => {
+    const entries = readDir(path);
+    fs.removeFile("/c/plans/two.md");
+    fs.symlink("one.md", "/c/plans/two.md");
+    return entries;
+  };
+  assert.deepEqual(discoverPlans(fs, ROOT).files.map(({ name }) => name), ["plans/one.md"]);
+});
+
 Deno.test("discoverPlans takes no folder that is a link, and no more plans than its limit", () => {
   const fs = new MemoryFs();
   put(fs, "/elsewhere/a-b-c.md", "x");

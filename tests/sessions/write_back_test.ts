@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../src/base/bytes.ts";
 import { ClaudeSyncError } from "../../src/errors.ts";
-import type { FileSystem } from "../../src/platform/types.ts";
+import type { FileStat, FileSystem } from "../../src/platform/types.ts";
 import {
+  isSameFile,
   isTempName,
   prepareSessionFile,
   sweepTemps,
@@ -236,4 +237,17 @@ Deno.test("isTempName knows our names and no transcript's", () => {
   for (const name of ["x.jsonl", ".claude-sync-1.tmp", "a.claude-sync-0123456789abcdef.tmp"]) {
     assert(!isTempName(name));
   }
+});
+
+Deno.test("isSameFile holds while kind, size, time, number and disk are the same", () => {
+  const fs = new MemoryFs();
+  put(fs, "/file", "x");
+  const stat = fs.lstat("/file")!;
+  assert.ok(isSameFile({ ...stat }, stat) && isSameFile(null, null));
+  const changes = [{ kind: "symlink" }, { sizeBytes: 2 }, { mtimeMs: 1 }, { ino: 99 }, { dev: 99 }];
+  for (const change of changes as Partial<FileStat>[]) {
+    assert.ok(!isSameFile({ ...stat, ...change }, stat), JSON.stringify(change));
+    assert.ok(!isSameFile(stat, { ...stat, ...change }), JSON.stringify(change));
+  }
+  assert.ok(!isSameFile(null, stat) && !isSameFile(stat, null));
 });

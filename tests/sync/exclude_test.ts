@@ -31,26 +31,26 @@ Deno.test("parts of a session in the folder of an excluded project are not pushe
 Deno.test("a session that is named comes here, whatever its project; none is sent unasked", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);
-    for (const id of [ID, ID2]) a.writeTranscript(id, turn(a.project, "one", T0, id));
+    for (const id of [ID, ID2]) a.writeTranscript(id, turn(a, "one", T0, id));
     await a.push();
     await b.pull();
     await excludeOnly(b);
     for (const id of [ID, ID2]) rmSync(b.transcriptPath(id));
     for (const id of [ID, ID2]) {
-      a.writeTranscript(id, a.readTranscript(id) + turn(a.project, "two", T0 + 60_000, id));
+      a.writeTranscript(id, a.readTranscript(id) + turn(a, "two", T0 + 60_000, id));
     }
     await a.push();
     assert.equal((await b.pull()).pulled, 0);
     assert.equal((await b.pull({ sessions: [ID] })).pulled, 1);
     assert.equal(b.readTranscript(ID), a.readTranscript(ID));
     assert.equal(existsSync(b.transcriptPath(ID2)), false);
-    b.writeTranscript(ID, b.readTranscript(ID) + turn(b.project, "secret", T0 + 120_000));
+    b.writeTranscript(ID, b.readTranscript(ID) + turn(b, "secret", T0 + 120_000));
     for (const sessions of [[], [ID]]) {
       const { pushed, sessions: looked, excluded } = await b.push({ sessions });
       assert.deepEqual([pushed, looked, excluded], [0, 0, 1]);
     }
     // What is new in it here is not sent to make room, either.
-    a.writeTranscript(ID, a.readTranscript(ID) + turn(a.project, "three", T0 + 180_000));
+    a.writeTranscript(ID, a.readTranscript(ID) + turn(a, "three", T0 + 180_000));
     await a.push();
     const before = b.readTranscript(ID);
     const { failures } = await b.pull({ sessions: [ID] });

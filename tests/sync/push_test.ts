@@ -5,6 +5,7 @@ import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
+import { codeOf } from "../support/outcome.ts";
 import { ID, pair, T0, turn } from "../support/pair.ts";
 import { inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
 
@@ -178,3 +179,34 @@ Deno.test("of files named alike but for case one is pushed and the other reporte
     const names = (await a.push()).failures.map(({ path }) => path?.slice(-5));
     assert.deepEqual(names, isOneFile ? ["b.txt"] : ["a.txt", "b.txt"]);
   }));
+
+for (const kind of ["log/", "packs/"]) {
+  Deno.test(`a push is an alarm where other bytes have its name in ${kind}`, () =>
+    inTempDir(async (dir) => {
+      let isOther = false;
+      const a: SyncMachine = new SyncMachine({
+        name: "anna",
+        dir,
+        store: async (location, create) => {
+          const store = await a.openStore(location, create);
+          return changedStore(store, {
+            put: (name, bytes, options) =>
+              isOther && name.startsWith(kind)
+                ? Promise.resolve("differs")
+                : store.put(name, bytes, options),
+          });
+        },
+      });
+      await a.init();
+      const noise = Array.from({ length: 40_000 }, () => Math.random().toString(36)).join("");
+      a.writeTranscript(ID, turn(a, noise, T0));
+      isOther = true;
+      const before = logEntries(a);
+      assert.equal(await codeOf(a.push()), "forked");
+      assert.equal(await codeOf(a.push()), "forked");
+      assert.equal(logEntries(a), before);
+      isOther = false;
+      assert.deepEqual([(await a.push()).pushed, logEntries(a)], [1, before + 1]);
+      assert.deepEqual((await a.verify()).problems, []);
+    }));
+}

@@ -187,3 +187,15 @@ Deno.test("a torn last line waits while its writer may still be at it", () =>
     await bob.pull({ all: true });
     assert.deepEqual(Object.values(bob.files()), [LINE + LINE]);
   }));
+
+Deno.test("a torn last line of a session that is open waits, however long nobody has written", () =>
+  inTempDir(async (dir) => {
+    const alice = machineOf(dir, "alice");
+    const id = "0000000e-0000-4000-8000-00000000000e";
+    const path = `projects/-home-alice-code-app/${id}.jsonl`;
+    alice.write(path, new TextEncoder().encode(LINE + '{"torn'), Date.now() - 9 * 3_600_000);
+    const { pid } = alice.platform.host;
+    alice.write(`sessions/${pid}.json`, JSON.stringify({ pid, sessionId: id }));
+    await alice.init();
+    assert.deepEqual((await alice.push()).tornTails, 1);
+  }));

@@ -73,7 +73,10 @@ class FolderStore implements ObjectStore {
 
   open(): void {
     this.#guard("write", { path: this.label }, () => {
-      if (this.#create && this.#fs.lstat(this.label) === null) this.#fs.makeDir(this.label);
+      if (!this.#create || this.#fs.lstat(this.label) !== null) return;
+      this.#fs.makeDir(this.label);
+      const end = this.label.lastIndexOf(this.#separator);
+      if (end > 0) this.#fs.syncDir(this.label.slice(0, end));
     });
     this.#guard("list", { path: this.label }, () => this.#assertReachable());
   }

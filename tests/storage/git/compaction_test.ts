@@ -7,14 +7,17 @@ import { listNames } from "../../conformance/store_cases.ts";
 import { itemsOf, one } from "../../conformance/objects.ts";
 import { type GitWorld, withGitWorld } from "./git_world.ts";
 
-function packs(world: GitWorld, machine: string): { count: number; sizeBytes: number } {
+function packFolder(world: GitWorld, machine: string): string {
   const [cache] = fs.readdirSync(world.cacheOf(machine));
   const folder = join(world.cacheOf(machine), cache!);
   const repository = fs.readdirSync(folder).find((name) => name.startsWith("r-"))!;
-  const files = fs.readdirSync(join(folder, repository, "objects/pack"));
-  const sizes = files.map((name) =>
-    fs.statSync(join(folder, repository, "objects/pack", name)).size
-  );
+  return join(folder, repository, "objects/pack");
+}
+
+function packs(world: GitWorld, machine: string): { count: number; sizeBytes: number } {
+  const folder = packFolder(world, machine);
+  const files = fs.readdirSync(folder);
+  const sizes = files.map((name) => fs.statSync(join(folder, name)).size);
   const count = files.filter((name) => name.endsWith(".pack")).length;
   return { count, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
@@ -32,12 +35,21 @@ Deno.test("many small pushes leave few packs, and nothing is fetched again", () 
   withGitWorld(async (world) => {
     const a = await world.open("a", { create: true });
     const b = await world.open("b");
-    for (let push = 0; push < PACKS_MAX + 5; push++) {
+    await a.putAll(itemsOf(["log/1000", noise(50)]));
+    await b.putAll(itemsOf(["log/b/0", one]));
+    // What another process is writing, and what one left that was killed.
+    const [young, old] = ["tmp_pack_young", "tmp_pack_old"]
+      .map((name) => join(packFolder(world, "a"), name)) as [string, string];
+    for (const path of [young, old]) fs.writeFileSync(path, "x");
+    const twoHoursAgo = Date.now() / 1000 - 7200;
+    fs.utimesSync(old, twoHoursAgo, twoHoursAgo);
+    for (let push = 1; push < PACKS_MAX + 5; push++) {
       await a.putAll(itemsOf([`log/${1000 + push}`, noise(50)]));
       if (push % 10 === 0) await b.putAll(itemsOf([`log/b/${push}`, one]));
       if (push % 5 === 0) await listNames(a);
       assert.ok(packs(world, "a").count <= PACKS_MAX + 1);
     }
+    assert.deepEqual([young, old].map((path) => fs.existsSync(path)), [true, false]);
     const gets = a.traffic().requests.get;
     const names = await listNames(a);
     await Promise.all(names.map((name) => a.get(objectName(name))));
