@@ -24,7 +24,7 @@ export interface Measured {
 }
 
 /** The variables that every measured program gets besides its own. */
-export function baseEnvironment(): Record<string, string> {
+function baseEnvironment(): Record<string, string> {
   const passed = ["PATH", "TMPDIR", "TEMP", "TMP", "SystemRoot", "LD_LIBRARY_PATH"];
   const env: Record<string, string> = {};
   for (const name of passed) {

@@ -8,7 +8,7 @@ import { fishQuote, posixQuote, powershellQuote, shellWord } from "../../src/cli
 import { run } from "./stand_in.ts";
 
 const INSTALLED = SHELLS.filter((shell) => spawnSync(shell, ["-c", "exit 0"]).error === undefined);
-const SHELL_TIMEOUT_MS = 20_000;
+const SHELL_TIMEOUT_MS = 60_000;
 const POSIX_LIKE = ["bash", "zsh", "fish"] as const;
 
 Deno.test("every word survives every shell", async (t) => {

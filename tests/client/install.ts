@@ -37,7 +37,7 @@ export interface Client {
  * The folder that keeps downloaded clients between runs: `CLAUDE_SYNC_TEST_CLIENTS`, else a folder
  * in the user's cache.
  */
-export function clientCache(): string {
+function clientCache(): string {
   const chosen = process.env["CLAUDE_SYNC_TEST_CLIENTS"];
   if (chosen) return chosen;
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");

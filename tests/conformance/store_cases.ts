@@ -146,7 +146,8 @@ function orderCases(): StoreCase[] {
           "b/10",
           "b/2",
         ];
-        for (const name of [...names].reverse()) await store.put(objectName(name), one);
+        const items = names.toReversed().map((name) => [name, one] as const);
+        assert.equal(await store.putAll(itemsOf(...items)), null);
         assert.deepEqual(await listNames(store), names);
         assert.deepEqual(await listNames(store, "a/"), ["a/z/1", "a/zz"]);
         assert.deepEqual(await listNames(store, "b/"), ["b/1", "b/10", "b/2"]);

@@ -18,7 +18,7 @@ export interface Outcome {
 }
 
 /** Takes the colours out. */
-export function plainText(output: string): string {
+function plainText(output: string): string {
   // deno-lint-ignore no-control-regex
   return output.replace(/\x1b\[[0-9;]*m/g, "");
 }

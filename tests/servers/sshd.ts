@@ -28,7 +28,7 @@ import { SERVER_GIT_ENV } from "./git_repository.ts";
 const runFile = promisify(execFile);
 
 /** The host's name in the clients' configuration, for addresses such as `NAME:path`. */
-export const SSH_HOST_ALIAS = "git-host";
+const SSH_HOST_ALIAS = "git-host";
 
 /** What a client needs, and where the repositories are. */
 export interface SshAddress {

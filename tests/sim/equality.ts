@@ -161,7 +161,7 @@ function isOutdated(
   const database = new DatabaseSync(homePaths(without.programDir).state, { readOnly: true });
   try {
     const families = database.prepare(
-      "SELECT result FROM resolution WHERE session NOT LIKE 'root:%'",
+      "SELECT result FROM resolution WHERE session NOT LIKE '%:%'",
     ).all();
     return !families.some(({ result }) => branchIds(String(result)).includes(id));
   } finally {

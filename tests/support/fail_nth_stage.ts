@@ -7,20 +7,18 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
-import { parseObjectName } from "../../src/storage/object_name.ts";
-import { MemoryStore } from "../../src/storage/memory/store.ts";
 import {
   BREAKS_ALL,
   callsToBreak,
   CHANGES,
   type FaultPlan,
   type FaultyFs,
-  faultyFs,
   LOOKS,
 } from "./faulty_fs.ts";
-import { failNth, type FaultyStore, faultyStore } from "./faulty_store.ts";
+import { failNth, type FaultyStore } from "./faulty_store.ts";
+import { type Faults, KeptWorld } from "./kept_world.ts";
 import { filesBelow, inMemoryDir, type SyncMachine } from "./sync_machine.ts";
-import { contentsOf, emptyWorld, objectsOf, type SyncWorld } from "./sync_world.ts";
+import { contentsOf, emptyWorld, type SyncWorld } from "./sync_world.ts";
 
 /** When every world begins. */
 export const START_MS = Date.now();
@@ -52,9 +50,8 @@ export interface Scenario {
 
 /** A prepared world that can be had again and again, at the same place on the disk. */
 class Stage {
-  readonly #dir: string;
+  readonly #kept: KeptWorld;
   readonly #scenario: Scenario;
-  #objects = new Map<string, string>();
   /** Files of the actor before the command, and after it when nothing fails. */
   before: Record<string, string> = {};
   after: Record<string, string> = {};
@@ -62,16 +59,15 @@ class Stage {
   settled: Settled = [];
 
   constructor(dir: string, scenario: Scenario) {
-    this.#dir = dir;
+    this.#kept = new KeptWorld(dir);
     this.#scenario = scenario;
   }
 
   async prepare(): Promise<void> {
-    const world = emptyWorld(join(this.#dir, "world"), { startMs: START_MS });
+    const world = emptyWorld(this.#kept.place, { startMs: START_MS });
     const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
     await this.#scenario.prepare(anna, bert);
-    this.#objects = await objectsOf(world.store);
-    fs.cpSync(join(this.#dir, "world"), join(this.#dir, "kept"), keepTimes());
+    await this.#kept.keep(world);
     this.before = this.actor(world).files();
     const healthy = await this.world({});
     await this.run(healthy);
@@ -80,33 +76,8 @@ class Stage {
   }
 
   /** The prepared world, with faults on the actor's machine. */
-  async world(
-    faults: { fs?: (fs: FaultyFs) => void; plan?: FaultPlan; store?: (one: FaultyStore) => void },
-  ): Promise<SyncWorld> {
-    const dir = join(this.#dir, "world");
-    fs.rmSync(dir, { recursive: true, force: true });
-    fs.cpSync(join(this.#dir, "kept"), dir, keepTimes());
-    const store = new MemoryStore();
-    for (const [name, latin1] of this.#objects) {
-      await store.put(parseObjectName(name)!, Uint8Array.from(latin1, (c) => c.charCodeAt(0)));
-    }
-    const actorName = ["anna", "bert"][this.#scenario.actor];
-    return emptyWorld(dir, {
-      startMs: START_MS,
-      store,
-      fsOf: (name, disk) => {
-        if (name !== actorName || faults.plan === undefined) return disk;
-        const faulty = faultyFs(disk, faults.plan);
-        faults.fs?.(faulty);
-        return faulty;
-      },
-      storeOf: (name, real) => {
-        if (name !== actorName || faults.store === undefined) return real;
-        const faulty = faultyStore(real);
-        faults.store(faulty);
-        return faulty;
-      },
-    });
+  world(faults: Faults): Promise<SyncWorld> {
+    return this.#kept.again(["anna", "bert"][this.#scenario.actor]!, faults);
   }
 
   actor(world: SyncWorld): SyncMachine {
@@ -143,13 +114,8 @@ class Stage {
 
   /** A world on the same disks and store, with nothing broken any more. */
   healed(world: SyncWorld): SyncWorld {
-    const { store, clock } = world;
-    return emptyWorld(join(this.#dir, "world"), { startMs: clock.nowMs(), store });
+    return this.#kept.healed(world);
   }
-}
-
-function keepTimes(): fs.CopySyncOptions {
-  return { recursive: true, preserveTimestamps: true };
 }
 
 const TEMPORARY = /(^|\/)\.claude-sync-[0-9a-f]{16}\.tmp$/;
@@ -239,7 +205,7 @@ async function breakDisk(
   const broken = async (failNth: number) => {
     const faulty: FaultyFs[] = [];
     const plan: FaultPlan = { ...fault, failNth };
-    const world = await stage.world({ plan, fs: (one) => faulty.push(one) });
+    const world = await stage.world({ plan, onFs: (one) => faulty.push(one) });
     await stage.run(world).catch((error) => assert.equal(error.name, "ClaudeSyncError"));
     return { world, faulty: faulty[0]! };
   };
@@ -268,7 +234,7 @@ async function breakStore(dir: string, scenario: Scenario, times: number): Promi
       const opened: FaultyStore[] = [];
       const total = (of: "calls" | "struck") => opened.reduce((sum, one) => sum + one[of], 0);
       const world = await stage.world({
-        store: (one) => {
+        onStore: (one) => {
           const nth = n - total("calls");
           if (nth > 0 || times > 1) one.plan(failNth(Math.max(1, nth), effect, times));
           opened.push(one);

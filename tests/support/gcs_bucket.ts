@@ -73,7 +73,7 @@ export function gcsPlace(fake: GcsFake, defaults: GcsPlaceOptions = {}): GcsPlac
 }
 
 /** HTTP whose requests to Google's addresses reach the fake; to others they must not be made. */
-export function rerouted(http: Http, fake: GcsFake): Http {
+function rerouted(http: Http, fake: GcsFake): Http {
   return { request: (request) => http.request({ ...request, url: fake.reroute(request.url) }) };
 }
 

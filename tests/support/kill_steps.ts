@@ -10,6 +10,7 @@ import fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { once } from "../../src/base/once.ts";
 import { type MachineOptions, SyncMachine } from "./sync_machine.ts";
 
 /** The program under test. */
@@ -149,18 +150,32 @@ function spread<Item>(items: readonly Item[]): Item[] {
   return order;
 }
 
-/** Why no run can be ended at a step here, which is then said; null when it can. */
-export function whyNoSteps(): string | null {
-  assert.ok(fs.existsSync(BINARY), `${BINARY} is missing: run deno task build first`);
-  const reason = reasonForNone();
-  if (reason === null) return null;
-  console.log(`no steps here (${reason}): kill_test.ts kills at random times instead`);
-  return reason;
+/**
+ * Declares a test that ends the program at its steps, in a folder that `inDir` makes. Where that
+ * cannot be done, the reason is printed and the test is ignored; `kill_test.ts` kills at random
+ * times there.
+ */
+export function stepTest(
+  name: string,
+  inDir: (work: (dir: string) => Promise<void>) => Promise<void>,
+  body: (dir: string) => Promise<void>,
+): void {
+  const reason = whyNoSteps();
+  if (reason !== null) console.log(`skipped: strace: ${reason} (${name})`);
+  Deno.test({
+    name,
+    ignore: reason !== null,
+    fn: async () => {
+      assert.ok(fs.existsSync(BINARY), `${BINARY} is missing: run deno task build first`);
+      await inDir(body);
+    },
+  });
 }
 
-function reasonForNone(): string | null {
-  if (process.platform !== "linux") return `no strace on ${process.platform}`;
+/** Why no run can be ended at a step here; null when it can. */
+const whyNoSteps = once((): string | null => {
+  if (process.platform !== "linux") return `there is none on ${process.platform}`;
   const tried = spawnSync("strace", ["-qq", "-o", "/dev/null", "-e", "trace=none", "true"]);
   if (tried.status === 0) return null;
   return tried.error?.message ?? tried.stderr.toString().trim();
-}
+});

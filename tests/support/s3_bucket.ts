@@ -41,7 +41,7 @@ export interface TestBucket extends AsyncDisposable {
 }
 
 /** Credentials that last. */
-export function fixedCredentials(
+function fixedCredentials(
   { accessKeyId, secretAccessKey }: Pick<S3Address, "accessKeyId" | "secretAccessKey">,
 ): AwsCredentialSource {
   const keys = { accessKeyId, secretAccessKey, sessionToken: null, expiresAtMs: null };

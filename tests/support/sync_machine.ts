@@ -249,7 +249,7 @@ export function filesBelow(dir: string): Record<string, string> {
 let uuidCount = 0;
 
 /** A fresh uuid-shaped id, the same in every run of a test file. */
-export function testUuid(): string {
+function testUuid(): string {
   uuidCount++;
   return `00000000-0000-4000-9000-${String(uuidCount).padStart(12, "0")}`;
 }

@@ -3,41 +3,31 @@
  * recalled: no file changes, the vault stays good, and the next try completes.
  */
 import assert from "node:assert/strict";
-import fs from "node:fs";
-import { join } from "node:path";
-import { MemoryStore } from "../../src/storage/memory/store.ts";
-import { parseObjectName } from "../../src/storage/object_name.ts";
-import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
-import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
+import { CHANGES, type FaultPlan, type FaultyFs } from "../support/faulty_fs.ts";
+import { failNth, type FaultyStore } from "../support/faulty_store.ts";
 import { forget, listed, recall, speak } from "../support/forget_world.ts";
-import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
-import { emptyWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
+import { type Faults, KeptWorld } from "../support/kept_world.ts";
+import { inMemoryDir, type SyncMachine } from "../support/sync_machine.ts";
+import { emptyWorld, type SyncWorld } from "../support/sync_world.ts";
 
 const FIRST = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
 const START_MS = Date.UTC(2026, 0, 15, 12);
 
-interface Faults {
-  readonly plan?: FaultPlan;
-  readonly onFs?: (fs: FaultyFs) => void;
-  readonly onStore?: (store: FaultyStore) => void;
-}
-
 /** Two machines with two sessions; bert has turns that he never sent. */
 class Stage {
-  readonly #dir: string;
+  readonly #kept: KeptWorld;
   readonly #act: (bert: SyncMachine) => Promise<unknown>;
   readonly #isForgotten: boolean;
-  #objects = new Map<string, string>();
 
   constructor(dir: string, act: (bert: SyncMachine) => Promise<unknown>, isForgotten: boolean) {
-    this.#dir = dir;
+    this.#kept = new KeptWorld(dir);
     this.#act = act;
     this.#isForgotten = isForgotten;
   }
 
   async prepare(): Promise<void> {
-    const world = emptyWorld(join(this.#dir, "world"), { startMs: START_MS });
+    const world = emptyWorld(this.#kept.place, { startMs: START_MS });
     const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
     speak(anna, FIRST, "base");
     speak(anna, OTHER, "other");
@@ -49,34 +39,11 @@ class Stage {
       speak(bert, FIRST, "never sent");
       await bert.pull();
     } else await forget(bert, [FIRST]);
-    this.#objects = await objectsOf(world.store);
-    fs.cpSync(join(this.#dir, "world"), join(this.#dir, "kept"), KEEP);
+    await this.#kept.keep(world);
   }
 
-  async world(faults: Faults): Promise<SyncWorld> {
-    const dir = join(this.#dir, "world");
-    fs.rmSync(dir, { recursive: true, force: true });
-    fs.cpSync(join(this.#dir, "kept"), dir, KEEP);
-    const store = new MemoryStore();
-    for (const [name, latin1] of this.#objects) {
-      await store.put(parseObjectName(name)!, Uint8Array.from(latin1, (c) => c.charCodeAt(0)));
-    }
-    return emptyWorld(dir, {
-      startMs: START_MS,
-      store,
-      fsOf: (name, disk) => {
-        if (name !== "bert" || faults.plan === undefined) return disk;
-        const faulty = faultyFs(disk, faults.plan);
-        faults.onFs?.(faulty);
-        return faulty;
-      },
-      storeOf: (name, real) => {
-        if (name !== "bert" || faults.onStore === undefined) return real;
-        const faulty = faultyStore(real);
-        faults.onStore(faulty);
-        return faulty;
-      },
-    });
+  world(faults: Faults): Promise<SyncWorld> {
+    return this.#kept.again("bert", faults);
   }
 
   /** True when it was done. */
@@ -88,8 +55,7 @@ class Stage {
   }
 
   async check(world: SyncWorld, what: string): Promise<void> {
-    const { store } = world;
-    const healed = emptyWorld(join(this.#dir, "world"), { startMs: START_MS, store });
+    const healed = this.#kept.healed(world);
     const [anna, bert] = healed.machines as [SyncMachine, SyncMachine];
     const files = bert.files();
     assert.deepEqual((await bert.verify()).problems, [], `${what}: verify`);
@@ -107,10 +73,6 @@ class Stage {
   }
 }
 
-const KEEP: fs.CopySyncOptions = { recursive: true, preserveTimestamps: true };
-
-const CHANGES = ["createFile", "write", "sync", "rename", "link", "makeDir", "removeFile"];
-
 const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
   { from: "once", effect: "before" },
   { from: "once", effect: "after", calls: CHANGES },
@@ -126,7 +88,7 @@ for (const { name, isForgotten, act } of ACTS) {
   for (const fault of DISK_FAULTS) {
     const how = `${fault.from}, ${fault.effect} the effect`;
     Deno.test(`${name} survives every failure of the disk, ${how}`, () =>
-      inTempDir(async (dir) => {
+      inMemoryDir(async (dir) => {
         const stage = new Stage(dir, act, isForgotten);
         await stage.prepare();
         for (let n = 1;; n++) {
@@ -141,7 +103,7 @@ for (const { name, isForgotten, act } of ACTS) {
   }
   for (const times of [1, Infinity]) {
     Deno.test(`${name} survives every failure of the store, ${times} times`, () =>
-      inTempDir(async (dir) => {
+      inMemoryDir(async (dir) => {
         const stage = new Stage(dir, act, isForgotten);
         await stage.prepare();
         for (const effect of ["before", "after"] as const) {

@@ -3,16 +3,12 @@
  * on: no state is lost for anybody, the vault is good, and the next `gc` completes.
  */
 import assert from "node:assert/strict";
-import fs from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
-import { MemoryStore } from "../../src/storage/memory/store.ts";
-import { parseObjectName } from "../../src/storage/object_name.ts";
-import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
-import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
+import { BREAKS_ALL, CHANGES, type FaultPlan, type FaultyFs } from "../support/faulty_fs.ts";
+import { failNth, type FaultyStore } from "../support/faulty_store.ts";
 import { allStates, gc, IDS, liveOn, pushTurns, speak } from "../support/gc_world.ts";
-import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
-import { emptyWorld, newWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
+import { type Faults, KeptWorld } from "../support/kept_world.ts";
+import { inMemoryDir, type SyncMachine } from "../support/sync_machine.ts";
+import { newWorld, objectsOf, type SyncWorld } from "../support/sync_world.ts";
 
 interface Scenario {
   readonly name: string;
@@ -50,61 +46,31 @@ const SCENARIOS: readonly Scenario[] = [
 
 /** A prepared world that can be had again and again. */
 class Stage {
-  readonly #dir: string;
+  readonly #kept: KeptWorld;
   readonly #scenario: Scenario;
-  #objects = new Map<string, string>();
-  #nowMs = 0;
   states: string[] = [];
 
   constructor(dir: string, scenario: Scenario) {
-    this.#dir = dir;
+    this.#kept = new KeptWorld(dir);
     this.#scenario = scenario;
   }
 
   async prepare(): Promise<void> {
-    const world = await newWorld(join(this.#dir, "world"));
+    const world = await newWorld(this.#kept.place);
     const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
     await this.#scenario.prepare(anna, bert, world);
     this.states = await allStates(anna);
-    this.#objects = await objectsOf(world.store);
-    this.#nowMs = world.clock.nowMs();
-    fs.cpSync(join(this.#dir, "world"), join(this.#dir, "kept"), KEEP_TIMES);
+    await this.#kept.keep(world);
   }
 
   /** The prepared world, with faults on anna's machine. */
-  async world(
-    faults: { fs?: (one: FaultyFs) => void; plan?: FaultPlan; store?: (one: FaultyStore) => void },
-  ): Promise<SyncWorld> {
-    const dir = join(this.#dir, "world");
-    fs.rmSync(dir, { recursive: true, force: true });
-    fs.cpSync(join(this.#dir, "kept"), dir, KEEP_TIMES);
-    const store = new MemoryStore();
-    for (const [name, latin1] of this.#objects) {
-      await store.put(parseObjectName(name)!, Uint8Array.from(latin1, (c) => c.charCodeAt(0)));
-    }
-    return emptyWorld(dir, {
-      startMs: this.#nowMs,
-      store,
-      fsOf: (name, disk) => {
-        if (name !== "anna" || faults.plan === undefined) return disk;
-        const faulty = faultyFs(disk, faults.plan);
-        faults.fs?.(faulty);
-        return faulty;
-      },
-      storeOf: (name, real) => {
-        if (name !== "anna" || faults.store === undefined) return real;
-        const faulty = faultyStore(real);
-        faults.store(faulty);
-        return faulty;
-      },
-    });
+  world(faults: Faults): Promise<SyncWorld> {
+    return this.#kept.again("anna", faults);
   }
 
   /** What must hold after anything. */
   async check(world: SyncWorld, what: string): Promise<void> {
-    const { store, clock } = world;
-    const startMs = clock.nowMs();
-    const healed = emptyWorld(join(this.#dir, "world"), { startMs, store });
+    const healed = this.#kept.healed(world);
     const [anna, bert] = healed.machines as [SyncMachine, SyncMachine];
     assert.deepEqual(await allStates(bert), this.states, `${what}: bert has everything`);
     assert.deepEqual((await bert.verify()).problems, [], `${what}: verify`);
@@ -117,7 +83,7 @@ class Stage {
       assert.deepEqual(await allStates(bert), this.states, `${what}: after week ${round}`);
     }
     assert.deepEqual((await anna.verify()).problems, [], `${what}: verify at the end`);
-    const left = (await objectsOf(store)).size;
+    const left = (await objectsOf(world.store)).size;
     const { objectsLeft } = this.#scenario;
     assert.ok(left <= objectsLeft + 2, `${what}: ${left} objects instead of ${objectsLeft}`);
   }
@@ -127,19 +93,8 @@ class Stage {
   }
 }
 
-const KEEP_TIMES: fs.CopySyncOptions = { recursive: true, preserveTimestamps: true };
-
-/**
- * Of the disk's calls every so many: most are those of any push, which has a test of its own. With
- * 1 it is all of them.
- */
-const STRIDE = Number(process.env.CLAUDE_SYNC_FAIL_STRIDE ?? 4);
-
-/** Calls that change the disk: for all others it makes no difference when they fail. */
-const CHANGES = [
-  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
-  ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
-];
+/** Of the disk's calls every so many: most are those of any push, which has a test of its own. */
+const STRIDE = BREAKS_ALL ? 1 : 4;
 
 const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
   { from: "once", effect: "after", calls: CHANGES },
@@ -151,13 +106,13 @@ for (const scenario of SCENARIOS) {
   for (const fault of DISK_FAULTS) {
     const how = `${fault.from}, ${fault.effect} the effect`;
     Deno.test(`${scenario.name} survives every failure of the disk, ${how}`, () =>
-      inTempDir(async (dir) => {
+      inMemoryDir(async (dir) => {
         const stage = new Stage(dir, scenario);
         await stage.prepare();
         for (let n = 1;; n += STRIDE) {
           const faulty: FaultyFs[] = [];
           const plan: FaultPlan = { ...fault, failNth: n };
-          const world = await stage.world({ plan, fs: (one) => faulty.push(one) });
+          const world = await stage.world({ plan, onFs: (one) => faulty.push(one) });
           await stage.run(world).catch((error) => assert.equal(error.name, "ClaudeSyncError"));
           if (faulty[0]!.failed === 0) break;
           await stage.check(world, `call ${n} fails ${how}`);
@@ -166,13 +121,13 @@ for (const scenario of SCENARIOS) {
   }
   for (const [effect, times] of [["before", Infinity], ["after", Infinity]] as const) {
     Deno.test(`${scenario.name} survives every end of the store, ${effect} the effect`, () =>
-      inTempDir(async (dir) => {
+      inMemoryDir(async (dir) => {
         const stage = new Stage(dir, scenario);
         await stage.prepare();
         for (let n = 1;; n++) {
           const opened: FaultyStore[] = [];
           const world = await stage.world({
-            store: (one) => {
+            onStore: (one) => {
               one.plan(failNth(n, effect, times));
               opened.push(one);
             },

@@ -190,4 +190,4 @@ export function addOf(
 }
 
 /** The project of `SyncMachine`'s only folder. */
-export const HOME_PROJECT = { kind: "home", path: "code/app" } as const;
+const HOME_PROJECT = { kind: "home", path: "code/app" } as const;

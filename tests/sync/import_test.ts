@@ -8,6 +8,7 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import type { ImportRequest } from "../../src/sync/history_api.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { errorOf } from "../support/outcome.ts";
+import { pair } from "../support/pair.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import type { ObjectStore } from "../../src/storage/object_store.ts";
 import { failNth, type FaultyStore, faultyStore } from "../support/faulty_store.ts";
@@ -46,10 +47,7 @@ const OLD_CWD = "/Users/annabelle/code/app";
 async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
   await inTempDir(async (dir) => {
     const clock = new TestClock(NOW);
-    const anna = new SyncMachine({ name: "anna", dir, clock, fs: withoutFlush });
-    const bert = new SyncMachine({ name: "bert", dir, clock, fs: withoutFlush });
-    await anna.init();
-    await bert.join(anna);
+    const [anna, bert] = await pair(dir, { clock, fs: withoutFlush });
     const old = join(dir, "old-laptop", "annabelle");
     const slug = slugOf(OLD_CWD);
     const files: Record<string, string> = {

@@ -13,10 +13,10 @@ import {
   machineHere,
   runProgram as run,
   stepsOf,
+  stepTest,
   succeeds,
   surroundings,
   TEMPORARY,
-  whyNoSteps,
 } from "../support/kill_steps.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
 import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
@@ -149,21 +149,20 @@ function checkAfter(stage: Stage, old: ReadonlyMap<string, string>, what: string
 
 for (const place of ["--dir", "--git"] as const) {
   for (const command of ["init", "push", "pull"] as const) {
-    Deno.test(`${command} with ${place} may be killed before every call to the system`, () =>
-      inTempDir(async (dir) => {
-        if (whyNoSteps() !== null) return;
-        const stage = new Stage(dir, place, command);
-        stage.prepare();
-        const steps = stepsOf(stage.killable);
-        let old = new Map<string, string>();
-        const said = await killAtSteps(stage.killable, steps, BUDGET_MS, {
-          prepare: () => {
-            stage.restore();
-            old = sessionsOf(stage.target);
-          },
-          check: (what) => checkAfter(stage, old, what),
-        });
-        console.log(`${command} ${place}: ${said}`);
-      }));
+    const name = `${command} with ${place} may be killed before every call to the system`;
+    stepTest(name, inTempDir, async (dir) => {
+      const stage = new Stage(dir, place, command);
+      stage.prepare();
+      const steps = stepsOf(stage.killable);
+      let old = new Map<string, string>();
+      const said = await killAtSteps(stage.killable, steps, BUDGET_MS, {
+        prepare: () => {
+          stage.restore();
+          old = sessionsOf(stage.target);
+        },
+        check: (what) => checkAfter(stage, old, what),
+      });
+      console.log(`${command} ${place}: ${said}`);
+    });
   }
 }

@@ -8,7 +8,7 @@ import { syncService } from "../../src/sync/service.ts";
 import { type FaultPlan, type FaultyFs, faultyFs } from "../support/faulty_fs.ts";
 import { errorOf } from "../support/outcome.ts";
 import { restore } from "../support/restore_world.ts";
-import { turn } from "../support/pair.ts";
+import { pair, turn } from "../support/pair.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
@@ -38,10 +38,7 @@ interface World {
 async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
   await inTempDir(async (dir) => {
     const clock = new TestClock(NOW);
-    const anna = new SyncMachine({ name: "anna", dir, clock, fs: withoutFlush });
-    const bert = new SyncMachine({ name: "bert", dir, clock, fs: withoutFlush });
-    await anna.init();
-    await bert.join(anna);
+    const [anna, bert] = await pair(dir, { clock, fs: withoutFlush });
     const slug = slugOf(anna.project);
     for (const [text, days] of [["one", 3], ["two", 2], ["three", 1]] as const) {
       goOn(anna, FIRST, text, NOW - days * DAY_MS);

@@ -14,6 +14,7 @@ import { syncService } from "../../src/sync/service.ts";
 import { withVault } from "../../src/sync/vault_access.ts";
 import { chainBytes } from "../../src/sync/vault_content.ts";
 import { codeOf } from "../support/outcome.ts";
+import { pair } from "../support/pair.ts";
 import { filesBelow, inTempDir, said, SyncMachine, TestClock } from "../support/sync_machine.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
@@ -42,10 +43,7 @@ interface Pair {
 async function withPair(work: (pair: Pair) => Promise<void>): Promise<void> {
   await inTempDir(async (dir) => {
     const clock = new TestClock(NOW);
-    const anna = new SyncMachine({ name: "anna", dir, clock, fs: withoutFlush });
-    const bert = new SyncMachine({ name: "bert", dir, clock, fs: withoutFlush });
-    await anna.init();
-    await bert.join(anna);
+    const [anna, bert] = await pair(dir, { clock, fs: withoutFlush });
     anna.writeTranscript(FIRST, turns(anna, FIRST, ["one", "two", "three"], NOW - DAY_MS));
     const beforeMs = NOW - 2 * DAY_MS;
     anna.writeTranscript(SECOND, turns(anna, SECOND, ["second"], beforeMs), beforeMs);

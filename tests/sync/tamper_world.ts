@@ -15,7 +15,7 @@ import { withoutFlush } from "../support/unflushed_fs.ts";
 /** A session whose bytes travel inside entries, rewritten once. */
 export const SMALL = "11111111-1111-4111-8111-111111111111";
 /** Sessions whose bytes travel in packs, with sidecars. */
-export const LARGE = [
+const LARGE = [
   "22222222-2222-4222-8222-222222222222",
   "33333333-3333-4333-8333-333333333333",
 ];
