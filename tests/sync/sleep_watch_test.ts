@@ -69,7 +69,8 @@ Deno.test("a push that slept between its packs and its entry is made anew", () =
   }));
 
 for (const { days, isSame } of [{ days: 3, isSame: true }, { days: 4, isSame: false }]) {
-  Deno.test(`packs of a push that was interrupted ${days} days ago are ${isSame ? "" : "not "}named`, () =>
+  const what = isSame ? "named" : "left";
+  Deno.test(`packs of a push that was interrupted ${days} days ago are ${what}`, () =>
     inTempDir(async (dir) => {
       let isCut = true;
       const world = await newWorld(dir, {
