@@ -1,14 +1,13 @@
 /** Whether another place really holds this machine's vault, before the machine relies on it. */
 import { fromHex } from "../base/bytes.ts";
-import { open } from "../crypto/envelope.ts";
 import { deriveEpoch, type Epoch } from "../crypto/root_key.ts";
-import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { ClaudeSyncError } from "../errors.ts";
 import { formatStoreLocation, type StoreLocation } from "../storage/location.ts";
 import type { ObjectName } from "../storage/object_name.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { KnownLog } from "../vault/log_plan.ts";
-import { objectKindOf } from "../vault/names.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
+import { isSealedWith } from "../vault/sealing.ts";
 import { checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext } from "./api.ts";
 import { type Config, homePaths, readTrust } from "./home.ts";
@@ -56,19 +55,12 @@ export async function isOfVault(
   store: ObjectStore,
   name: ObjectName,
 ): Promise<boolean> {
-  const kind = objectKindOf(name);
   const key = readKeyFile(context.platform, context.keyFile);
-  if (key === null || (kind !== "entry" && kind !== "pack")) return false;
+  if (key === null) return false;
   const bytes = await store.get(name, { signal: context.signal });
   if (bytes === null) return false;
-  const type = kind === "entry" ? "log" as const : "pack" as const;
-  try {
-    await open(await deriveEpoch(key), { type, vaultId: fromHex(config.vaultId)!, name }, bytes);
-    return true;
-  } catch (error) {
-    if (!isClaudeSyncError(error, "damaged")) throw error;
-    return false;
-  }
+  const keys = { epoch: await deriveEpoch(key), vaultId: fromHex(config.vaultId)! };
+  return await isSealedWith(keys, name, bytes);
 }
 
 /** The error for a place that cannot take the old one's part; nothing was changed for it. */

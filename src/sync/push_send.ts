@@ -11,7 +11,7 @@ import type { VerifiedEntry } from "../vault/log_reader.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { decodeEntry } from "../vault/log_reader.ts";
 import { objectName } from "../storage/object_name.ts";
-import { Outbox, type StagedBatch } from "../vault/outbox.ts";
+import { Outbox, type RecoveredBatch, type StagedBatch } from "../vault/outbox.ts";
 import type { SealedObject } from "../vault/sealing.ts";
 import { parseLogEntryName } from "../vault/names.ts";
 import { type Machine, replaceMachine } from "./machine.ts";
@@ -20,7 +20,7 @@ import { type BatchBuilder, type BuiltBatch, planBasis } from "./push_batch.ts";
 import { rememberHistory } from "./push_history.ts";
 import { accept } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
-import { SleepWatch } from "./sleep_watch.ts";
+import { SLEEP_MS_MAX, SleepWatch } from "./sleep_watch.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** Sends this machine's entries. */
@@ -170,11 +170,13 @@ export class Sender {
   }
 
   /**
-   * Whether the user still wants to send what was planned before other projects were excluded. What
-   * the store may have must be finished: the log has only one entry of its number.
+   * Whether a batch is still to be sent: the user may have excluded other projects since, and packs
+   * that were sent long ago may be gone, or go, as leftovers. What the store may have must be
+   * finished: the log has only one entry of its number.
    */
-  async #isWanted({ entry, basis }: StagedBatch): Promise<boolean> {
-    if (basis === planBasis(this.#vault.config)) return true;
+  async #isWanted({ entry, basis, stagedMs }: RecoveredBatch): Promise<boolean> {
+    const ageMs = Math.abs(this.#vault.context.platform.clock.nowMs() - stagedMs);
+    if (basis === planBasis(this.#vault.config) && ageMs <= SLEEP_MS_MAX) return true;
     const { store, signal } = this.#vault.opener;
     return await store.get(objectName(entry.name), { signal }) !== null;
   }
@@ -185,7 +187,8 @@ export class Sender {
       name,
       read: () => this.outbox.readPack(this.#vault, batch, index),
     }));
-    // Packs that were sent long before may be gone again, as nothing has named them.
+    // Packs that were sent long before may be gone again, as nothing has named them: then the next
+    // run plans anew what is in them.
     const watch = new SleepWatch(this.#vault.context.platform.clock, "sending");
     const entry = {
       name: batch.entry.name,

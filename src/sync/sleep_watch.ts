@@ -7,7 +7,7 @@ import { DAY_MS, GRACE_DAYS } from "./watched_days.ts";
  * Who has slept this long has seen too little of what others did meanwhile: after the whole grace
  * they may have deleted what nothing names yet.
  */
-const SLEEP_MS_MAX = GRACE_DAYS * DAY_MS / 2;
+export const SLEEP_MS_MAX = GRACE_DAYS * DAY_MS / 2;
 
 /** Notices that the machine was asleep, or the clock was set, since this was made. */
 export class SleepWatch {

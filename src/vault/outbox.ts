@@ -25,6 +25,8 @@ const Batch = z.object({
   entry: z.string(),
   packs: listOf(z.string()),
   basis: z.string(),
+  /** Of a batch that says no time nobody knows how old it is. */
+  atMs: z._default(z.number(), 0),
 });
 
 /** One push on its way: packs first, the entry last. */
@@ -34,6 +36,12 @@ export interface StagedBatch {
   readonly packs: readonly PackClaim[];
   /** What it was planned by, for the planner to compare. */
   readonly basis: string;
+}
+
+/** One that an earlier process left. */
+export interface RecoveredBatch extends StagedBatch {
+  /** When it was completed, by this machine's clock. */
+  readonly stagedMs: number;
 }
 
 /** The folder of staged objects. One process at a time uses it (the profile's lock). */
@@ -56,7 +64,7 @@ export class Outbox {
 
   /** Stages the entry and completes the batch: from here on it survives a crash. */
   complete(batch: StagedBatch): void {
-    const { fs, random } = this.#platform;
+    const { fs, random, clock } = this.#platform;
     fs.makeDir(this.#dir);
     this.#write("entry", batch.entry.bytes);
     const facts = {
@@ -64,6 +72,7 @@ export class Outbox {
       entry: batch.entry.name,
       packs: batch.packs.map((pack) => pack.name),
       basis: batch.basis,
+      atMs: clock.nowMs(),
     };
     writeFileAtomic(fs, random, join(this.#dir, BATCH_FILE), utf8(JSON.stringify(facts)));
   }
@@ -73,7 +82,7 @@ export class Outbox {
    * unusable (another key, damaged): its content is then planned anew from the files, which still
    * hold it.
    */
-  async recover({ epoch, vaultId }: SealingKeys): Promise<StagedBatch | null> {
+  async recover({ epoch, vaultId }: SealingKeys): Promise<RecoveredBatch | null> {
     const { fs } = this.#platform;
     const bytes = fs.readFile(join(this.#dir, BATCH_FILE), BATCH_BYTES_MAX);
     if (bytes === null) return null;
@@ -88,7 +97,7 @@ export class Outbox {
       }
       const context = { type: "log" as const, vaultId, name: facts.entry };
       const entry = await adopt(epoch, context, this.#read("entry"));
-      return { entry, packs, basis: facts.basis };
+      return { entry, packs, basis: facts.basis, stagedMs: facts.atMs };
     } catch (error) {
       if (error instanceof ClaudeSyncError && error.code !== "damaged") throw error;
       return null;

@@ -1,7 +1,9 @@
 /** A laptop that is shut in the middle of long work. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { isClaudeSyncError } from "../../src/errors.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../../src/errors.ts";
+import type { MemoryStore } from "../../src/storage/memory/store.ts";
+import type { ObjectName } from "../../src/storage/object_name.ts";
 import { SleepWatch } from "../../src/sync/sleep_watch.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { DAY_MS, gc, IDS, liveOn } from "../support/gc_world.ts";
@@ -35,7 +37,7 @@ for (const { name, wallMs, monotonicMs, isAwake } of SLEEPS) {
   });
 }
 
-Deno.test("a push that slept between its packs and its entry sends the packs again", () =>
+Deno.test("a push that slept between its packs and its entry is made anew", () =>
   inTempDir(async (dir) => {
     let afterPack: (() => Promise<void>) | null = null;
     const world = await newWorld(dir, {
@@ -65,3 +67,41 @@ Deno.test("a push that slept between its packs and its entry sends the packs aga
     assert.equal(bert.readTranscript(IDS[0]!), anna.readTranscript(IDS[0]!));
     assert.deepEqual((await bert.verify()).problems, []);
   }));
+
+for (const { days, isSame } of [{ days: 3, isSame: true }, { days: 4, isSame: false }]) {
+  const what = isSame ? "named" : "left";
+  Deno.test(`packs of a push that was interrupted ${days} days ago are ${what}`, () =>
+    inTempDir(async (dir) => {
+      let isCut = true;
+      const world = await newWorld(dir, {
+        storeOf: (name, store) =>
+          name !== "anna" ? store : changedStore(store, {
+            put: (object, bytes, options) => {
+              if (!isCut || !object.startsWith("log/")) return store.put(object, bytes, options);
+              throw new ClaudeSyncError("store-unreachable", "The line is cut");
+            },
+          }),
+      });
+      const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+      const facts = { session: IDS[0]!, cwd: anna.project, atMs: world.clock.nowMs() };
+      const noise = randomBytes(400_000).toString("base64");
+      anna.writeTranscript(IDS[0]!, said("user", noise, facts));
+      await assert.rejects(anna.push());
+      const left = await packsOf(world.store);
+      world.clock.advance(days * DAY_MS);
+      isCut = false;
+      await anna.push();
+      assert.equal((await packsOf(world.store)).length, isSame ? 1 : 2);
+      // What somebody has taken for a leftover may go now.
+      if (!isSame) await world.store.delete(left[0]!);
+      await bert.pull({ all: true });
+      assert.equal(bert.readTranscript(IDS[0]!), anna.readTranscript(IDS[0]!));
+      assert.deepEqual((await bert.verify()).problems, []);
+    }));
+}
+
+async function packsOf(store: MemoryStore): Promise<ObjectName[]> {
+  const names: ObjectName[] = [];
+  for await (const { name } of store.list("packs/")) names.push(name);
+  return names;
+}
