@@ -15,7 +15,7 @@ const SHARED_TEXTS_MAX = 1_000;
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 9;
+const SCHEMA_VERSION = 10;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -82,7 +82,8 @@ CREATE TABLE history_file (
   length INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
 CREATE TABLE watched (
-  what TEXT PRIMARY KEY, days INTEGER NOT NULL, last_ms INTEGER NOT NULL
+  what TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, days INTEGER NOT NULL, at TEXT NOT NULL,
+  last_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE history_due (path TEXT NOT NULL, session TEXT NOT NULL,
   PRIMARY KEY (path, session)) STRICT, WITHOUT ROWID;
