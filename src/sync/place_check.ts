@@ -5,6 +5,7 @@ import { ClaudeSyncError } from "../errors.ts";
 import { formatStoreLocation, type StoreLocation } from "../storage/location.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { KnownLog } from "../vault/log_plan.ts";
+import { HeldBodies } from "../vault/held_body.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import { checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext } from "./api.ts";
@@ -36,6 +37,7 @@ export async function checkPlace(
     epoch,
     vaultId: fromHex(config.vaultId)!,
     signal: context.signal,
+    bodies: new HeldBodies(),
   };
   const marks = knownMarks(context, config);
   const { problems, entries } = await checkLogs(opener, marks, config.vaultId);
