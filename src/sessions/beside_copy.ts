@@ -17,8 +17,8 @@ import { spokenRecords } from "./spoken_records.ts";
 export type Beside = "follows" | "nothing-new" | { readonly firstHash: string };
 
 /**
- * Compares `session`, of the family of `rootId`, with the file `kept` that stands under its id. What
- * was said is what `spoken_records.ts` says it is.
+ * Compares `session`, of the family of `rootId`, with the file `kept` that stands under its id.
+ * What was said is what `spoken_records.ts` says it is.
  */
 export function besideKept(rootId: SessionId, session: ResolvedSession, kept: Uint8Array): Beside {
   const keptBytes = rootForm({ bytes: kept, writers: [] }, session.id, rootId).bytes;

@@ -10,6 +10,7 @@ import type { StoreLocation } from "../storage/location.ts";
 import type { MeteredStore } from "../storage/with_meter.ts";
 import { MACHINE_NAME_CHARACTERS_MAX } from "../vault/format.ts";
 import { encodeHeader, type Header } from "../vault/header.ts";
+import { HeldBodies } from "../vault/held_body.ts";
 import { groupByLog } from "../vault/log_plan.ts";
 import { tryReadEntry } from "../vault/log_reader.ts";
 import { LOG_PREFIX } from "../vault/names.ts";
@@ -271,7 +272,8 @@ export async function checkKey(
     });
   }
   const { signal } = context;
-  const opener = { store: new VaultStore(store), epoch, vaultId: header.vaultId, signal };
+  const bodies = new HeldBodies();
+  const opener = { store: new VaultStore(store), epoch, vaultId: header.vaultId, signal, bodies };
   const listed = [];
   for await (const info of store.list(LOG_PREFIX, { signal })) listed.push(info);
   const firsts = [...groupByLog(listed).values()]

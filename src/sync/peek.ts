@@ -7,6 +7,7 @@ import type { Epoch } from "../crypto/root_key.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { Discovery } from "../sessions/discover.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
+import { HeldBodies } from "../vault/held_body.ts";
 import type { EntryOpener } from "../vault/log_reader.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
@@ -63,7 +64,8 @@ function withoutStore(local: LocalState, config: Config, epoch: Epoch): OpenVaul
   const store = withMeter(NO_STORE);
   const vaultId = fromHex(config.vaultId)!;
   const { signal } = local.context;
-  const opener: EntryOpener = { store: new VaultStore(store), epoch, vaultId, signal };
+  const bodies = new HeldBodies();
+  const opener: EntryOpener = { store: new VaultStore(store), epoch, vaultId, signal, bodies };
   const signKeyOf = (tag: string) =>
     local.index.machines().find((machine) => machine.tag === tag)?.sign ?? null;
   const reader = new SegmentReader(opener, signKeyOf);

@@ -6,6 +6,7 @@ import { formatStoreLocation, type StoreLocation } from "../storage/location.ts"
 import type { ObjectName } from "../storage/object_name.ts";
 import type { ObjectStore } from "../storage/object_store.ts";
 import type { KnownLog } from "../vault/log_plan.ts";
+import { HeldBodies } from "../vault/held_body.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import { isSealedWith } from "../vault/sealing.ts";
 import { checkLogs, type Problem } from "../vault/verify.ts";
@@ -39,6 +40,7 @@ export async function checkPlace(
     epoch,
     vaultId: fromHex(config.vaultId)!,
     signal: context.signal,
+    bodies: new HeldBodies(),
   };
   const marks = knownMarks(context, config);
   const { problems, entries } = await checkLogs(opener, marks, config.vaultId);

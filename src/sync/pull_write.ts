@@ -15,6 +15,7 @@ import { transcriptTail } from "../sessions/transcript_facts.ts";
 import { type PreparedFile, prepareSessionFile } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
+import { CLOCK_SET_FROM_MS } from "./clock_set.ts";
 import { windows } from "./file_scan.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import type { WriteOperation } from "./pull_file.ts";
@@ -26,8 +27,6 @@ import type { OpenVault } from "./vault_access.ts";
 import { chainBytes, chainTo } from "./vault_content.ts";
 
 const DAY_MS = 86_400_000;
-/** This program did not exist before: a clock that is behind was never set. */
-const CLOCK_RIGHT_FROM_MS = Date.UTC(2026, 0, 1);
 /** End of a transcript that is looked at for the time of its last activity. */
 const TAIL_BYTES = 1024 * 1024;
 
@@ -387,7 +386,7 @@ export function restoredMtimeMs(activityMs: number, days: number, nowMs: number)
  * tells.
  */
 function plausibleMs(atMs: number, nowMs: number): number {
-  const isOurClockWrong = nowMs < CLOCK_RIGHT_FROM_MS;
+  const isOurClockWrong = nowMs < CLOCK_SET_FROM_MS;
   return isOurClockWrong || atMs <= nowMs + DAY_MS ? atMs : nowMs;
 }
 

@@ -10,6 +10,7 @@ import { type MeteredStore, withMeter } from "../storage/with_meter.ts";
 import { withRetry } from "../storage/with_retry.ts";
 import { decodeHeader, type Header } from "../vault/header.ts";
 import type { EntryOpener } from "../vault/log_reader.ts";
+import { HeldBodies } from "../vault/held_body.ts";
 import { HEADER_NAME } from "../vault/names.ts";
 import { VaultStore } from "../vault/sealed_store.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
@@ -82,6 +83,7 @@ export async function withVault<Result>(
         epoch,
         vaultId,
         signal: context.signal,
+        bodies: new HeldBodies(context.platform.memory),
         memory: context.platform.memory,
       };
       const signKeyOf = (tag: string) =>

@@ -1,11 +1,16 @@
 /**
  * Counts on how many days this machine has looked at the vault and found something there, or not:
  * what a grace is measured with (FORMAT.md section 12), that of replaced objects and that of
- * forgotten text. A day counts at a look at least 24 hours after the last one that counted, so a
- * clock that is set forward takes away one day and no more. Kept in the state database; to lose it
- * only begins the counting anew.
+ * forgotten text. A day counts at a look at least 24 hours after the last one that counted, and
+ * only as long as the clock does not show a time before it: then it has not been. So when the clock
+ * is right nothing counts of what it showed while it was ahead, however often that was, and no more
+ * days have been counted than have passed, but one, if it was behind when the count began or was
+ * set back to before that. While it is ahead, each time that it was set forward by a day or more
+ * may count as a day: no clock tells that of a machine that was not used. Kept in the state
+ * database; to lose it only begins the counting anew.
  */
 import type { DatabaseSync } from "node:sqlite";
+import { CLOCK_SET_FROM_MS } from "./clock_set.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { Statements } from "./state_db.ts";
 
@@ -18,20 +23,44 @@ export const GRACE_DAYS = 7;
 /** Days for which what is forgotten can be recalled. */
 const FORGET_DAYS = 30;
 
-/** Where days are counted: the table, and its column for the time of the last day that counted. */
-interface DayTable {
-  readonly table: "watched" | "forget_day";
-  readonly last: "last_ms" | "counted_ms";
+/**
+ * Where days are counted: `since_ms` is when the count began, `days` how many there are, `at` the
+ * times of them as JSON, `last_ms` the last of these times.
+ */
+type DayTable = "watched" | "forget_day";
+
+/** Days of one count that are remembered: nothing waits for more. */
+const DAYS_MAX = Math.max(GRACE_DAYS, FORGET_DAYS);
+
+/** A count that begins with the next look by a clock that was set. */
+const NOT_YET_MS = Number.MAX_SAFE_INTEGER;
+
+/** A time to begin at. */
+function beginning(nowMs: number): number {
+  return nowMs < CLOCK_SET_FROM_MS ? NOT_YET_MS : Math.floor(nowMs);
 }
 
-const WATCHED: DayTable = { table: "watched", last: "last_ms" };
-const FORGETS: DayTable = { table: "forget_day", last: "counted_ms" };
-
-/** Counts a day for everything whose last one is 24 hours ago. */
-function countDay(statements: Statements, { table, last }: DayTable, nowMs: number): void {
+/** Counts a day for everything whose last one is 24 hours ago, and none that is still to come. */
+function countDay(statements: Statements, table: DayTable, clockMs: number): void {
+  if (clockMs < CLOCK_SET_FROM_MS) return;
+  const nowMs = Math.floor(clockMs);
   statements.prepare(
-    `UPDATE ${table} SET days = days + 1, ${last} = ?1 WHERE ${last} <= ?1 - ?2`,
-  ).run(nowMs, DAY_MS);
+    `UPDATE ${table} SET since_ms = ?1, last_ms = ?1, days = 0, at = '[]' WHERE since_ms > ?1`,
+  ).run(nowMs);
+  statements.prepare(
+    `UPDATE ${table} SET at =
+       (SELECT json_group_array(value) FROM json_each(${table}.at) WHERE value <= ?1)
+     WHERE last_ms > ?1`,
+  ).run(nowMs);
+  statements.prepare(
+    `UPDATE ${table} SET days = json_array_length(at),
+       last_ms = coalesce(json_extract(at, '$[#-1]'), since_ms)
+     WHERE last_ms > ?1`,
+  ).run(nowMs);
+  statements.prepare(
+    `UPDATE ${table} SET days = days + 1, last_ms = ?1, at = json_insert(at, '$[#]', ?1)
+     WHERE last_ms <= ?1 - ?2 AND days < ?3`,
+  ).run(nowMs, DAY_MS, DAYS_MAX);
 }
 
 /** The counted days of everything that is waited for, but for forgets. */
@@ -44,18 +73,13 @@ export class WatchedDays {
 
   /** Begins to count for `what`, unless it is counted already. */
   watch(what: string, nowMs: number): void {
-    this.#statements.prepare("INSERT OR IGNORE INTO watched VALUES (?, 0, ?)").run(what, nowMs);
+    this.#statements.prepare("INSERT OR IGNORE INTO watched VALUES (?1, ?2, 0, '[]', ?2)")
+      .run(what, beginning(nowMs));
   }
 
-  /**
-   * To be called after every look at the vault. A clock that was a day or more ahead begins
-   * everything anew: so a wrong one never makes the time shorter by more than the day that it
-   * counted.
-   */
+  /** To be called after every look at the vault. */
   count(nowMs: number): void {
-    this.#statements.prepare("UPDATE watched SET days = 0, last_ms = ?1 WHERE last_ms >= ?1 + ?2")
-      .run(nowMs, DAY_MS);
-    countDay(this.#statements, WATCHED, nowMs);
+    countDay(this.#statements, "watched", nowMs);
   }
 
   /** Counted days; null for what is not watched. */
@@ -107,15 +131,10 @@ export class ForgetDays {
   count(nowMs: number): void {
     // Most vaults have none, and a disk that is full or read-only need not be asked then.
     if (this.#statements.prepare("SELECT 1 FROM forget LIMIT 1").get() === undefined) return;
-    const now = Math.floor(nowMs);
     this.#statements.prepare(
-      "INSERT OR IGNORE INTO forget_day SELECT DISTINCT id, 0, ? FROM forget",
-    ).run(now);
-    countDay(this.#statements, FORGETS, now);
-    // A clock that was far ahead once must not stop the count for ever. The days stay: what is to
-    // be gone after a month should not wait for another one because of a battery.
-    this.#statements.prepare("UPDATE forget_day SET counted_ms = ?1 WHERE counted_ms > ?1")
-      .run(now);
+      "INSERT OR IGNORE INTO forget_day SELECT DISTINCT id, ?1, 0, '[]', ?1 FROM forget",
+    ).run(beginning(nowMs));
+    countDay(this.#statements, "forget_day", nowMs);
   }
 
   /** Ids of the forgets whose text may be deleted by this machine now. */

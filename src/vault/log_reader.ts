@@ -13,7 +13,7 @@ import type { Memory } from "../platform/types.ts";
 import { recordCodec } from "./codecs.ts";
 import type { EntryBody } from "./entry_body.ts";
 import { isCovered } from "./entry_rules.ts";
-import { heldBody } from "./held_body.ts";
+import type { HeldBodies } from "./held_body.ts";
 import { checkChain, type ReadListed } from "./log_chain.ts";
 import type { KnownLog, ListedEntry, PlannedLog } from "./log_plan.ts";
 import type { SignKey } from "./record.ts";
@@ -54,6 +54,8 @@ export interface EntryOpener {
   readonly epoch: Epoch;
   readonly vaultId: Bytes;
   readonly signal: AbortSignal;
+  /** Holds what entries say until all logs are read. */
+  readonly bodies: HeldBodies;
   /** Is told of what was made to read an entry. Default: nobody. */
   readonly memory?: Pick<Memory, "passed">;
   /** Entries that were fetched just now, by object name. */
@@ -115,7 +117,7 @@ export async function sealedEntry(opener: EntryOpener, { name }: ListedEntry): P
 
 /** Opens an entry's bytes and verifies them; null when they do not open. */
 export async function decodeEntry(
-  opener: Pick<EntryOpener, "epoch" | "vaultId" | "memory">,
+  opener: Pick<EntryOpener, "epoch" | "vaultId" | "bodies" | "memory">,
   listed: ListedEntry,
   sealed: Bytes,
   signPublic: SignKey,
@@ -133,7 +135,7 @@ export async function decodeEntry(
   const record = await decodeRecord(payload, opener.vaultId, expected);
   opener.memory?.passed(DECODED_COPIES * record.bodySizeBytes);
   return {
-    body: heldBody(record.body, opener.memory),
+    body: opener.bodies.hold(record.body),
     hash: record.entryHash,
     inline: record.inline,
     sizeBytes: sealed.length,

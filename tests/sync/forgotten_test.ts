@@ -19,6 +19,7 @@ import { inTempDir } from "../support/sync_machine.ts";
 const SESSION = "11111111-1111-4111-8111-111111111111";
 const ID = (n: number) => n.toString(16).padStart(32, "0");
 const DAY_MS = 86_400_000;
+const START_MS = Date.UTC(2026, 5, 1);
 
 /** A segment between two made-up states, named by what stands in the file. */
 function segment(file: string, gen: string, before: string, after: string): Segment {
@@ -224,7 +225,7 @@ Deno.test("what stands before a forgotten state is forgotten, unless it is neede
   assert.deepEqual(["a", "ab", "abc", "ax"].map(isForgotten), [false, true, true, false]);
   assert.equal(forgotten.isSession(SESSION), false, "the other continuation is there");
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("abc")), true, "not due yet");
-  for (let day = 0; day <= 30; day++) new ForgetDays(database).count(day * DAY_MS);
+  for (let day = 0; day <= 30; day++) new ForgetDays(database).count(START_MS + day * DAY_MS);
   const kept = forgotten.kept(SESSION, "transcript")!;
   const has = (text: string) => kept.has(keyOf(text));
   assert.deepEqual(["a", "ab", "abc", "ax"].map(has), [true, false, false, true]);
@@ -253,7 +254,7 @@ Deno.test("a state is put together without what is gone, when there is another w
 Deno.test("a younger forget of the same text keeps it for its own 30 days", () => {
   const adds = [addOp([segment("transcript", "", "", "a")])];
   const { database, forgotten } = known([...adds, forgetOp(1, ["a"])]);
-  for (let day = 0; day <= 30; day++) new ForgetDays(database).count(day * DAY_MS);
+  for (let day = 0; day <= 30; day++) new ForgetDays(database).count(START_MS + day * DAY_MS);
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("a")), false);
   new SegmentIndex(database).apply([entryOf(9, [forgetOp(2, ["a"])])]);
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("a")), true);
@@ -263,7 +264,7 @@ Deno.test("a younger forget of the same text keeps it for its own 30 days", () =
 Deno.test("a forget is as old as the days on which the vault was looked at", () => {
   const { database } = known([addOp([segment("transcript", "", "", "a")]), forgetOp(1, ["a"])]);
   const look = (ms: number) => {
-    new ForgetDays(database).count(ms);
+    new ForgetDays(database).count(START_MS + ms);
     return new ForgetDays(database).left(ID(1));
   };
   assert.equal(look(0), 30);

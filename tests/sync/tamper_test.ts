@@ -14,6 +14,7 @@ import { syncService } from "../../src/sync/service.ts";
 import { withVault } from "../../src/sync/vault_access.ts";
 import { decodeHeader } from "../../src/vault/header.ts";
 import { readEntry } from "../../src/vault/log_reader.ts";
+import { HeldBodies } from "../../src/vault/held_body.ts";
 import { parseLogEntryName } from "../../src/vault/names.ts";
 import { VaultStore } from "../../src/vault/sealed_store.ts";
 import { codeOf } from "../support/outcome.ts";
@@ -137,7 +138,8 @@ Deno.test("readEntry refuses a log entry with any one byte changed", () =>
     const read = async (changedBytes: Bytes) => {
       await memory.show(new Map([[name, changedBytes]]));
       const store = new VaultStore(await memory.open());
-      return await readEntry({ store, epoch, vaultId: header.vaultId, signal }, listed, null);
+      const opener = { store, epoch, vaultId: header.vaultId, signal, bodies: new HeldBodies() };
+      return await readEntry(opener, listed, null);
     };
     assert.equal((await read(bytes)).body.seq, 1);
     for (let at = 0; at < bytes.length; at++) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AddOp, EntryBody } from "../../src/vault/entry_body.ts";
-import { heldBody } from "../../src/vault/held_body.ts";
+import { HeldBodies } from "../../src/vault/held_body.ts";
 
 function bodyOf(ops: number, seq = 1): EntryBody {
   const add = (index: number): AddOp => ({
@@ -27,9 +27,10 @@ function bodyOf(ops: number, seq = 1): EntryBody {
 }
 
 for (const ops of [1, 63, 64, 1_000]) {
-  Deno.test(`heldBody says what a body of ${ops} ops says`, () => {
+  Deno.test(`HeldBodies says what a body of ${ops} ops says`, () => {
     const [body, other] = [bodyOf(ops, 1), bodyOf(ops, 2)];
-    const [held, heldOther] = [heldBody(body), heldBody(other)];
+    const bodies = new HeldBodies();
+    const [held, heldOther] = [bodies.hold(body), bodies.hold(other)];
     // In turn, so that neither is answered with the other's.
     for (let round = 0; round < 2; round++) {
       assert.deepEqual({ ...held, ops: held.ops }, body);
@@ -38,14 +39,25 @@ for (const ops of [1, 63, 64, 1_000]) {
   });
 }
 
-Deno.test("heldBody tells of what it makes anew, once for each time", () => {
+Deno.test("HeldBodies tells of what it makes anew, once for each time", () => {
   let told = 0;
   const memory = { passed: (bytes: number) => void (told += bytes) };
-  const held = heldBody(bodyOf(64), memory);
+  const held = new HeldBodies(memory).hold(bodyOf(64));
   assert.equal(told, 0);
   assert.equal(held.ops.length, 64);
   const once = told;
   assert.ok(once > 0);
   assert.equal(held.ops[0]?.op, "add");
   assert.equal(told, once);
+});
+
+Deno.test("HeldBodies of two vaults keep nothing for each other", () => {
+  let told = 0;
+  const memory = { passed: () => void told++ };
+  const held = [new HeldBodies(memory), new HeldBodies(memory)]
+    .map((bodies, at) => bodies.hold(bodyOf(64, at + 1)));
+  for (let round = 0; round < 3; round++) {
+    for (const body of held) assert.equal(body.ops.length, 64);
+  }
+  assert.equal(told, 2, "each has made its own once, and still has it");
 });
