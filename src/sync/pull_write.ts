@@ -17,8 +17,7 @@ import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
-import type { WriteOperation } from "./pull_file.ts";
-import type { WriteFamily } from "./pull_plan.ts";
+import { type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
 import { failureOf } from "./push.ts";
 import type { StoredSegment } from "./segment_index.ts";
 import { transaction } from "./state_db.ts";
@@ -132,7 +131,7 @@ class FamilyWriter {
     this.#vault = vault;
     this.#branches = branches;
     this.#keptFor = keptFor;
-    this.#progress = progressOf(vault, families.flatMap(({ writes }) => writes));
+    this.#progress = progressOf(vault, families);
   }
 
   written(): Written {
@@ -223,12 +222,16 @@ class FamilyWriter {
 
 function progressOf(
   vault: OpenVault,
-  operations: readonly WriteOperation[],
+  families: readonly WriteFamily[],
 ): (operation: WriteOperation) => void {
-  const totalBytes = operations.reduce((sum, each) => sum + newBytesOf(each), 0);
-  const totalSessions = new Set(operations.map((each) => each.session.id)).size;
   const seen = new Set<string>();
-  let doneBytes = 0;
+  let [doneBytes, totalBytes] = [0, 0];
+  for (const operation of writesOf(families)) {
+    totalBytes += newBytesOf(operation);
+    seen.add(operation.session.id);
+  }
+  const totalSessions = seen.size;
+  seen.clear();
   return (operation) => {
     doneBytes += newBytesOf(operation);
     seen.add(operation.session.id);
@@ -272,7 +275,7 @@ function* segmentsOf(
   vault: OpenVault,
   families: readonly WriteFamily[],
 ): Iterable<StoredSegment> {
-  for (const { session, target, base } of families.flatMap(({ writes }) => writes)) {
+  for (const { session, target, base } of writesOf(families)) {
     if (target.isDerived) continue;
     const known = base !== null && base.gen === target.gen ? base.len : 0;
     for (const segment of vault.index.chain(session.id, target.name, target) ?? []) {
