@@ -15,7 +15,7 @@ import { LOOK_BYTES } from "./look_bytes.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { type AddedHistory, HistoryPull } from "./pull_history.ts";
 import { LocalView } from "./pull_place.ts";
-import { type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
+import { newBytesOf, type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
 import { keyOfProject, type PullPlan, PullPlanner } from "./pull_plan.ts";
 import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { type KeptFor, writeAll, type Written } from "./pull_write.ts";
@@ -89,8 +89,8 @@ export async function pullSessions(
       });
     const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
     const { shelves: stored } = targets;
-    // What was written just now may name plans that were of no use here before. Only who asks looks,
-    // and of many sessions nothing is held by then that was needed to write them.
+    // What was written just now may name plans that were of no use here before. Who asks looks; of
+    // many sessions nothing is held by then that was needed to write them.
     const isAsBefore = written.files === 0 || request.dryRun;
     const view = isAsBefore ? () => local : once(() => new LocalView(vault));
     const added = request.dryRun
@@ -165,10 +165,10 @@ async function pushOwn(
 function dryRunOf(plan: PullPlan): Written {
   const sessions = new Set<string>();
   let [files, writtenBytes] = [0, 0];
-  for (const { session, target, base } of writesOf(plan.families)) {
-    sessions.add(session.id);
+  for (const operation of writesOf(plan.families)) {
+    sessions.add(operation.session.id);
     files++;
-    writtenBytes += Math.max(0, target.len - (base?.len ?? 0));
+    writtenBytes += newBytesOf(operation);
   }
   return { sessions, files, writtenBytes, busy: new Set(), failures: [] };
 }

@@ -71,6 +71,11 @@ export interface WriteFamily {
   readonly writes: readonly WriteOperation[];
 }
 
+/** Bytes that a write has to fetch. */
+export function newBytesOf({ target, base }: WriteOperation): number {
+  return Math.max(0, target.len - (base?.len ?? 0));
+}
+
 /** Every write of `families`, in their order. */
 export function* writesOf(families: readonly WriteFamily[]): Generator<WriteOperation> {
   for (const { writes } of families) yield* writes;

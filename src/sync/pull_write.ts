@@ -17,7 +17,7 @@ import type { Failure } from "./api.ts";
 import type { BranchTargets } from "./branch_targets.ts";
 import { windows } from "./file_scan.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
-import { type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
+import { newBytesOf, type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
 import { failureOf } from "./push.ts";
 import type { StoredSegment } from "./segment_index.ts";
 import { transaction } from "./state_db.ts";
@@ -238,10 +238,6 @@ function progressOf(
     const doneSessions = seen.size;
     vault.context.onProgress({ kind: "bytes", doneBytes, totalBytes, doneSessions, totalSessions });
   };
-}
-
-function newBytesOf({ target, base }: WriteOperation): number {
-  return Math.max(0, target.len - (base?.len ?? 0));
 }
 
 async function prepare(

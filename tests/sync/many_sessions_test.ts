@@ -164,7 +164,7 @@ Deno.test("the newest of many sessions go and come first", () =>
     }
   }));
 
-Deno.test("a first pull looks through the sessions once when no plan or prompt comes with them", () =>
+Deno.test("a first pull looks for sessions once when no plan or prompt comes along", () =>
   withFew(async (anna, bert, watched) => {
     await anna.push();
     bert.writeTranscript(
