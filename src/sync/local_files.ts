@@ -120,6 +120,13 @@ export class LocalFiles {
    * most of what is here that is enough. Later changes do not show in it, either.
    */
   settled(): ReadonlyMap<string, RememberedStat> {
+    if (this.#settled === null && this.#all !== null) {
+      const settled = new Map<string, RememberedStat>();
+      for (const [path, row] of this.#all) {
+        if (row.len === row.sizeBytes && !row.isDerived) settled.set(path, row);
+      }
+      this.#settled = settled;
+    }
     if (this.#settled === null) {
       // All at once: each row costs half of what it does one by one.
       const rows = this.#statements.prepare(

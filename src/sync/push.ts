@@ -212,6 +212,7 @@ async function planPush(
   failures.push(...history.failures);
   const mayHaveNews = whatMayHaveNews(vault, scope, history.due, forgotten);
   const rows = mayHaveNews.length === 0 ? NO_ROWS : vault.locals.all();
+  memory.passed(LOOK_BYTES * rows.size);
   for (const session of mayHaveNews) {
     vault.context.signal.throwIfAborted();
     const isForgotten = !isShelf(session) && forgotten.isForgotten(session.id);

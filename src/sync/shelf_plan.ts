@@ -10,6 +10,7 @@ import { cleanupPeriodDays, isPastRetention } from "../sessions/retention.ts";
 import type { Failure } from "./api.ts";
 import { isSettled, type LocalFileRow } from "./local_files.ts";
 import { type LocalShelf, shelfOfRows } from "./local_shelves.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import { MemoryFolders } from "./memory_folders.ts";
 import { PlanNames } from "./plan_names.ts";
 import { Exclusion, isExcluded, type ProjectFinder } from "./projects.ts";
@@ -77,6 +78,7 @@ export class ShelfPlanner {
     this.#projects = projects;
     this.#scope = scope;
     this.#rows = vault.locals.all();
+    vault.context.platform.memory.passed(LOOK_BYTES * this.#rows.size);
     const plans = discoverPlans(fs, vault.root);
     this.leftovers = plans.temps;
     this.#plans = new Map(plans.files.map((file) => [file.name, file]));
