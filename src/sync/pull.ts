@@ -92,7 +92,7 @@ export async function pullSessions(
     // What was written just now may name plans that were of no use here before. Who asks looks; of
     // many sessions nothing is held by then that was needed to write them.
     const isAsBefore = written.files === 0 || request.dryRun;
-    const view = isAsBefore ? () => local : once(() => new LocalView(vault));
+    const view = isAsBefore ? () => local : once(() => lookAgain(vault, written.sessions.size));
     const added = request.dryRun
       ? { bytes: 0, failures: [] }
       : await history.add(() => view().all(), exclusionOf(vault, projects, view, request.all));
@@ -100,6 +100,12 @@ export async function pullSessions(
     const shelves = await pullShelves(vault, sender, view, projects, asked, stored);
     return withOthers(totals, shelves, added, unreadableObjects(vault));
   }
+}
+
+/** Nothing is left by now of the plans of the sessions that were written. */
+function lookAgain(vault: OpenVault, writtenCount: number): LocalView {
+  vault.context.platform.memory.passed(LOOK_BYTES * writtenCount);
+  return new LocalView(vault);
 }
 
 function holdHistory(history: HistoryPull): (family: WriteFamily) => Promise<void> {
