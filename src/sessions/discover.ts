@@ -14,7 +14,7 @@ import { areaDir } from "./layout.ts";
 import { legacyOwner } from "./legacy_owner.ts";
 import { pathBelow, pathRules } from "./local_path.ts";
 import type { PathRules } from "./local_path.ts";
-import { LoneSession, Transcript } from "./lone_session.ts";
+import { Transcript, type TranscriptFolder } from "./lone_session.ts";
 import { parseSessionId } from "./session_id.ts";
 import type { SessionId } from "./session_id.ts";
 import { SKIP_REASONS, type SkipKind, type SkippedPath } from "./skipped_path.ts";
@@ -176,6 +176,7 @@ class Finder {
 
   #addSlug(projects: string, slug: string): void {
     const dir = this.#rules.join(projects, slug);
+    const folder = { slug, dir: dir + this.#rules.sep };
     const found = new Map<SessionId, LocalFile[]>();
     const filesOf = (id: SessionId) => {
       const known = found.get(id);
@@ -191,7 +192,7 @@ class Finder {
         if (id !== null) this.#addFolder(filesOf(id), path, "side", 1);
         else if (entry.name === "memory") this.#addMemory(slug, path);
       } else if (entry.name.endsWith(".jsonl")) {
-        this.#addTranscript(filesOf, dir + this.#rules.sep, entry);
+        this.#addTranscript(filesOf, folder, entry);
       } else if (entry.kind === "symlink" && parseSessionId(entry.name) !== null) {
         this.#skipSession(path, "link");
       } else if (entry.kind === "symlink" && entry.name === "memory") {
@@ -216,10 +217,10 @@ class Finder {
 
   #addTranscript(
     filesOf: (id: SessionId) => LocalFile[],
-    dir: string,
+    folder: TranscriptFolder,
     entry: DirEntry,
   ): void {
-    const path = dir + entry.name;
+    const path = folder.dir + entry.name;
     const id = parseSessionId(entry.name.slice(0, -".jsonl".length));
     const name = id === null ? parseFileName(`legacy/${entry.name}`) : TRANSCRIPT;
     if (name === null) return this.#skip(path, "unknown-transcript");
@@ -230,7 +231,7 @@ class Finder {
     if (owner === null) return;
     if (owner === "unowned") return this.#skip(path, "unknown-transcript");
     if (id === null) filesOf(owner).push({ name, path, stat });
-    else filesOf(owner).unshift(new Transcript(dir, id, stat));
+    else filesOf(owner).unshift(new Transcript(folder, id, stat));
   }
 
   #addSession(slug: string, id: SessionId, files: LocalFile[]): void {
@@ -249,9 +250,7 @@ class Finder {
     }
     const [first] = all;
     const isLone = all.length === 1 && first instanceof Transcript;
-    this.#sessions.push(
-      isLone ? new LoneSession(slug, first) : { id, slug, files: sortFiles(all) },
-    );
+    this.#sessions.push(isLone ? first : { id, slug, files: sortFiles(all) });
   }
 
   #sharedOf(id: SessionId): readonly LocalFile[] {

@@ -4,15 +4,25 @@ import type { LocalFile, LocalSession } from "./discover.ts";
 import { type FileName, TRANSCRIPT } from "./file_name.ts";
 import type { SessionId } from "./session_id.ts";
 
-/** A transcript; its path is made when it is asked for. */
-export class Transcript implements LocalFile {
-  readonly #dir: string;
+/** A folder below `projects/`: what the paths of a thousand transcripts have in common. */
+export interface TranscriptFolder {
+  /** Its name. */
+  readonly slug: string;
+  /** Its path up to a file's name. */
+  readonly dir: string;
+}
+
+/**
+ * A transcript, and the session that it is when there is nothing else of it: one object is both.
+ * Its path is made when it is asked for.
+ */
+export class Transcript implements LocalFile, LocalSession {
+  readonly #folder: TranscriptFolder;
   readonly id: SessionId;
   readonly stat: FileStat;
 
-  /** `dir`: the folder's path up to the file's name. */
-  constructor(dir: string, id: SessionId, stat: FileStat) {
-    this.#dir = dir;
+  constructor(folder: TranscriptFolder, id: SessionId, stat: FileStat) {
+    this.#folder = folder;
     this.id = id;
     this.stat = stat;
   }
@@ -22,25 +32,15 @@ export class Transcript implements LocalFile {
   }
 
   get path(): string {
-    return `${this.#dir}${this.id}.jsonl`;
-  }
-}
-
-/** A session that is a transcript and nothing else. */
-export class LoneSession implements LocalSession {
-  readonly slug: string;
-  readonly #transcript: Transcript;
-
-  constructor(slug: string, transcript: Transcript) {
-    this.slug = slug;
-    this.#transcript = transcript;
+    return `${this.#folder.dir}${this.id}.jsonl`;
   }
 
-  get id(): SessionId {
-    return this.#transcript.id;
+  get slug(): string {
+    return this.#folder.slug;
   }
 
+  /** Those of a session that is nothing else. */
   get files(): readonly LocalFile[] {
-    return [this.#transcript];
+    return [this];
   }
 }

@@ -2,10 +2,11 @@
  * What this machine knows of its session files: which state of the vault each one was last seen at.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { FileStat } from "../platform/types.ts";
+import type { FileStat, Memory } from "../platform/types.ts";
 import type { LocalFile } from "../sessions/discover.ts";
 import { type FileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { shelfArea } from "../sessions/shelf.ts";
+import { LOOK_BYTES } from "./look_bytes.ts";
 import type { FileState } from "./segment_index.ts";
 import { SharedTexts, Statements } from "./state_db.ts";
 
@@ -87,13 +88,16 @@ const COLUMNS = "path, session, file, size AS sizeBytes, mtime AS mtimeMs, ino, 
 /** Table of local files. */
 export class LocalFiles {
   readonly #statements: Statements;
+  readonly #memory: Pick<Memory, "passed"> | undefined;
   /** What `all` gave, as long as nothing has changed. */
   #all: ReadonlyMap<string, LocalFileRow> | null = null;
   /** The same of `settled`. */
   #settled: ReadonlyMap<string, RememberedStat> | null = null;
 
-  constructor(database: DatabaseSync) {
+  /** `memory` is told of what many rows leave behind. Default: nobody. */
+  constructor(database: DatabaseSync, memory?: Pick<Memory, "passed">) {
     this.#statements = new Statements(database);
+    this.#memory = memory;
   }
 
   /** Every row by path, as they are now: later changes do not show in it. */
@@ -105,6 +109,7 @@ export class LocalFiles {
       const texts = new SharedTexts();
       const all = new Map<string, LocalFileRow>();
       for (const each of rows) {
+        this.#memory?.passed(LOOK_BYTES);
         const row = each as unknown as Row;
         [row.file, row.gen] = [texts.of(row.file), texts.of(row.gen)];
         const known = fromRow(row);
@@ -120,6 +125,13 @@ export class LocalFiles {
    * most of what is here that is enough. Later changes do not show in it, either.
    */
   settled(): ReadonlyMap<string, RememberedStat> {
+    if (this.#settled === null && this.#all !== null) {
+      const settled = new Map<string, RememberedStat>();
+      for (const [path, row] of this.#all) {
+        if (row.len === row.sizeBytes && !row.isDerived) settled.set(path, row);
+      }
+      this.#settled = settled;
+    }
     if (this.#settled === null) {
       // All at once: each row costs half of what it does one by one.
       const rows = this.#statements.prepare(

@@ -15,7 +15,8 @@ import { LOOK_BYTES } from "./look_bytes.ts";
 import { Exclusion, ProjectFinder } from "./projects.ts";
 import { type AddedHistory, HistoryPull } from "./pull_history.ts";
 import { LocalView } from "./pull_place.ts";
-import { keyOfProject, type PullPlan, PullPlanner, type WriteFamily } from "./pull_plan.ts";
+import { newBytesOf, type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
+import { keyOfProject, type PullPlan, PullPlanner } from "./pull_plan.ts";
 import { type PulledShelves, pullShelves } from "./pull_shelves.ts";
 import { type KeptFor, writeAll, type Written } from "./pull_write.ts";
 import { pushSessions, unreadableObjects } from "./push.ts";
@@ -87,15 +88,24 @@ export async function pullSessions(
         keptFor: request.keptFor ?? "half",
       });
     const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
-    // What was written just now may name plans that were of no use here before.
-    const view = written.files === 0 || request.dryRun ? local : new LocalView(vault);
+    const { shelves: stored } = targets;
+    // What was written just now may name plans that were of no use here before. Who asks looks; of
+    // many sessions nothing is held by then that was needed to write them.
+    const isAsBefore = written.files === 0 || request.dryRun;
+    const view = isAsBefore ? () => local : once(() => lookAgain(vault, written.sessions.size));
     const added = request.dryRun
       ? { bytes: 0, failures: [] }
-      : await history.add(() => view.all(), exclusionOf(vault, projects, view, request.all));
+      : await history.add(() => view().all(), exclusionOf(vault, projects, view, request.all));
     const asked = { ...scope, dryRun: request.dryRun };
-    const shelves = await pullShelves(vault, sender, view, projects, asked, targets);
+    const shelves = await pullShelves(vault, sender, view, projects, asked, stored);
     return withOthers(totals, shelves, added, unreadableObjects(vault));
   }
+}
+
+/** Nothing is left by now of the plans of the sessions that were written. */
+function lookAgain(vault: OpenVault, writtenCount: number): LocalView {
+  vault.context.platform.memory.passed(LOOK_BYTES * writtenCount);
+  return new LocalView(vault);
 }
 
 function holdHistory(history: HistoryPull): (family: WriteFamily) => Promise<void> {
@@ -107,10 +117,10 @@ function holdHistory(history: HistoryPull): (family: WriteFamily) => Promise<voi
 function exclusionOf(
   vault: OpenVault,
   projects: ProjectFinder,
-  local: LocalView,
+  view: () => LocalView,
   all: boolean,
 ): (session: LocalSession) => boolean {
-  const exclusion = once(() => new Exclusion(vault.config, projects, local.all()));
+  const exclusion = once(() => new Exclusion(vault.config, projects, view().all()));
   return (session) => !all && exclusion().excludes(session);
 }
 
@@ -159,17 +169,14 @@ async function pushOwn(
 }
 
 function dryRunOf(plan: PullPlan): Written {
-  const writes = plan.families.flatMap((family) => family.writes);
-  return {
-    sessions: new Set(writes.map((operation) => operation.session.id)),
-    files: writes.length,
-    writtenBytes: writes.reduce(
-      (sum, { target, base }) => sum + Math.max(0, target.len - (base?.len ?? 0)),
-      0,
-    ),
-    busy: new Set(),
-    failures: [],
-  };
+  const sessions = new Set<string>();
+  let [files, writtenBytes] = [0, 0];
+  for (const operation of writesOf(plan.families)) {
+    sessions.add(operation.session.id);
+    files++;
+    writtenBytes += newBytesOf(operation);
+  }
+  return { sessions, files, writtenBytes, busy: new Set(), failures: [] };
 }
 
 function totalsOf(
@@ -181,23 +188,29 @@ function totalsOf(
   written: Written,
   pushFailures: readonly Failure[],
 ): PullTotals {
-  const writes = plan.families.flatMap((family) => family.writes);
-  const planned = new Map(writes.map(({ session }) => [session.id, session]));
-  const pulled = [...planned.values()].filter(({ id }) => written.sessions.has(id));
+  const planned = new Map<string, SessionTarget>();
+  for (const { session } of writesOf(plan.families)) {
+    if (written.sessions.has(session.id)) planned.set(session.id, session);
+  }
+  const pulled = [...planned.values()];
   const failed = new Set(pushFailures.map(({ sessionId }) => sessionId));
   const own = plan.pushFirst.map(({ id }) => id).filter((id) => !failed.has(id));
   const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...own, ...written.busy])];
   const { fs, memory } = vault.context.platform;
   // What follows looks at each of them twice more.
   memory.passed(2 * LOOK_BYTES * pulled.length);
-  const newBranches = writes.filter(({ session, target, expected }) =>
-    session.root !== session.id && target.name === TRANSCRIPT && expected === null &&
-    written.sessions.has(session.id)
-  );
+  const newBranches: WriteOperation[] = [];
+  for (const operation of writesOf(plan.families)) {
+    const { session, expected } = operation;
+    const isBranch = session.root !== session.id && written.sessions.has(session.id);
+    if (!isBranch || expected !== null) continue;
+    if (operation.target.name === TRANSCRIPT) newBranches.push(operation);
+  }
   const names = new Map(vault.index.machines().map(({ id, name }) => [id, name]));
-  const others = pulled.flatMap(({ machines }) => machines)
-    .filter((id) => id !== sender.machineId);
-  const from = new Set(others.map((id) => names.get(id) ?? id));
+  const from = new Set<string>();
+  for (const { machines } of pulled) {
+    for (const id of machines) if (id !== sender.machineId) from.add(names.get(id) ?? id);
+  }
   return {
     pulled: pulled.length,
     otherFiles: 0,

@@ -2,6 +2,7 @@
 import { sha256Hex } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
+import type { ClaudeRoot } from "../sessions/claude_root.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { scanFile } from "./file_scan.ts";
@@ -28,6 +29,61 @@ export interface WriteOperation {
 /** A transcript that stays as it is, and the target as it stands under another id instead. */
 export interface KeptTranscript {
   readonly beside: TranscriptTarget;
+}
+
+/**
+ * The first writing of a session's only file. A first pull has one of these for each session there
+ * is, and what can be made of the session is made when it is asked for.
+ */
+export class NewTranscript implements WriteOperation, WriteFamily {
+  readonly session: SessionTarget;
+  readonly expected: FileStat | null;
+  readonly #root: ClaudeRoot;
+  readonly #slug: string;
+
+  /** `session`: one of a single file, its transcript, and of no family. */
+  constructor(root: ClaudeRoot, slug: string, session: SessionTarget, expected: FileStat | null) {
+    this.session = session;
+    this.expected = expected;
+    this.#root = root;
+    this.#slug = slug;
+  }
+
+  get target(): FileTarget {
+    return this.session.files[0]!;
+  }
+
+  get path(): string {
+    return pathOf(this.#root, this.#slug, this.session.id, TRANSCRIPT);
+  }
+
+  get base(): null {
+    return null;
+  }
+
+  get root(): string {
+    return this.session.root;
+  }
+
+  get writes(): readonly WriteOperation[] {
+    return [this];
+  }
+}
+
+/** What is written of one session and its branches, all or nothing. New files come first. */
+export interface WriteFamily {
+  readonly root: string;
+  readonly writes: readonly WriteOperation[];
+}
+
+/** Bytes that a write has to fetch. */
+export function newBytesOf({ target, base }: WriteOperation): number {
+  return Math.max(0, target.len - (base?.len ?? 0));
+}
+
+/** Every write of `families`, in their order. */
+export function* writesOf(families: readonly WriteFamily[]): Generator<WriteOperation> {
+  for (const { writes } of families) yield* writes;
 }
 
 /**

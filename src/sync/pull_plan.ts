@@ -19,17 +19,11 @@ import type { TranscriptTarget } from "./branch_targets.ts";
 import { isSettled, isUnchanged, type LocalFileRow } from "./local_files.ts";
 import { isExcluded, type ProjectFinder } from "./projects.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
-import { planFile, type WriteOperation } from "./pull_file.ts";
+import { NewTranscript, planFile, type WriteFamily, type WriteOperation } from "./pull_file.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
 import type { FileTarget, SessionTarget, Targets } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
-
-/** What is written of one session and its branches, all or nothing. New files come first. */
-export interface WriteFamily {
-  readonly root: string;
-  readonly writes: readonly WriteOperation[];
-}
 
 /** Which sessions a pull is about. */
 export interface PullScope {
@@ -58,6 +52,9 @@ export interface UnplacedSession {
   readonly session: SessionTarget;
   readonly project: ProjectIdentity | null;
 }
+
+/** What planning one family leaves behind in memory. */
+const FAMILY_BYTES = 4 * LOOK_BYTES;
 
 interface FamilyDraft {
   readonly writes: WriteOperation[];
@@ -106,6 +103,7 @@ export class PullPlanner {
     const isStale = (session: SessionTarget) => !this.#isAllCurrent(session);
     for (const [root, members] of familiesWith(isStale, targets)) {
       this.#vault.context.signal.throwIfAborted();
+      this.#vault.context.platform.memory.passed(FAMILY_BYTES);
       const { ids } = this.#scope;
       if (ids !== null && !members.some(({ id }) => ids.has(id))) continue;
       try {
@@ -115,9 +113,7 @@ export class PullPlanner {
         if (draft.waiting.length > 0) continue;
         pushFirst.push(...draft.pushFirst);
         if (draft.pushFirst.length > 0 || draft.writes.length === 0) continue;
-        const isNew = (operation: WriteOperation) => operation.expected === null;
-        const replaced = draft.writes.filter((operation) => !isNew(operation));
-        families.push({ root, writes: [...draft.writes.filter(isNew), ...replaced] });
+        families.push(familyOf(root, draft.writes));
       } catch (error) {
         failures.push(failureOf(error, root));
       }
@@ -286,12 +282,17 @@ export class PullPlanner {
       this.#unplaced.push({ session, project });
       return;
     }
+    const isAlone = session.files.length === 1 && session.root === session.id;
     for (const target of session.files) {
       const path = pathOf(this.#vault.root, slug, session.id, target.name);
       const expected = this.#vault.context.platform.fs.lstat(path);
       // What is there was not written by a session of this id that we know: it stays.
       if (expected !== null && expected.sizeBytes > 0) continue;
-      draft.writes.push({ session, target, path, expected, base: null });
+      draft.writes.push(
+        isAlone
+          ? new NewTranscript(this.#vault.root, slug, session, expected)
+          : { session, target, path, expected, base: null },
+      );
     }
   }
 }
@@ -305,6 +306,14 @@ function addBeside(
   const id = parseSessionId(session)!;
   if (beside.some((copy) => copy.id === id)) return;
   beside.push({ id, root, files: [{ name: TRANSCRIPT, ...state }], machines });
+}
+
+function familyOf(root: string, writes: readonly WriteOperation[]): WriteFamily {
+  const [only] = writes;
+  if (writes.length === 1 && only instanceof NewTranscript) return only;
+  const isNew = ({ expected }: WriteOperation) => expected === null;
+  const replaced = writes.filter((operation) => !isNew(operation));
+  return { root, writes: [...writes.filter(isNew), ...replaced] };
 }
 
 function transcriptRows(
@@ -324,27 +333,70 @@ function transcriptRows(
  * The families in which `isWanted` holds for a session: sessions with their branches, the root
  * first; families by their newest file, newest first. Mostly there are few or none among thousands.
  */
-function familiesWith(
+function* familiesWith(
   isWanted: (session: SessionTarget) => boolean,
   targets: Targets,
-): [string, readonly SessionTarget[]][] {
+): Generator<[root: string, members: readonly SessionTarget[]]> {
   const wanted = new Set<string>();
   for (const session of targets.sessions.values()) {
     if (!wanted.has(session.root) && isWanted(session)) wanted.add(session.root);
   }
-  if (wanted.size === 0) return [];
-  const families = new Map<string, { members: SessionTarget[]; newestMs: number }>();
+  const order = familiesOf(wanted, targets);
+  wanted.clear();
+  order.sort((a, b) => a.newestMs - b.newestMs || (a.root < b.root ? 1 : -1));
+  // From the end, so that nothing is held of what was planned.
+  for (let family = order.pop(); family !== undefined; family = order.pop()) {
+    yield [family.root, family.members()];
+  }
+}
+
+function familiesOf(wanted: ReadonlySet<string>, targets: Targets): Family[] {
+  const families = new Map<string, Family>();
   for (const session of targets.sessions.values()) {
     if (!wanted.has(session.root)) continue;
-    const family = families.get(session.root) ?? { members: [], newestMs: 0 };
-    if (session.id === session.root) family.members.unshift(session);
-    else family.members.push(session);
-    for (const { mtimeMs } of session.files) family.newestMs = Math.max(family.newestMs, mtimeMs);
-    families.set(session.root, family);
+    const family = families.get(session.root);
+    if (family === undefined) families.set(session.root, new Family(session));
+    else family.add(session);
   }
-  return [...families]
-    .sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1))
-    .map(([root, { members }]) => [root, members]);
+  return [...families.values()];
+}
+
+/** A session with its branches. Most have none, and there may be a hundred thousand. */
+class Family {
+  newestMs: number;
+  #first: SessionTarget;
+  #others: SessionTarget[] | null = null;
+
+  constructor(first: SessionTarget) {
+    this.#first = first;
+    this.newestMs = newestOf(first);
+  }
+
+  get root(): string {
+    return this.#first.root;
+  }
+
+  add(session: SessionTarget): void {
+    this.newestMs = Math.max(this.newestMs, newestOf(session));
+    this.#others ??= [];
+    if (session.id !== session.root) {
+      this.#others.push(session);
+      return;
+    }
+    this.#others.unshift(this.#first);
+    this.#first = session;
+  }
+
+  /** The root first, where it is one of them. */
+  members(): readonly SessionTarget[] {
+    return [this.#first, ...this.#others ?? []];
+  }
+}
+
+function newestOf({ files }: SessionTarget): number {
+  let newestMs = 0;
+  for (const { mtimeMs } of files) newestMs = Math.max(newestMs, mtimeMs);
+  return newestMs;
 }
 
 /** Key and short name for sessions whose project is unknown. */

@@ -5,6 +5,7 @@
 import { isClaudeSyncError } from "../errors.ts";
 import { isSameFile, sweepTemps } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
+import { BranchTargets } from "./branch_targets.ts";
 import type { ProjectFinder } from "./projects.ts";
 import { hasBytesOf } from "./pull_file.ts";
 import type { LocalView } from "./pull_place.ts";
@@ -14,7 +15,7 @@ import { failureOf, pushSessions } from "./push.ts";
 import type { Sender } from "./push_send.ts";
 import { writtenAfterPush } from "./shelf_dry_run.ts";
 import { type ShelfPlan, ShelfPlanner } from "./shelf_plan.ts";
-import { computeTargets, type Targets } from "./targets.ts";
+import { computeTargets, type SessionTarget } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** How often shelves may turn out to need a push before they are replaced. */
@@ -31,20 +32,21 @@ export interface PulledShelves {
 
 /**
  * Writes what the vault has of the shelves that belong here; bytes that only this machine has are
- * pushed first. `targets` is what the vault said before. Errors: alarms, those of the store.
+ * pushed first. `view`: what is here by now. `shelves`: what the vault said of them before. Errors:
+ * alarms, those of the store.
  */
 export async function pullShelves(
   vault: OpenVault,
   sender: Sender,
-  local: LocalView,
+  view: () => LocalView,
   projects: ProjectFinder,
   scope: PullScope & { readonly dryRun: boolean },
-  targets: Targets,
+  shelves: readonly SessionTarget[],
 ): Promise<PulledShelves> {
-  for (let [round, now] = [1, targets];; round++) {
-    if (now.shelves.length === 0) return NOTHING;
-    const planner = new ShelfPlanner(vault, local, projects, scope);
-    const plan = await planner.plan(now.shelves);
+  for (let [round, now] = [1, shelves];; round++) {
+    if (now.length === 0) return NOTHING;
+    const planner = new ShelfPlanner(vault, view(), projects, scope);
+    const plan = await planner.plan(now);
     const { waitingIds } = plan;
     if (scope.dryRun) {
       const isAsked = scope.all || scope.ids !== null;
@@ -54,10 +56,10 @@ export async function pullShelves(
     sweepTemps(fs, clock, planner.leftovers);
     const failures = await pushOwn(vault, sender, projects, plan);
     if (plan.pushFirst.length > failures.length && round < ROUNDS_MAX) {
-      now = await computeTargets(vault);
+      now = (await computeTargets(vault)).shelves;
       continue;
     }
-    const written = await writeAll(vault, now.branches, plan.families);
+    const written = await writeAll(vault, noBranches(vault), plan.families);
     const kept = removeOutdated(vault, plan, written.failures);
     return {
       files: written.files,
@@ -66,6 +68,11 @@ export async function pullShelves(
       failures: [...failures, ...plan.failures, ...written.failures, ...kept],
     };
   }
+}
+
+/** Nothing of a shelf is made of other leaves: what is derived has a source. */
+function noBranches(vault: OpenVault): BranchTargets {
+  return new BranchTargets(vault, () => []);
 }
 
 const NOTHING: PulledShelves = { files: 0, writtenBytes: 0, waitingIds: [], failures: [] };

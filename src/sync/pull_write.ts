@@ -18,8 +18,7 @@ import type { BranchTargets } from "./branch_targets.ts";
 import { CLOCK_SET_FROM_MS } from "./clock_set.ts";
 import { windows } from "./file_scan.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
-import type { WriteOperation } from "./pull_file.ts";
-import type { WriteFamily } from "./pull_plan.ts";
+import { newBytesOf, type WriteFamily, type WriteOperation, writesOf } from "./pull_file.ts";
 import { failureOf } from "./push.ts";
 import type { StoredSegment } from "./segment_index.ts";
 import { transaction } from "./state_db.ts";
@@ -131,7 +130,7 @@ class FamilyWriter {
     this.#vault = vault;
     this.#branches = branches;
     this.#keptFor = keptFor;
-    this.#progress = progressOf(vault, families.flatMap(({ writes }) => writes));
+    this.#progress = progressOf(vault, families);
   }
 
   written(): Written {
@@ -222,22 +221,22 @@ class FamilyWriter {
 
 function progressOf(
   vault: OpenVault,
-  operations: readonly WriteOperation[],
+  families: readonly WriteFamily[],
 ): (operation: WriteOperation) => void {
-  const totalBytes = operations.reduce((sum, each) => sum + newBytesOf(each), 0);
-  const totalSessions = new Set(operations.map((each) => each.session.id)).size;
   const seen = new Set<string>();
-  let doneBytes = 0;
+  let [doneBytes, totalBytes] = [0, 0];
+  for (const operation of writesOf(families)) {
+    totalBytes += newBytesOf(operation);
+    seen.add(operation.session.id);
+  }
+  const totalSessions = seen.size;
+  seen.clear();
   return (operation) => {
     doneBytes += newBytesOf(operation);
     seen.add(operation.session.id);
     const doneSessions = seen.size;
     vault.context.onProgress({ kind: "bytes", doneBytes, totalBytes, doneSessions, totalSessions });
   };
-}
-
-function newBytesOf({ target, base }: WriteOperation): number {
-  return Math.max(0, target.len - (base?.len ?? 0));
 }
 
 async function prepare(
@@ -271,7 +270,7 @@ function* segmentsOf(
   vault: OpenVault,
   families: readonly WriteFamily[],
 ): Iterable<StoredSegment> {
-  for (const { session, target, base } of families.flatMap(({ writes }) => writes)) {
+  for (const { session, target, base } of writesOf(families)) {
     if (target.isDerived) continue;
     const known = base !== null && base.gen === target.gen ? base.len : 0;
     for (const segment of vault.index.chain(session.id, target.name, target) ?? []) {

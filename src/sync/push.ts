@@ -7,7 +7,6 @@ import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { foldedFileName, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { LIVE_QUIET_MS } from "../sessions/live.ts";
-import type { ProjectIdentity } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import { isSettledIn, type LocalFileRow } from "./local_files.ts";
 import type { Failure } from "./api.ts";
@@ -19,6 +18,7 @@ import { lookAt, type PushItem } from "./push_files.ts";
 import { ForgottenPush } from "./push_forgotten.ts";
 import { dueHistory, type LocalHistory, lookAtHistory } from "./push_history.ts";
 import { Sender } from "./push_send.ts";
+import type { ProjectClaim } from "../vault/entry_body.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** Sessions after which a batch is closed, however small they are. */
@@ -63,15 +63,14 @@ export async function pushSessions(
   projects: ProjectFinder,
   scope: PushScope,
 ): Promise<PushTotals> {
-  const plan = await planPush(vault, projects, scope);
+  const { sessions, tornTails, failures: unplanned } = await planPush(vault, projects, scope);
   const pushed = new Set<string>();
   let sentBytes = 0;
-  const failures = [...plan.failures, ...unreadableObjects(vault)];
-  const totalBytes = plan.sessions.reduce((sum, session) => sum + plannedBytes(session), 0);
-  const { tornTails } = plan;
-  const otherFiles = plan.sessions.flatMap(({ items }) => items).filter(isOfShelf).length;
+  const failures = [...unplanned, ...unreadableObjects(vault)];
+  const totalSessions = sessions.length;
+  const { totalBytes, otherFiles } = sumOf(sessions);
   if (scope.dryRun) {
-    const pushedSessions = plan.sessions.filter(({ items }) => !items.some(isOfShelf))
+    const pushedSessions = sessions.filter(({ items }) => !items.some(isOfShelf))
       .map(({ session }) => session);
     return { pushedSessions, otherFiles, plainBytes: totalBytes, tornTails, failures };
   }
@@ -81,20 +80,21 @@ export async function pushSessions(
       doneBytes,
       totalBytes,
       doneSessions: pushed.size,
-      totalSessions: plan.sessions.length,
+      totalSessions,
     });
   if (totalBytes > 0) vault.context.onProgress({ kind: "phase", phase: "sending" });
-  const queue = [...plan.sessions];
+  // From the end, so that nothing is held of what was sent.
+  const queue = sessions.reverse();
   while (queue.length > 0) {
     vault.context.signal.throwIfAborted();
     const builder = new BatchBuilder(vault, sender.outbox, totalBytes);
     const inBatch: string[] = [];
     while (queue.length > 0 && !builder.isFull && inBatch.length < BATCH_SESSIONS_MAX) {
       vault.context.signal.throwIfAborted();
-      const next = queue.shift()!;
+      const next = queue.pop()!;
       try {
         const rest = await builder.add(next);
-        if (rest !== null) queue.unshift(rest);
+        if (rest !== null) queue.push(rest);
         inBatch.push(next.session);
       } catch (error) {
         failures.push(failureOf(error, next.session));
@@ -118,23 +118,48 @@ function isOfShelf({ file }: PushItem): boolean {
   return shelfArea(file) !== null;
 }
 
-function plannedBytes(session: SessionItems): number {
-  return session.items.reduce((sum, item) => sum + item.end - item.from.len, 0);
+function sumOf(sessions: readonly SessionItems[]): { totalBytes: number; otherFiles: number } {
+  let [totalBytes, otherFiles] = [0, 0];
+  for (const { items } of sessions) {
+    for (const item of items) {
+      totalBytes += item.end - item.from.len;
+      if (isOfShelf(item)) otherFiles++;
+    }
+  }
+  return { totalBytes, otherFiles };
 }
 
 interface PushPlan {
-  readonly sessions: readonly SessionItems[];
+  /** The caller's own. */
+  readonly sessions: SessionItems[];
   readonly tornTails: number;
   readonly failures: readonly Failure[];
 }
 
-interface PlannedOf {
-  readonly project: () => ProjectIdentity | null;
-}
+/** What is to be pushed of one session. Mostly that is one item, and there are many sessions. */
+class PlannedSession implements SessionItems {
+  readonly of: LocalSession | LocalShelf;
+  project: ProjectClaim = null;
+  newestMs = 0;
+  readonly #first: PushItem;
+  #more: readonly PushItem[] | null = null;
 
-interface PlannedSession extends PlannedOf {
-  readonly items: PushItem[];
-  newestMs: number;
+  constructor(of: LocalSession | LocalShelf, first: PushItem) {
+    this.of = of;
+    this.#first = first;
+  }
+
+  get session(): string {
+    return this.of.id;
+  }
+
+  get items(): readonly PushItem[] {
+    return [this.#first, ...this.#more ?? []];
+  }
+
+  add(item: PushItem): void {
+    this.#more = [...this.#more ?? [], item];
+  }
 }
 
 function isShelf(session: LocalSession | LocalShelf): session is LocalShelf {
@@ -154,9 +179,8 @@ async function planPush(
   const forgotten = new ForgottenPush(vault);
   let tornTails = 0;
   const look = async (
-    session: LocalSession,
+    session: LocalSession | LocalShelf,
     changed: readonly (LocalFile | LocalHistory)[],
-    of: PlannedOf,
     isGoneOnWith = false,
   ) => {
     const clashing = clashingNames(vault, session);
@@ -173,10 +197,11 @@ async function planPush(
           : await lookAt(vault, session, file, rows.get(file.path), mayTear, isGoneOnWith);
         if (isTorn && !mayTear) tornTails++;
         if (item === null) continue;
-        const entry = planned.get(session.id) ?? { items: [], newestMs: 0, ...of };
-        entry.items.push(item);
+        const known = planned.get(session.id);
+        const entry = known ?? new PlannedSession(session, item);
+        if (known === undefined) planned.set(session.id, entry);
+        else known.add(item);
         entry.newestMs = Math.max(entry.newestMs, file.stat.mtimeMs);
-        planned.set(session.id, entry);
       } catch (error) {
         failures.push(failureOf(error, session.id, file.path));
       }
@@ -191,6 +216,7 @@ async function planPush(
   failures.push(...history.failures);
   const mayHaveNews = whatMayHaveNews(vault, scope, history.due, forgotten);
   const rows = mayHaveNews.length === 0 ? NO_ROWS : vault.locals.all();
+  memory.passed(LOOK_BYTES * rows.size);
   for (const session of mayHaveNews) {
     vault.context.signal.throwIfAborted();
     const isForgotten = !isShelf(session) && forgotten.isForgotten(session.id);
@@ -201,13 +227,12 @@ async function planPush(
     // A session that stands in two folders has one history.
     if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
     if (changed.length === 0 || (!isShelf(session) && isExcluded(session))) continue;
-    const project = () => isShelf(session) ? session.project : projects.ofSession(session);
-    await look(session, changed, { project });
+    await look(session, changed);
     if (!isForgotten || !planned.has(session.id)) continue;
     const others = otherFilesOf(vault, session, forgotten.changed(session, rows, "gone on with"));
-    await look(session, others, { project }, true);
+    await look(session, others, true);
   }
-  return { sessions: inOrder(planned, memory), tornTails, failures };
+  return { sessions: inOrder([...planned.values()], projects, memory), tornTails, failures };
 }
 
 const NO_ROWS: ReadonlyMap<string, LocalFileRow> = new Map();
@@ -242,15 +267,18 @@ function otherFilesOf(
 
 /** Newest first, so that an interrupted first push has saved what is most likely wanted next. */
 function inOrder(
-  planned: ReadonlyMap<string, PlannedSession>,
+  planned: PlannedSession[],
+  projects: ProjectFinder,
   memory: Pick<Memory, "passed">,
 ): SessionItems[] {
-  const order = [...planned].sort(([a, x], [b, y]) => y.newestMs - x.newestMs || (a < b ? -1 : 1));
-  return order.map(([session, { items, project }]) => {
+  planned.sort((a, b) => b.newestMs - a.newestMs || (a.session < b.session ? -1 : 1));
+  for (const session of planned) {
+    const { of } = session;
     // Whose project nobody knows yet is looked for in its transcript.
     memory.passed(PLAN_BYTES);
-    return { session, project: projectClaim(project()), items };
-  });
+    session.project = projectClaim(isShelf(of) ? of.project : projects.ofSession(of));
+  }
+  return planned;
 }
 
 /**

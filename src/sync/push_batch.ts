@@ -117,8 +117,7 @@ export class BatchBuilder {
         [result.hash, result.end] = [segment.hash, segment.off + segment.len];
         if (!this.#wouldBeFull(rawBytes, ++segmentCount)) continue;
         if (result.end < item.end && !mayEndAfter(item, bytes)) continue;
-        const from = { gen: item.from.gen, hash: result.hash, len: result.end };
-        const unfinished = result.end < item.end ? [{ ...item, from, hasher: hasher.copy() }] : [];
+        const unfinished = result.end < item.end ? [restOf(item, result, hasher)] : [];
         rest = [...unfinished, ...session.items.slice(index + 1)];
         break;
       }
@@ -131,7 +130,7 @@ export class BatchBuilder {
     this.#ops.push({ op: "add", session: id, project, gens, groups });
     this.#segments += segmentCount;
     this.#reached.push(...reached);
-    return rest.length === 0 ? null : { ...session, items: rest };
+    return rest.length === 0 ? null : { session: id, project, items: rest };
   }
 
   #wouldBeFull(moreBytes: number, moreSegments: number): boolean {
@@ -208,6 +207,28 @@ function* segmentsOf(
   } finally {
     handle.close();
   }
+}
+
+/** What is left of an item of which a part is in a batch. `hasher` has seen all of that part. */
+function restOf(
+  item: PushItem,
+  reached: { readonly hash: string; readonly end: number },
+  hasher: Sha256,
+): PushItem {
+  const { session, file, path, stat, end, replaces } = item;
+  const from = { gen: item.from.gen, hash: reached.hash, len: reached.end };
+  return {
+    session,
+    file,
+    path,
+    stat,
+    ...(item.mayChangeUnseen === undefined ? {} : { mayChangeUnseen: item.mayChangeUnseen }),
+    from,
+    end,
+    replaces,
+    hasher: hasher.copy(),
+    ...(item.content === undefined ? {} : { content: item.content }),
+  };
 }
 
 function vanished(item: PushItem): ClaudeSyncError {

@@ -4,12 +4,13 @@ import type { Sha256 } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import { fileKind, TRANSCRIPT } from "../sessions/file_name.ts";
+import { Transcript } from "../sessions/lone_session.ts";
 import { besideOf, shelfArea } from "../sessions/shelf.ts";
 import { isRewriteOf } from "../sessions/spoken_records.ts";
 import { type FileScan, scanFile } from "./file_scan.ts";
 import { type LocalFileRow, mayChangeUnseen } from "./local_files.ts";
 import { forgottenContent, knownOf } from "./push_forgotten.ts";
-import { decideLines, decideWhole, type FileRelation, relate } from "./push_plan.ts";
+import { decideLines, decideWhole, type FileRelation, FIRST_START, relate } from "./push_plan.ts";
 import type { FileState } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { COMPARED_BYTES_MAX, isBehind, isNotComparable, readState } from "./vault_content.ts";
@@ -30,6 +31,53 @@ export interface PushItem {
   readonly hasher: Sha256 | null;
   /** The bytes themselves when they are no file's, as a session's prompt history. */
   readonly content?: Bytes;
+}
+
+/**
+ * All of a transcript that the vault has nothing of. A first push has one of these for each session
+ * there is.
+ */
+class NewTranscript implements PushItem {
+  readonly #transcript: Transcript;
+  readonly stat: FileStat;
+  readonly end: number;
+
+  constructor(transcript: Transcript, stat: FileStat, end: number) {
+    this.#transcript = transcript;
+    // Mostly it has stayed as it was found: then one of the two is enough.
+    this.stat = isSameStat(transcript.stat, stat) ? transcript.stat : stat;
+    this.end = end;
+  }
+
+  get session(): string {
+    return this.#transcript.id;
+  }
+
+  get file(): string {
+    return TRANSCRIPT;
+  }
+
+  get path(): string {
+    return this.#transcript.path;
+  }
+
+  get from(): FileState {
+    return FIRST_START;
+  }
+
+  get replaces(): null {
+    return null;
+  }
+
+  get hasher(): null {
+    return null;
+  }
+}
+
+function isSameStat(a: FileStat, b: FileStat): boolean {
+  return a.kind === b.kind && a.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs &&
+    a.ino === b.ino && a.dev === b.dev && a.nlink === b.nlink && a.mode === b.mode &&
+    a.uid === b.uid;
 }
 
 /** What looking at a file gave. */
@@ -86,6 +134,9 @@ export async function lookAt(
     return { item: null, isTorn, state, scan };
   }
   const { from, end, replaces, isTorn } = decision;
+  if (file instanceof Transcript && from === FIRST_START && replaces === null) {
+    return { item: new NewTranscript(file, scan.stat, end), isTorn, state: from, scan };
+  }
   const hasher = from.len === 0 ? null : scan.hasher;
   const { path, name } = file;
   const item = {

@@ -130,7 +130,7 @@ export async function withLocalState<Result>(
     try {
       const root = claudeRoot(host);
       const index = new SegmentIndex(database);
-      const locals = new LocalFiles(database);
+      const locals = new LocalFiles(database, context.platform.memory);
       const history = new HistoryBook(fs, root, index, database);
       const forgotten = new Forgotten(database);
       return await work({ context, paths, root, database, index, locals, history, forgotten });

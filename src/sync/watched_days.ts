@@ -21,7 +21,7 @@ export const DAY_MS = 24 * 60 * 60 * 1000;
 export const GRACE_DAYS = 7;
 
 /** Days for which what is forgotten can be recalled. */
-const FORGET_DAYS = 30;
+export const FORGET_DAYS = 30;
 
 /**
  * Where days are counted: `since_ms` is when the count began, `days` how many there are, `at` the
