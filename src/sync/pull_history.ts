@@ -147,7 +147,10 @@ export class HistoryPull {
     return { session, leaves, parts };
   }
 
-  /** States of the vault that the file begins with have no line that is new. */
+  /**
+   * States of the vault that the file begins with have no line that is new. Their lines are noted,
+   * too, or `all` would not miss them when they are gone.
+   */
   #noteStates(session: string, here: Bytes): void {
     const stat = here.length === 0
       ? null
@@ -155,7 +158,8 @@ export class HistoryPull {
     if (stat === null) return;
     const handle = handleOf({ content: here, stat: { ...stat, sizeBytes: here.length } });
     const { matches } = scanHandle(handle, this.#vault.index.states(session, HISTORY));
-    this.#vault.history.note(session, new Uint8Array(0), matches);
+    const lengthBytes = Math.max(0, ...matches.map(({ len }) => len));
+    this.#vault.history.note(session, here.subarray(0, lengthBytes), matches);
   }
 }
 

@@ -117,11 +117,18 @@ export function checkEqual(
         [transcript, ...past.contentsOf(session)].flatMap(plansNamedIn)
           .some((plan) => key.startsWith(`plans/${plan}.`));
       if (frozen[0]!.some(isFrozen) || frozen[index + 1]!.some(isFrozen)) continue;
+      const pair = [machines[0]!, machines[index + 1]!];
+      const owner = transcriptOf(key);
       const isOutdatedOn = (at: number) => {
         const kept = frozen[at]!.flatMap(([session]) => past.contentsOf(session)).flatMap(marksIn);
         const needless = new Set([...forgiven.marks, ...kept]);
-        const contents = [a, b].filter((each) => each !== undefined);
-        return contents.every((each) => isOutdated(key, each, machines[at]!, past, needless));
+        // What was taken out of the one file that had it is nowhere, once nobody wants the branch.
+        const isUnwanted = !pair.some((machine) => wants(machine, owner));
+        const { dropped } = machines[at]!.world.book;
+        if (isUnwanted) { for (const mark of dropped) needless.add(mark); }
+        const contents = [first!, other].flatMap((content) => content.get(owner) ?? []);
+        return contents.length > 0 &&
+          contents.every((each) => isOutdated(owner, each, machines[at]!, past, needless));
       };
       // Whoever has one keeps it; made at different times it may differ, when nobody wants it.
       const lacking = a === undefined ? [0] : b === undefined ? [index + 1] : [0, index + 1];
@@ -137,10 +144,11 @@ export function checkEqual(
 /**
  * Whether a branch that `without` does not have, or has in another form and the vault in none, is
  * one that nobody needs: where a client has taken records out, a branch may begin elsewhere when
- * more of it arrives, and have another id then. The one that was made before stays where it is, as
+ * more of it arrives, and have another id then; so it may when the session that it branched off is
+ * forgotten up to what somebody went on with. The one that was made before stays where it is, as
  * nothing is ever removed. It is outdated when `without` does not want it and has all of its words
  * in other transcripts, but for those that were forgotten, or that are in a session which it keeps
- * as it was for that reason.
+ * as it was for that reason, or that are dropped and in nothing that anybody wants.
  */
 function isOutdated(
   key: string,
@@ -149,21 +157,61 @@ function isOutdated(
   past: Past,
   needless: ReadonlySet<string>,
 ): boolean {
-  const id = /^([0-9a-f-]{36})\.jsonl$/.exec(key)?.[1];
-  if (id === undefined || id[14] !== "8") return false;
+  const id = branchIn(key);
+  if (id === null) return false;
   const paths = [...without.clientFiles().keys()];
-  if (past.has(id) && paths.some((path) => path.endsWith(`/${key}`))) return false;
+  const isStoredAndHere = past.has(id) && paths.some((path) => path.endsWith(`/${key}`));
+  if (isStoredAndHere && !isShownUnderOthers(without, id)) return false;
   const shown = [...without.clientFiles()]
     .filter(([path]) => path.endsWith(".jsonl") && !path.endsWith(`/${key}`))
     .map(([, bytes]) => text(bytes)).join("\n");
   if (marksIn(content).some((mark) => !shown.includes(mark) && !needless.has(mark))) return false;
-  without.disk.letGo();
-  const database = new DatabaseSync(homePaths(without.programDir).state, { readOnly: true });
+  return !wants(without, key);
+}
+
+/** The transcript with which a session's prompt or file comes and goes. */
+function transcriptOf(key: string): string {
+  const id = (/^prompt .*"sessionId":"([^"]*)"/.exec(key) ?? SESSION.exec(key))?.at(-1);
+  return id === undefined ? key : `${id}.jsonl`;
+}
+
+function branchIn(key: string): string | null {
+  const id = /^([0-9a-f-]{36})\.jsonl$/.exec(key)?.[1];
+  return id?.[14] === "8" ? id : null;
+}
+
+/** Whether the machine's last pull has decided that there is such a branch. */
+function wants(machine: SimMachine, key: string): boolean {
+  const id = branchIn(key);
+  if (id === null) return false;
+  const families = withState(
+    machine,
+    (database) =>
+      database.prepare("SELECT result FROM resolution WHERE session NOT LIKE '%:%'").all(),
+  );
+  return families.some(({ result }) => branchIds(String(result)).includes(id));
+}
+
+/** Whether what is stored under a branch's id is decided in a family that has it under others. */
+function isShownUnderOthers(machine: SimMachine, id: string): boolean {
+  const families = withState(machine, (database) =>
+    database.prepare(
+      `SELECT result FROM resolution r WHERE session NOT LIKE '%:%' AND EXISTS
+         (SELECT 1 FROM leaf l WHERE l.session = r.session AND l.file = 'transcript')`,
+    ).all() as { result: string }[]);
+  return families.some(({ result }) =>
+    (JSON.parse(result) as { storedBranches: string[] }).storedBranches.includes(id)
+  );
+}
+
+function withState<Result>(
+  machine: SimMachine,
+  ask: (database: DatabaseSync) => Result,
+): Result {
+  machine.disk.letGo();
+  const database = new DatabaseSync(homePaths(machine.programDir).state, { readOnly: true });
   try {
-    const families = database.prepare(
-      "SELECT result FROM resolution WHERE session NOT LIKE '%:%'",
-    ).all();
-    return !families.some(({ result }) => branchIds(String(result)).includes(id));
+    return ask(database);
   } finally {
     database.close();
   }

@@ -1,6 +1,6 @@
 /** Prompts that only one machine has, in moments in which a wrong guess would leave them there. */
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { ONE, withShared } from "../support/shelf_world.ts";
@@ -97,4 +97,22 @@ Deno.test("each configuration folder of one user gets and sends its own prompts"
       assert.deepEqual(displays(machine).sort(), all);
       assert.equal((await machine.push()).bytes.sent, 0);
     }
+  }));
+
+// Seed 3000225 of the simulation.
+Deno.test("pull --all brings prompts back that a machine had, lost its state, and lost", () =>
+  withShared(async (_, anna) => {
+    type(anna, prompt("first"));
+    await anna.push();
+    type(anna, prompt("second"));
+    await anna.push();
+    for (const suffix of ["", "-wal", "-shm"]) {
+      rmSync(join(anna.home, ".claude-sync", `state.db${suffix}`), { force: true });
+    }
+    await anna.pull();
+    rmSync(join(anna.configDir, "history.jsonl"));
+    await anna.pull();
+    assert.deepEqual(displays(anna), [], "who has deleted them does not want them back");
+    await anna.pull({ all: true });
+    assert.deepEqual(displays(anna), ["first", "second"]);
   }));
