@@ -132,8 +132,7 @@ class Vault:
         self.known |= {entry, (machine, 0, "0" * 8)}
         self.named |= {(machine, number - 1, body["prev"][:8])}
         self.named |= {(other, it["seq"], it["hash"][:8]) for other, it in body["heads"].items()}
-        objects = [("pack", pack["name"], 0) for pack in body["packs"]]
-        objects.append(("log", name, inline))  # the inline part, which is number -1
+        objects = [("pack", pack["name"], 0) for pack in body["packs"]] + [("log", name, inline)]
         for op in ops:
             for covered, hashes in enumerate(op.get("covered", ()), 1):
                 of = op.get("machine", machine)
@@ -143,7 +142,7 @@ class Vault:
         need({op["op"] for op in ops} <= OPS, "it needs a newer recover.py")
 
     def add(self, op, entry, objects):
-        """Section 7: takes in the segments and generations of an `add`."""
+        """Section 7: takes in an `add`; number -1 of the objects is the entry itself."""
         for item in op["groups"]:
             kind, name, base = objects[item["in"]]
             group = (kind, name, base + item["at"], item["stored"], item["comp"], item["raw"])
@@ -151,8 +150,7 @@ class Vault:
             for segment in item["segments"]:
                 gen, off, size, mtime = (segment[key] for key in ("gen", "off", "len", "mtime"))
                 parent, hash_ = (bytes.fromhex(segment[key]) for key in ("parent", "hash"))
-                end = (gen, hash_, off + size)
-                piece = Piece(entry, group, at, at + size, end, mtime / 1000)
+                piece = Piece(entry, group, at, at + size, (gen, hash_, off + size), mtime / 1000)
                 self.files[str(op["session"]), str(segment["file"])][gen, parent, off].append(piece)
                 at += size
         for new in op["gens"]:
@@ -194,7 +192,7 @@ class Vault:
                 self.write(out, f"{path}.{kind}-{hash_[:8]}" if kind else path, way)
             with self.noting(path):
                 need(not is_rest, "its beginning is lost, the rest is beside it, unverified")
-                written.add(hash_)
+                written.add(hash_)  # what several generations came back to is written once
 
     def write(self, out, path, pieces):
         """Writes a file, which gets its name when it is whole, if it can have it here."""
