@@ -120,6 +120,11 @@ def check_store():
     writer, logs, packs = standard()
     writer.objects[logs[0][:21] + "999999999999.00000000"] = b"x"
     case("a far number", run(writer), 1, "999999999999.00000000: ValueError: lost, too short", {**WHOLE, **OTHER})
+    for size, words in ((4095, "lost, too short or long"), (4096, "InvalidTag: damaged"),
+                        (2 ** 26, "InvalidTag: damaged"), (2 ** 26 + 1, "lost, too short or long")):
+        writer, logs, packs = standard()
+        writer.objects[packs[1]] = bytes(size)
+        case("a size", run(writer), 1, words, {**START, **OTHER})
     writer, logs, packs = standard()
     for name in (logs[1] + " (conflicted copy)", ".DS_Store", "log/x", "packs/no/thing"):
         writer.objects[name] = b"x"
@@ -229,6 +234,12 @@ def check_entries():
     laptop.add(ONE, [("transcript", "", b"", b"one\n")])
     laptop.commit(more={"a": [1, None, True]})
     case("an unknown member", run(writer), 0, "0 problems", START)
+    for spaces, status, files in ((2 ** 24 - 10 ** 4, 0, START), (2 ** 24, 1, {})):
+        writer, laptop = small()
+        laptop.add(ONE, [("transcript", "", b"", b"one\n")])
+        laptop.commit(more=" " * spaces)
+        words = "too large" if status else "0 problems"
+        case("a large entry", run(writer), status, words, files)
     writer, laptop = small()
     laptop.add(ONE, [("transcript", "", b"", b"one\n")])
     del laptop.ops[-1]["project"]
