@@ -178,8 +178,7 @@ class Vault:
                     if grown:
                         grown.update(data)
                         need(grown.digest() == piece.end[1], "their hash differs")
-                    if data:
-                        ends.pop(state, None)
+                    ends.pop(state, None)
                     if grown or piece.end not in ends:
                         ends[piece.end] = (way + [piece], grown)
         leaves, written = [], set()

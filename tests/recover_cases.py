@@ -188,6 +188,34 @@ def check_machines():
         for pack in [name for name in writer.objects if name.startswith("packs/")][::-2][:lost]:
             writer.objects[pack] = b"x"
         case(f"same bytes of two machines, {lost} lost", run(writer), 1, "too short", files)
+    # The log that is read first goes on with what stands in the other one.
+    writer, laptop = small()
+    desk = maker.Machine(writer, b"\2" * 32, "desk")
+    laptop.add(ONE, [("transcript", "", b"one\n", b"two\n")])
+    laptop.commit()
+    desk.add(ONE, [("transcript", "", b"", b"one\n"), ("side/f", "", b"", b"")])
+    desk.commit()
+    case("the end first", run(writer), 0, "0 problems", {**WHOLE, f"{ONE}/side/f": b""})
+    laptop.add(ONE, [("side/f", "", b"", b"x")])
+    laptop.commit()
+    case("empty first", run(writer), 0, "0 problems", {**WHOLE, f"{ONE}/side/f": b"x"})
+    # What one machine has of the end is no rest when the other one has all.
+    for cuts in ([b"one\ntwo\n"], [b"one\nt", b"wo\n"]):
+        for first in (b"one\n", b"on"):
+            writer, laptop = small()
+            desk = maker.Machine(writer, b"\2" * 32, "desk")
+            for before, new in ((b"", first), (first, b"one\ntwo\n"[len(first):])):
+                laptop.new_pack()
+                laptop.add(ONE, [("transcript", "", before, new)])
+            laptop.commit()
+            before = b""
+            for new in cuts:
+                desk.add(ONE, [("transcript", "", before, new)])
+                before += new
+            desk.commit()
+            lost = [name for name in writer.objects if name.startswith("packs/")][0]
+            writer.objects[lost] = b"x"
+            case("a rest that is none", run(writer), 1, "1 problems", WHOLE)
 
 
 def check_envelopes():
@@ -404,6 +432,19 @@ def check_generations():
     laptop.commit()
     case("there and back", run(writer), 0, "0 problems",
          {new: b"a", f"{new}.gen-{sha(b'b')[:8]}": b"b"})
+    # Two contents that were the same, of which one has lost more than the other.
+    writer, laptop = small()
+    for gen, first, second in (("", b"ab", b"cd"), (name, b"a", b"bcd")):
+        laptop.new_pack()
+        laptop.add(ONE, [("side/f", gen, b"", first)])
+        laptop.new_pack()
+        laptop.add(ONE, [("side/f", gen, first, second)])
+    laptop.commit()
+    for lost in [name for name in writer.objects if name.startswith("packs/")][::2]:
+        writer.objects[lost] = b"x"
+    result = run(writer)
+    kept = [result[2].pop(f"{ONE}/side/f.rest-{sha(b'abcd')[:8]}", None), *result[2].values()]
+    case("two rests", (*result[:2], sorted(kept)), 1, "its beginning is lost", [b"bcd", b"cd"])
 
 
 def check_leaves():
@@ -447,6 +488,8 @@ def check_compaction():
             compacted = {"op": op, "from": 3, "covered": [name[-8:] for name, _ in old]}
             if op == "retire":
                 compacted["machine"], compacting = laptop.id, desk
+                # Clones wrote entry 1 twice.
+                compacted["covered"][0] = "0" * 8 + compacted["covered"][0]
             else:
                 compacting = laptop
             add(compacting)
