@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 import zstandard
+from cryptography.exceptions import InvalidTag
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -24,7 +25,8 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.join(HERE, "..", "testdata", "vau
 import make_v1  # noqa: E402
 import recover  # noqa: E402
 import strict  # noqa: E402
-from recover import Damaged, hkdf, label, lp  # noqa: E402
+from recover import hkdf  # noqa: E402
+from strict import label, lp  # noqa: E402
 
 ROOT = bytes(range(32))
 wrong, checked = [], 0
@@ -46,16 +48,16 @@ def refused(action, *arguments):
     try:
         action(*arguments)
         return False
-    except (Damaged, ValueError, LookupError, TypeError, zstandard.ZstdError):
+    except (InvalidTag, ValueError, LookupError, TypeError, zstandard.ZstdError):
         return True
 
 
 def check_keys():
     for item in load("keys")["epochs"]:
         root = bytes.fromhex(item["root"])
-        epoch = hkdf(root, label("epoch-data"))
-        found = (hkdf(root, label("key-id"), 16), epoch, hkdf(root, label("keychain")),
-                 hkdf(epoch, label("object")))
+        epoch = hkdf(root, "epoch-data")
+        found = (hkdf(root, "key-id", size=16), epoch, hkdf(root, "keychain"),
+                 hkdf(epoch, "object"))
         names = ("kid", "epochData", "keychain", "object")
         check(f"keys: {item['root']}", [part.hex() for part in found] == [item[n] for n in names])
     for item in load("keys")["machines"]:
@@ -72,26 +74,32 @@ def check_keys():
             check(f"keys: text, {item['reason']}", refused(recover.parse_key, text))
 
 
-def open_envelope(item):
-    root = bytes.fromhex(item["root"])
-    secret = (hkdf(root, label("keychain")) if item["type"] == "keychain"
-              else hkdf(hkdf(root, label("epoch-data")), label("object")))
-    return recover.open_object(base64.b64decode(item["object"]), item["type"], item["objectName"],
-                               bytes.fromhex(item["vaultId"]), hkdf(root, label("key-id"), 16),
-                               secret)
+def open_envelope(item, folder):
+    """The payload, for which recover.py and strict.py both have to accept the object."""
+    vault = recover.Vault(folder, bytes.fromhex(item["root"]), item["vaultId"])
+    if item["type"] == "keychain":
+        vault.secret = hkdf(bytes.fromhex(item["root"]), "keychain")
+    data, path = base64.b64decode(item["object"]), os.path.join(folder, item["objectName"])
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+    payload = vault.open(item["type"], item["objectName"])
+    strict.envelope(data, item["type"], item["objectName"], vault.vault_id, vault.kid, vault.secret)
+    return payload
 
 
-def check_envelope():
+def check_envelope(folder):
     for item in load("envelope")["valid"]:
         data = base64.b64decode(item["object"])
-        check(f"envelope: {item['name']}", open_envelope(item) == base64.b64decode(item["payload"])
+        payload = base64.b64decode(item["payload"])
+        check(f"envelope: {item['name']}", open_envelope(item, folder) == payload
               and hashlib.sha256(data).hexdigest() == item["sha256"])
     for item in load("envelope")["invalid"]:
-        check(f"envelope: {item['name']}", refused(open_envelope, item))
+        check(f"envelope: {item['name']}", refused(open_envelope, item, folder))
     for item in load("padme")["padme"]:
-        check(f"padme: {item['length']}", recover.padme(item["length"]) == item["padded"])
+        check(f"padme: {item['length']}", strict.padme(item["length"]) == item["padded"])
     for item in load("padme")["sealed"]:
-        check(f"padme: {item}", max(4096, recover.padme(84 + item["payload"])) == item["object"])
+        check(f"padme: {item}", max(4096, strict.padme(84 + item["payload"])) == item["object"])
 
 
 def check_groups():
@@ -118,34 +126,36 @@ def read_records(folder, records, vault_id):
     report = io.StringIO()
     with contextlib.redirect_stderr(report):
         vault.read_log()
-        for gens in vault.files.values():
-            for piece in sum(gens.values(), []):
-                if piece.source[0] == "log":  # the packs do not exist
+        for starts in vault.files.values():
+            for piece in sum(starts.values(), []):
+                if piece.group[0] == "log":  # the packs do not exist
                     with vault.noting("a group"):
                         vault.bytes_of(piece)
     # Nor are the machines there that `heads` names.
-    return [line for line in report.getvalue().splitlines() if "knows of entry" not in line], vault
+    return [line for line in report.getvalue().splitlines() if ": log: " not in line], vault
 
 
-def insisted(payload, owner, body):
-    """Whether strict.py refuses a record's body and inline part."""
+def strictly(item, vault_id, owner):
+    """A record's hash, for which strict.py has to accept the record."""
+    payload = base64.b64decode(item["payload"])
     end = 8 + int.from_bytes(payload[:4], "big")
-    kid = hkdf(ROOT, label("key-id"), 16).hex()
-    return refused(strict.body, body.encode(), kid, owner, payload[end + 64:])
+    kid = hkdf(ROOT, "key-id", size=16).hex()
+    strict.body(item["body"].encode(), kid, owner.id, payload[end + 64:])
+    return strict.record(payload, item["expected"], bytes.fromhex(vault_id), owner.public[0])
 
 
 def check_records(folder):
     known = load("record")
     seed = bytes.fromhex(known["seed"])
-    owner = make_v1.Machine(make_v1.Writer(ROOT, bytes(16)), seed, "").id
+    owner = make_v1.Machine(make_v1.Writer(ROOT, bytes(16)), seed, "")
     for number, item in enumerate(known["valid"]):
         chain, payload = known["valid"][:number + 1], base64.b64decode(item["payload"])
         where = os.path.join(folder, f"valid{number}")
         report, vault = read_records(where, chain, known["vaultId"])
-        found = (owner, item["expected"]["seq"], item["entryHash"])
+        found = (owner.id, item["expected"]["seq"], item["entryHash"][:8])
         check(f"record: {item['name']}: {report}", not report and found in vault.known
-              and sum(machine == owner for machine, _, _ in vault.known) == len(chain) + 1
-              and not insisted(payload, owner, item["body"])
+              and sum(machine == owner.id for machine, _, _ in vault.known) == len(chain) + 1
+              and strictly(item, known["vaultId"], owner) == item["entryHash"]
               and payload.endswith(bytes.fromhex(item["signature"])
                                    + base64.b64decode(item["inline"])))
     for number, item in enumerate(known["invalid"]):
@@ -154,8 +164,7 @@ def check_records(folder):
         before = known["valid"][:1] if item["expected"]["seq"] > 1 else []
         where = os.path.join(folder, f"invalid{number}")
         report, _ = read_records(where, before + [item], known["vaultId"])
-        payload = base64.b64decode(item["payload"])
-        check(f"record: {item['name']}", report or insisted(payload, owner, item["body"]))
+        check(f"record: {item['name']}", report or refused(strictly, item, known["vaultId"], owner))
 
 
 def check_headers(folder):
@@ -176,14 +185,13 @@ def check_headers(folder):
 def check_names():
     known = load("names")
     for item in known["log"]:
-        match = recover.LOG_NAME.fullmatch(item["name"])
-        check(f"names: {item['name']}", match and
-              (match[1], int(match[2]), match[3]) == (item["tag"], item["seq"], item["hash8"]))
+        name = f"log/{item['tag']}/{item['seq']:012}.{item['hash8']}"
+        check(f"names: {name}", recover.LOG_NAME.fullmatch(name) and name == item["name"])
     for name in known["pack"]:
-        check(f"names: {name}", recover.PACK_NAME.fullmatch(name))
+        check(f"names: {name}", strict.PACK_NAME.fullmatch(name))
     for name in known["stranger"]:
         check(f"names: {name}", not recover.LOG_NAME.fullmatch(name)
-              and not recover.PACK_NAME.fullmatch(name))
+              and not strict.PACK_NAME.fullmatch(name))
     for item in load("generation")["valid"]:
         origin = item["from"]
         digest = hashlib.sha256(label("generation") + lp(origin["gen"].encode())
@@ -193,10 +201,10 @@ def check_names():
 
 def main():
     check_keys()
-    check_envelope()
     check_groups()
     check_names()
     with tempfile.TemporaryDirectory() as folder:
+        check_envelope(folder)
         check_records(folder)
         check_headers(folder)
     for what in wrong:

@@ -8,11 +8,59 @@ import json
 import re
 
 import zstandard
-from recover import PACK_NAME, SESSION_ID, Damaged, label, lp, need
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from recover import MIB, OPS, hkdf, need
 
-MIB = 1024 * 1024
+PACK_NAME = re.compile(r"packs/[0-9a-hjkmnp-tv-z]{2}/[0-9a-hjkmnp-tv-z]{30}")
+SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EMPTY = hashlib.sha256().hexdigest()
 HEX16, HEX32, GEN = "[0-9a-f]{32}", "[0-9a-f]{64}", "([0-9a-f]{32})?"
+
+
+def lp(*parts):
+    """Section 1: LP(x) of each part, joined."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def label(name):
+    """Section 1: label(s)."""
+    return b"claude-sync/v1/" + name.encode("ascii") + b"\0"
+
+
+def padme(size):
+    """Section 5: padme(L)."""
+    exponent = size.bit_length() - 1
+    step = 1 << (exponent - exponent.bit_length())
+    return -(-size // step) * step
+
+
+def envelope(data, kind, name, vault_id, kid, secret):
+    """Section 5: the canonical form of a sealed object, which opens."""
+    context = b"claude-sync/v1\0" + lp(kind.encode(), vault_id, kid, name.encode())
+    key = hkdf(secret, "object-key", context, 64)[:32]
+    frame = AESGCM(key).decrypt(data[:12], data[28:] + data[12:28], context)
+    stored, raw = (int.from_bytes(frame[at:at + 8], "big") for at in (40, 48))
+    need(stored == raw and len(data) == max(4096, padme(84 + stored)), "not canonical")
+    need(not any(frame[56 + stored:]), "bad padding")
+
+
+def record(payload, place, vault_id, sign_public):
+    """Section 7: the signature of a record that can be read, and the name of its object."""
+    size, raw = (int.from_bytes(payload[at:at + 4], "big") for at in (0, 4))
+    text = zstandard.ZstdDecompressor().decompress(payload[8:8 + size], max_output_size=raw)
+    need(len(text) == raw, "not whole")
+    signature, entry = payload[8 + size:72 + size], parse_json(text)
+    message = label("log-entry") + lp(vault_id) + text
+    try:
+        Ed25519PublicKey.from_public_bytes(sign_public).verify(signature, message)
+    except InvalidSignature:
+        raise ValueError("signed by another machine") from None
+    digest = hashlib.sha256(label("log-hash") + lp(text) + signature).hexdigest()
+    need((entry["tag"], entry["seq"], digest[:8]) == (place["tag"], place["seq"], place["hash8"]),
+         "not the entry of this name")
+    return digest
 
 
 def parse_json(data):
@@ -27,13 +75,13 @@ def parse_json(data):
         return int(text)
 
     def refuse(text):
-        raise Damaged(f"not an integer: {text[:40]}")
+        raise ValueError(f"not an integer: {text[:40]}")
 
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_int=integer,
                           parse_float=refuse, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"not JSON: {error}") from error
+        raise ValueError(f"not JSON: {error}") from error
 
 
 def field(json_object, name, kind):
@@ -66,11 +114,8 @@ def group(comp, stored, raw):
     try:
         size = len(frame.decompress(stored))  # the vectors have no bombs
     except zstandard.ZstdError as error:
-        raise Damaged(f"zstd: {error}") from error
+        raise ValueError(f"zstd: {error}") from error
     need(frame.eof and not frame.unused_data and size == raw, "not one whole zstd frame")
-
-
-OPS = {"enrol", "add", "checkpoint", "retire", "forget", "recall"}
 
 
 def body(data, kid, owner, inline):

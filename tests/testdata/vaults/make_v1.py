@@ -3,7 +3,7 @@
 
 It shares no code with claude-sync nor with tests/recover.py. Every key in it is fixed and
 public: it protects nothing. The vault is v1-python/vault, its key v1-python/key; expected.json
-has the text of every file that `recover.py --all` must get out of it.
+has the text of every file that `recover.py` must get out of it.
 
     make_v1.py NEW_FOLDER     (compare with git before replacing the frozen one: it is
                                frozen so that later programs prove that they still read it)
