@@ -175,7 +175,7 @@ async function restoreInPlace(
     outcome.sessions.push({
       id,
       of: id,
-      title: path === null ? null : readTranscriptTitle(fs, path),
+      title: path === null ? vault.titles.of(id) : readTranscriptTitle(fs, path),
       outcome: open.has(id) ? "open" : isWritten ? "restored" : isHere ? "unchanged" : "failed",
       as: "itself",
       version: target?.hash ?? null,

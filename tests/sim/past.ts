@@ -3,8 +3,9 @@
  * of compaction, deletion and forgetting, made from FORMAT.md and the objects alone. The program
  * has no part in it.
  */
+import { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";
-import type { DecodedOp, Decoder } from "./decoder.ts";
+import type { DecodedOp, DecodedTitle, Decoder } from "./decoder.ts";
 import { stateKey } from "./file_tree.ts";
 import { type Ask, isAsked } from "./asks.ts";
 import type { Looks } from "./looks.ts";
@@ -23,7 +24,7 @@ export interface Actor {
 interface Present {
   readonly entries: ReadonlySet<string>;
   readonly packs: ReadonlySet<string>;
-  /** Keys of segments, generations and ops that hold. */
+  /** Keys of segments, generations, titles and ops that hold. */
   readonly facts: ReadonlySet<string>;
 }
 
@@ -237,12 +238,27 @@ export class Past {
         if (all.some(({ name }) => entries.has(name))) facts.add(key);
       }
     }
+    for (const title of this.#largestTitles(counting)) facts.add(title);
     for (const op of counting.flatMap(({ body }) => body.ops)) {
       if (op.op === "forget") facts.add(`forget ${op.id} ${op.session}`);
       if (op.op === "recall") { for (const id of op.ids) facts.add(`recall ${id}`); }
       if (op.op === "retire") facts.add(`retire ${op.tag}`);
     }
     return { entries, packs, facts };
+  }
+
+  /** Keys of the titles that hold, or would if their states were not forgotten. */
+  #largestTitles(entries: readonly PastEntry[]): Iterable<string> {
+    const largest = new Map<string, DecodedTitle>();
+    for (const op of entries.flatMap(({ body }) => body.ops)) {
+      if (op.op !== "add" || op.title === undefined) continue;
+      const known = largest.get(op.session);
+      if (known === undefined || isLarger(op.title, known)) largest.set(op.session, op.title);
+    }
+    return [...largest].map(([session, title]) => {
+      const { text, time } = title;
+      return `title ${session}/transcript ${stateKey(title)} ${time} ${text}`;
+    });
   }
 
   /** Entries that are there and say that `entry` counts no more. */
@@ -314,6 +330,10 @@ export class Past {
     }
     const at = fact.indexOf("/");
     const session = fact.slice(kind.length + 1, at);
+    if (kind === "title") {
+      const state = fact.split(" ")[2]!;
+      return this.#neededBy(actor, nowMs, session, "transcript").has(state) ? `of ${state}` : null;
+    }
     for (const file of this.#files.all()) {
       if (file.session !== session) continue;
       const [said] = file.said.get(fact) ?? [];
@@ -326,13 +346,18 @@ export class Past {
       }
       const state = stateKey(said.segment);
       if (live.reachable().has(state)) return null;
-      const isKnown = (entry: PastEntry) => actor.seen(entry.name, entry.putAtMs);
-      const isDue = (entry: PastEntry) =>
-        this.#looks.days(actor.name, entry.name, nowMs) >= FORGET_DAYS;
-      const needed = this.#needed(session, file.file, isKnown, isDue);
+      const needed = this.#neededBy(actor, nowMs, session, file.file);
       return needed.has(state) ? `for ${state}` : null;
     }
     return null;
+  }
+
+  /** States that `actor` must take to be needed. */
+  #neededBy(actor: Actor, nowMs: number, session: string, file: string): Set<string> {
+    const isKnown = (entry: PastEntry) => actor.seen(entry.name, entry.putAtMs);
+    const isDue = (entry: PastEntry) =>
+      this.#looks.days(actor.name, entry.name, nowMs) >= FORGET_DAYS;
+    return this.#needed(session, file, isKnown, isDue);
   }
 
   /** States that leaves need, or that can still be recalled. */
@@ -388,4 +413,11 @@ export class Past {
     return [...this.entries.values()].filter(isKnown).flatMap(({ body }) => body.ops)
       .filter((op): op is Extract<DecodedOp, { op: Kind }> => op.op === kind);
   }
+}
+
+/** Of the titles that a log says of a session the largest counts, and of those of all logs. */
+function isLarger(a: DecodedTitle, b: DecodedTitle): boolean {
+  if (a.time !== b.time) return a.time > b.time;
+  const order = Buffer.compare(Buffer.from(a.text), Buffer.from(b.text));
+  return order === 0 ? stateKey(a) > stateKey(b) : order > 0;
 }
