@@ -3,13 +3,13 @@
  * of compaction, deletion and forgetting, made from FORMAT.md and the objects alone. The program
  * has no part in it.
  */
-import { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";
-import type { DecodedOp, DecodedTitle, Decoder } from "./decoder.ts";
+import type { DecodedOp, Decoder } from "./decoder.ts";
 import { stateKey } from "./file_tree.ts";
 import { type Ask, isAsked } from "./asks.ts";
 import type { Looks } from "./looks.ts";
 import { type PastEntry, PastFiles } from "./past_files.ts";
+import { largestTitles } from "./past_titles.ts";
 
 const FORGET_DAYS = 30;
 
@@ -238,27 +238,13 @@ export class Past {
         if (all.some(({ name }) => entries.has(name))) facts.add(key);
       }
     }
-    for (const title of this.#largestTitles(counting)) facts.add(title);
+    for (const title of largestTitles(counting)) facts.add(title);
     for (const op of counting.flatMap(({ body }) => body.ops)) {
       if (op.op === "forget") facts.add(`forget ${op.id} ${op.session}`);
       if (op.op === "recall") { for (const id of op.ids) facts.add(`recall ${id}`); }
       if (op.op === "retire") facts.add(`retire ${op.tag}`);
     }
     return { entries, packs, facts };
-  }
-
-  /** Keys of the titles that hold, or would if their states were not forgotten. */
-  #largestTitles(entries: readonly PastEntry[]): Iterable<string> {
-    const largest = new Map<string, DecodedTitle>();
-    for (const op of entries.flatMap(({ body }) => body.ops)) {
-      if (op.op !== "add" || op.title === undefined) continue;
-      const known = largest.get(op.session);
-      if (known === undefined || isLarger(op.title, known)) largest.set(op.session, op.title);
-    }
-    return [...largest].map(([session, title]) => {
-      const { text, time } = title;
-      return `title ${session}/transcript ${stateKey(title)} ${time} ${text}`;
-    });
   }
 
   /** Entries that are there and say that `entry` counts no more. */
@@ -413,11 +399,4 @@ export class Past {
     return [...this.entries.values()].filter(isKnown).flatMap(({ body }) => body.ops)
       .filter((op): op is Extract<DecodedOp, { op: Kind }> => op.op === kind);
   }
-}
-
-/** Of the titles that a log says of a session the largest counts, and of those of all logs. */
-function isLarger(a: DecodedTitle, b: DecodedTitle): boolean {
-  if (a.time !== b.time) return a.time > b.time;
-  const order = Buffer.compare(Buffer.from(a.text), Buffer.from(b.text));
-  return order === 0 ? stateKey(a) > stateKey(b) : order > 0;
 }
