@@ -317,8 +317,8 @@ export class Past {
     const at = fact.indexOf("/");
     const session = fact.slice(kind.length + 1, at);
     if (kind === "title") {
-      const state = fact.split(" ")[2]!;
-      return this.#neededBy(actor, nowMs, session, "transcript").has(state) ? `of ${state}` : null;
+      const needed = this.#neededBy(actor, nowMs, session, "transcript");
+      return needed.has(fact.split(" ")[2]!) ? "a title" : null;
     }
     for (const file of this.#files.all()) {
       if (file.session !== session) continue;
@@ -332,18 +332,16 @@ export class Past {
       }
       const state = stateKey(said.segment);
       if (live.reachable().has(state)) return null;
-      const needed = this.#neededBy(actor, nowMs, session, file.file);
-      return needed.has(state) ? `for ${state}` : null;
+      return this.#neededBy(actor, nowMs, session, file.file).has(state) ? `for ${state}` : null;
     }
     return null;
   }
 
   /** States that `actor` must take to be needed. */
   #neededBy(actor: Actor, nowMs: number, session: string, file: string): Set<string> {
-    const isKnown = (entry: PastEntry) => actor.seen(entry.name, entry.putAtMs);
-    const isDue = (entry: PastEntry) =>
-      this.#looks.days(actor.name, entry.name, nowMs) >= FORGET_DAYS;
-    return this.#needed(session, file, isKnown, isDue);
+    const isKnown = ({ name, putAtMs }: PastEntry) => actor.seen(name, putAtMs);
+    const days = ({ name }: PastEntry) => this.#looks.days(actor.name, name, nowMs);
+    return this.#needed(session, file, isKnown, (entry) => days(entry) >= FORGET_DAYS);
   }
 
   /** States that leaves need, or that can still be recalled. */
