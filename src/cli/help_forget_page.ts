@@ -21,7 +21,7 @@ export const FORGET_PAGE = {
   ],
   flags: [
     ["ID...", "beginnings of session ids, as `list` shows them"],
-    ["WORDS...", "words of one title, of a session on this machine"],
+    ["WORDS...", "words of one title"],
     ["--project P", "all sessions of a project, by name or key"],
     ["--before T", "sessions in which nothing was said since then: 2026-01-15, or 90d, 52w ago"],
     ...TRANSFER_FLAGS,

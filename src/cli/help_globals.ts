@@ -10,7 +10,7 @@ export const EXIT_TEXTS: Readonly<Record<number, string>> = {
   5: "the store cannot be reached; nothing is lost, try again",
   8: "changes are waiting",
   10: "not set up here, or no vault at that place",
-  11: "another claude-sync is working on this machine",
+  11: "another claude-sync is working on this machine, or what you were asked about has changed",
   12: "wrong key; nothing was written",
   13: "damaged, forged or rolled-back data; nothing local was replaced",
   70: "a bug in claude-sync",

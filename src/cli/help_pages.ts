@@ -95,7 +95,8 @@ export const HELP_PAGES = {
     purpose: [
       "One line a session: id, last activity, project, title, size, and where it is. " +
       "`here` has lines that the vault does not have yet; `vault` is not on this machine; " +
-      "`both` is complete on both sides.",
+      "`both` is complete on both sides. Of what is only in the vault it shows the title that " +
+      "the last push of it had.",
     ],
     flags: [
       ["--forgotten", "forgotten sessions instead: those that `restore` can still bring back"],
@@ -116,7 +117,8 @@ export const HELP_PAGES = {
     flags: [
       [
         "ID|WORDS",
-        "beginning of an id, or words of the title; the newest session of this folder unless given",
+        "beginning of an id, or words of the title, of a session here rather than one that only " +
+        "the vault has; the newest session of this folder unless given",
       ],
       ["--print", "print the command instead of running it"],
       ["-- ARGS", "arguments for claude"],

@@ -1,10 +1,11 @@
 /** The client's plans: where they are, and which of them a session's records name. */
 import { isClaudeSyncError } from "../errors.ts";
-import type { FileSystem, ReadHandle } from "../platform/types.ts";
+import type { FileSystem } from "../platform/types.ts";
 import type { ClaudeRoot } from "./claude_root.ts";
 import { DISCOVERY_LIMITS, type LocalFile, type LocalTemp } from "./discover.ts";
 import type { SkippedPath } from "./skipped_path.ts";
 import { fileNameProblem, parseFileName } from "./file_name.ts";
+import { bytesBefore } from "./grown_file.ts";
 import { parseJsonObject } from "./json_object.ts";
 import { areaDir } from "./layout.ts";
 import { linePieces } from "./line_pieces.ts";
@@ -82,9 +83,6 @@ export interface PlanNamesSoFar {
 /** Nothing was looked at. */
 const NOTHING: PlanNamesSoFar = { names: [], lengthBytes: 0, tail: "" };
 
-/** How many bytes tell whether a file only grew: records hold ids, so they are nowhere else. */
-const TAIL_BYTES = 4096;
-
 const SLUG = /"slug":"([A-Za-z0-9_-]+)"/g;
 const latin1 = new TextDecoder("latin1");
 
@@ -115,11 +113,6 @@ export function readPlanNames(
   } finally {
     handle.close();
   }
-}
-
-function bytesBefore(handle: ReadHandle, end: number): Uint8Array {
-  const bytes = new Uint8Array(Math.min(end, TAIL_BYTES));
-  return bytes.subarray(0, handle.readAt(bytes, end - bytes.length));
 }
 
 function addPlanNames(lines: Uint8Array, names: Set<string>): void {

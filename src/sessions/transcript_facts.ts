@@ -73,17 +73,17 @@ export function extendFacts(facts: TranscriptFacts, bytes: Uint8Array): Transcri
 function addRecord(draft: Draft, record: Readonly<Record<string, unknown>>): void {
   const timeMs = recordTimeMs(record);
   if (timeMs !== null) draft.lastActivityMs = Math.max(timeMs, draft.lastActivityMs ?? 0);
-  const cwd = textOf(record["cwd"]);
+  const cwd = factText(record["cwd"]);
   draft.firstCwd ??= cwd;
   draft.lastCwd = cwd ?? draft.lastCwd;
-  draft.lastVersion = textOf(record["version"]) ?? draft.lastVersion;
-  draft.gitBranch = textOf(record["gitBranch"]) ?? draft.gitBranch;
+  draft.lastVersion = factText(record["version"]) ?? draft.lastVersion;
+  draft.gitBranch = factText(record["gitBranch"]) ?? draft.gitBranch;
   switch (record["type"]) {
     case "custom-title":
-      draft.customTitle = textOf(record["customTitle"]);
+      draft.customTitle = factText(record["customTitle"]);
       break;
     case "ai-title":
-      draft.aiTitle = textOf(record["aiTitle"]) ?? textOf(record["title"]);
+      draft.aiTitle = factText(record["aiTitle"]) ?? factText(record["title"]);
       break;
     case "user":
       addPrompt(draft, promptOf(record));
@@ -97,13 +97,13 @@ function addRecord(draft: Draft, record: Readonly<Record<string, unknown>>): voi
 function addPrompt(draft: Draft, prompt: string | null): void {
   if (prompt === null) return;
   draft.messages++;
-  draft.firstPrompt ??= textOf(prompt);
+  draft.firstPrompt ??= factText(prompt);
 }
 
 function addAnswer(draft: Draft, record: Readonly<Record<string, unknown>>): void {
   if (record["isSidechain"] === true) return;
   const message = record["message"];
-  const id = isObject(message) ? textOf(message["id"]) : null;
+  const id = isObject(message) ? factText(message["id"]) : null;
   if (id !== null && id === draft.lastAnswerId) return;
   draft.messages++;
   draft.lastAnswerId = id;
@@ -141,8 +141,8 @@ function textBlocks(content: unknown): string[] {
   return texts;
 }
 
-/** Non-empty text, cut between characters. */
-function textOf(value: unknown): string | null {
+/** Non-empty text, cut between characters after `FACT_TEXT_MAX`; null for anything else. */
+export function factText(value: unknown): string | null {
   if (typeof value !== "string" || value === "") return null;
   if (value.length <= FACT_TEXT_MAX) return value;
   const last = value.charCodeAt(FACT_TEXT_MAX - 1);
@@ -156,7 +156,8 @@ const TYPE_LENGTH_MAX = 40;
 /** Types of records that hold no fact; some are large. The client writes their type first. */
 const FACTLESS = /^(api-request.*|file-history-.*|last-prompt|mode|permission-mode|cost-state)$/;
 
-function cannotMatter(line: Uint8Array): boolean {
+/** Whether a line is a record of a type that holds no fact. */
+export function cannotMatter(line: Uint8Array): boolean {
   for (let i = 0; i < TYPE_PREFIX.length; i++) {
     if (line[i] !== TYPE_PREFIX[i]) return false;
   }
@@ -185,7 +186,7 @@ export function transcriptHead(bytes: Uint8Array): TranscriptHead {
 
 function cwdOf(record: RecordLine): string | null {
   if (!record.isComplete || cannotMatter(record.line)) return null;
-  return textOf(record.parsed?.["cwd"]);
+  return factText(record.parsed?.["cwd"]);
 }
 
 /** What the end of a transcript tells. */
@@ -205,9 +206,9 @@ const TAIL_TIMES = 64;
 
 /**
  * Looks at complete lines from the end. The first line of `bytes` may be cut; it is then taken for
- * garbage. A latest time further than 64 timed records from the end is not found.
+ * garbage. A latest time further than `timesMax` timed records from the end is not found.
  */
-export function transcriptTail(bytes: Uint8Array): TranscriptTail {
+export function transcriptTail(bytes: Uint8Array, timesMax = TAIL_TIMES): TranscriptTail {
   let times = 0;
   let lastActivityMs: number | null = null;
   let lastVersion: string | null = null;
@@ -220,10 +221,10 @@ export function transcriptTail(bytes: Uint8Array): TranscriptTail {
       times++;
       lastActivityMs = Math.max(timeMs, lastActivityMs ?? 0);
     }
-    lastVersion ??= textOf(parsed["version"]);
-    lastCwd ??= textOf(parsed["cwd"]);
-    gitBranch ??= textOf(parsed["gitBranch"]);
-    if (times >= TAIL_TIMES) break;
+    lastVersion ??= factText(parsed["version"]);
+    lastCwd ??= factText(parsed["cwd"]);
+    gitBranch ??= factText(parsed["gitBranch"]);
+    if (times >= timesMax) break;
   }
   return { lastActivityMs, lastVersion, lastCwd, gitBranch };
 }

@@ -1,20 +1,10 @@
-/** Facts about transcripts on disk, read in pieces: transcripts may be larger than memory. */
+/** What the ends of transcripts on disk tell: transcripts may be larger than memory. */
 import type { FileSystem, ReadHandle } from "../platform/types.ts";
-import { linePieces } from "./line_pieces.ts";
-import { extendFacts, NO_FACTS, transcriptHead, transcriptTail } from "./transcript_facts.ts";
-import type { TranscriptFacts, TranscriptHead, TranscriptTail } from "./transcript_facts.ts";
+import { transcriptHead, transcriptTail } from "./transcript_facts.ts";
+import type { TranscriptHead, TranscriptTail } from "./transcript_facts.ts";
 
 const HEAD_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
 const TAIL_BYTES = [64 * 1024, 1024 * 1024, 16 * 1024 * 1024];
-
-/** Facts about the whole file, or null when it is absent. Throws `local-io`. */
-export function readTranscriptFacts(fs: FileSystem, path: string): TranscriptFacts | null {
-  return withFile(fs, path, (handle) => {
-    let facts = NO_FACTS;
-    for (const { bytes } of linePieces(handle)) facts = extendFacts(facts, bytes);
-    return facts;
-  });
-}
 
 /** The first working folder, looked for in the first 16 MiB. Null when the file is absent. */
 export function readTranscriptHead(fs: FileSystem, path: string): TranscriptHead | null {

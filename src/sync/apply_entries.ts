@@ -7,6 +7,7 @@ import type { VerifiedEntry } from "../vault/log_reader.ts";
 import { noteActivity } from "./activity.ts";
 import { hideForgotten, noteForget, noteRecall } from "./forgotten.ts";
 import type { Statements } from "./state_db.ts";
+import { storedText } from "./vault_titles.ts";
 
 /** Files whose leaves have to be found anew, by `session/file`. */
 type Touched = Map<string, readonly [session: string, file: string]>;
@@ -135,6 +136,7 @@ function dropSpared(statements: Statements, log: string, touched: Touched): void
   statements.prepare(`DELETE FROM grp AS p WHERE p.log = ? AND ${spared}`).run(log);
   statements.prepare(`DELETE FROM claim AS p WHERE p.log = ? AND ${spared}`).run(log);
   statements.prepare(`DELETE FROM empty_pack AS p WHERE p.log = ? AND ${spared}`).run(log);
+  statements.prepare(`DELETE FROM title AS p WHERE p.log = ? AND ${spared}`).run(log);
   statements.prepare("DELETE FROM object WHERE id NOT IN (SELECT object FROM grp)").run();
 }
 
@@ -160,6 +162,7 @@ function applyAdd(
 ): void {
   const { body } = entry;
   applyClaim(statements, entry, op);
+  applyTitle(statements, entry, op);
   for (const { file, gen, from } of op.gens) {
     statements.prepare("INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?)")
       .run(op.session, file, gen, from.gen, from.hash);
@@ -210,6 +213,25 @@ function applyClaim(statements: Statements, { body, hash }: VerifiedEntry, op: A
      SET project = excluded.project, rank = excluded.rank, seq = excluded.seq, hash = excluded.hash
      WHERE excluded.rank <= rank`,
   ).run(op.session, body.machine, body.seq, hash.slice(0, 8), project, rank);
+}
+
+/** Of several titles of a session in one log the largest counts; one said again stays itself. */
+function applyTitle(
+  statements: Statements,
+  { body, hash }: VerifiedEntry,
+  { session, title }: AddOp,
+): void {
+  if (title === undefined) return;
+  statements.prepare(
+    `INSERT INTO title VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session, log) DO UPDATE
+     SET seq = excluded.seq, hash = excluded.hash, text = excluded.text, time = excluded.time,
+         gen = excluded.gen, state = excluded.state
+     WHERE (excluded.time, excluded.text, excluded.gen, excluded.state)
+       >= (time, text, gen, state)`,
+  ).run(
+    ...[session, body.machine, body.seq, hash.slice(0, 8)],
+    ...[storedText(title.text), title.time, title.gen, title.hash],
+  );
 }
 
 function objectId(

@@ -33,6 +33,10 @@ const COMPARISONS: Readonly<Record<string, readonly [old: string, now: string]>>
     `SELECT session, project FROM said_claim`,
     `SELECT session, project FROM claim WHERE project IS NOT NULL`,
   ],
+  "a title": [
+    `SELECT session, text, time, gen, state FROM said_title`,
+    `SELECT session, text, time, gen, state FROM title`,
+  ],
 };
 
 /**

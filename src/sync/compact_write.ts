@@ -2,7 +2,7 @@
 import { sha256Hex } from "../crypto/hash.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, utf8 } from "../base/bytes.ts";
 import { groupCodec } from "../vault/codecs.ts";
 import type { AddOp, Generation, Group, Op, Segment } from "../vault/entry_body.ts";
 import { ENTRY_PACKS_MAX, GROUP_RAW_BYTES_MAX } from "../vault/format.ts";
@@ -122,7 +122,8 @@ export class Restatement {
       this.#segments += segments.length;
       this.#plainBytes += rawBytes;
     };
-    await this.#makeRoom(OP_JSON_BYTES + JSON.stringify(this.#content.claim(said.session)).length);
+    const facts = [this.#content.claim(said.session), this.#content.title(said.session)];
+    await this.#makeRoom(OP_JSON_BYTES + utf8(JSON.stringify(facts)).length);
     for (const kept of this.#content.keptGroups(said)) {
       const segments = this.#content.ofGroup(kept.id);
       await makeRoom(segments, 0);
@@ -158,6 +159,7 @@ export class Restatement {
   #opOf({ session, by }: SaidSession, groups: readonly Group[], isFirst: boolean): AddOp {
     const claim = this.#content.claim(session);
     const isClaimer = isFirst && claim?.machine === by;
+    const title = isFirst ? this.#content.title(session) : null;
     const gens = new Map<string, Generation>();
     for (const { file, gen } of groups.flatMap(({ segments }) => segments)) {
       if (gen === "") continue;
@@ -169,6 +171,7 @@ export class Restatement {
       op: "add",
       session,
       project: isClaimer ? claim.project : null,
+      ...(title?.machine === by ? { title: title.title } : {}),
       ...(by === this.#sender.machineId ? {} : { by }),
       ...(isClaimer ? { time: claim.time } : {}),
       gens: [...gens.values()],

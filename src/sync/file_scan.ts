@@ -25,23 +25,37 @@ export interface FileScan {
   readonly hasher: Sha256 | null;
 }
 
+/** Sees all bytes that are read, so that nobody need read them again. */
+export interface ScanFollower {
+  begin(handle: ReadHandle): void;
+  /** The bytes are gone after the call. */
+  take(bytes: Uint8Array, offset: number): void;
+  /** `stat`: of the file as it was when the scan began. */
+  end(handle: ReadHandle, stat: FileStat): void;
+}
+
 /** Scans the file at `path`, or gives null when it is gone. Errors: `local-io`. */
 export function scanFile(
   fs: FileSystem,
   path: string,
   states: readonly FileState[],
+  follower: ScanFollower | null = null,
 ): FileScan | null {
   const handle = fs.openRead(path);
   if (handle === null) return null;
   try {
-    return scanHandle(handle, states);
+    return scanHandle(handle, states, follower);
   } finally {
     handle.close();
   }
 }
 
 /** Scans an open file. Errors: `local-io`. */
-export function scanHandle(handle: ReadHandle, states: readonly FileState[]): FileScan {
+export function scanHandle(
+  handle: ReadHandle,
+  states: readonly FileState[],
+  follower: ScanFollower | null = null,
+): FileScan {
   const stat = handle.stat();
   const sizeBytes = stat.sizeBytes;
   const offsets = [...new Set(states.map((state) => state.len))]
@@ -58,7 +72,9 @@ export function scanHandle(handle: ReadHandle, states: readonly FileState[]): Fi
     matches.push(...found);
     hasher = hash.copy();
   };
+  follower?.begin(handle);
   for (const { bytes, offset } of windows(handle, 0, sizeBytes)) {
+    follower?.take(bytes, offset);
     let done = 0;
     while (nextOffset < offsets.length && offsets[nextOffset]! <= offset + bytes.length) {
       const cut = offsets[nextOffset++]! - offset;
@@ -70,6 +86,7 @@ export function scanHandle(handle: ReadHandle, states: readonly FileState[]): Fi
     const newline = bytes.lastIndexOf(NEWLINE);
     if (newline >= 0) lineEnd = offset + newline + 1;
   }
+  follower?.end(handle, stat);
   const read = hash.lengthBytes;
   if (read === 0) matches.push(...states.filter((state) => state.len === 0));
   const digest = read === 0 ? EMPTY_HASH : hash.digestHex();

@@ -9,7 +9,7 @@ import { readTranscriptTail } from "../sessions/transcript_file.ts";
 import type { Failure, SyncContext } from "./api.ts";
 import type { ForgetRequest, ForgetResult, ForgottenSession } from "./forget_api.ts";
 import { chooseForgotten, type ForgetFacts, type Forgettable } from "./forget_choice.ts";
-import { forgettableSessions, titleHere } from "./forget_choice.ts";
+import { forgettableSessions, titleOf } from "./forget_choice.ts";
 import { hasYoungPart, isYoungShelf } from "./forget_age.ts";
 import { entriesOf, forgetOps, nameAll, type Named, namedBy } from "./forget_ops.ts";
 import { nameUnsent, type UnsentTranscript } from "./forget_ops.ts";
@@ -195,7 +195,7 @@ function rowsOf(facts: ForgetFacts, going: readonly Going[]): ForgottenSession[]
       return {
         id,
         of: id === first ? null : first,
-        title: titleHere(facts, id),
+        title: titleOf(facts, session),
         project: project === null ? null : describeProject(project),
         lastActivityMs: session.lastActivityMs,
         sizeBytes: session.sizeBytes,

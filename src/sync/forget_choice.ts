@@ -3,7 +3,6 @@ import { ClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import type { ForgetRequest } from "./forget_api.ts";
 import type { ProjectFinder } from "./projects.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
@@ -117,7 +116,7 @@ function goneSessions(
 
 function chooseNamed(
   facts: ForgetFacts,
-  sessions: ReadonlyMap<string, unknown>,
+  sessions: ReadonlyMap<string, Forgettable>,
   gone: ReadonlySet<string>,
   queries: readonly string[],
 ): ReadonlySet<string> {
@@ -143,20 +142,24 @@ function chooseNamed(
 
 function byTitle(
   facts: ForgetFacts,
-  sessions: ReadonlyMap<string, unknown>,
+  sessions: ReadonlyMap<string, Forgettable>,
   query: string,
 ): string {
-  const matches = [...sessions.keys()].filter((id) => titleFits(titleHere(facts, id), query));
-  const hint =
-    "Titles are known of sessions on this machine; all others have an id: claude-sync list";
+  const matches = [...sessions.values()].filter((session) =>
+    titleFits(titleOf(facts, session), query)
+  ).map(({ id }) => id);
+  const hint = "Not every title is known here, but every session has an id: claude-sync list";
   return onlyMatch(query, matches.sort(), hint);
 }
 
-/** The title of a session that is on this machine; null for all others. */
-export function titleHere({ vault, local }: ForgetFacts, id: string): string | null {
+/** The title of a session: of the file here, else what the vault's machines call it. */
+export function titleOf(
+  { vault, local }: ForgetFacts,
+  { id, root }: Pick<Forgettable, "id" | "root">,
+): string | null {
   const here = local.copies(id)[0];
-  if (here === undefined) return null;
-  return readTranscriptFacts(vault.context.platform.fs, transcriptOf(here)!.path)?.title ?? null;
+  if (here !== undefined) return vault.transcripts.titleOf(transcriptOf(here)!);
+  return vault.titles.of(id) ?? vault.titles.of(root);
 }
 
 function projectNamed(

@@ -39,7 +39,8 @@ export async function acquireLock(
   }
 }
 
-function tryLock(path: string): Lock | null {
+/** Takes the lock if it is free; null when it is held. Errors: `local-io`, `no-space`. */
+export function tryLock(path: string): Lock | null {
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(path);

@@ -5,10 +5,11 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { AddOp, EntryBody, ForgetOp, Generation, ProjectClaim } from "../vault/entry_body.ts";
-import type { PackClaim, RecallOp, RetireOp, Segment } from "../vault/entry_body.ts";
+import type { PackClaim, RecallOp, RetireOp, Segment, TitleClaim } from "../vault/entry_body.ts";
 import type { Compression } from "../vault/group.ts";
 import type { SegmentPlace } from "../vault/segment_reader.ts";
 import { Statements } from "./state_db.ts";
+import { storedText } from "./vault_titles.ts";
 
 const TABLES = `
 CREATE TABLE said_object (
@@ -32,6 +33,10 @@ CREATE TABLE said_generation (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE said_claim (
   session TEXT PRIMARY KEY, project TEXT NOT NULL, time INTEGER NOT NULL, machine TEXT NOT NULL
+) STRICT;
+CREATE TABLE said_title (
+  session TEXT PRIMARY KEY, text TEXT NOT NULL, time INTEGER NOT NULL, gen TEXT NOT NULL,
+  state TEXT NOT NULL, machine TEXT NOT NULL
 ) STRICT;
 CREATE INDEX said_by_group ON said_segment (grp);
 `;
@@ -72,6 +77,12 @@ export interface SaidGroup {
 export interface SaidClaim {
   readonly project: ProjectClaim;
   readonly time: number;
+  readonly machine: string;
+}
+
+/** The title of a session, and which machine's op says so. */
+export interface SaidTitle {
+  readonly title: TitleClaim;
   readonly machine: string;
 }
 
@@ -118,6 +129,7 @@ export class LogContent {
   ): void {
     const machine = op.by ?? body.machine;
     this.#addClaim(op, machine, op.time ?? body.time);
+    this.#addTitle(op, machine);
     for (const { file, gen, from } of op.gens) {
       this.#statements.prepare("INSERT OR IGNORE INTO said_generation VALUES (?, ?, ?, ?, ?)")
         .run(op.session, file, gen, from.gen, from.hash);
@@ -145,6 +157,18 @@ export class LogContent {
        SET project = excluded.project, time = excluded.time, machine = excluded.machine
        WHERE (excluded.time, excluded.machine, excluded.project) < (time, machine, project)`,
     ).run(session, json, time, machine);
+  }
+
+  #addTitle({ session, title }: AddOp, machine: string): void {
+    if (title === undefined) return;
+    const { text, time, gen, hash } = title;
+    this.#statements.prepare(
+      `INSERT INTO said_title VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session) DO UPDATE
+       SET text = excluded.text, time = excluded.time, gen = excluded.gen,
+           state = excluded.state, machine = excluded.machine
+       WHERE (excluded.time, excluded.text, excluded.gen, excluded.state, machine)
+         > (time, text, gen, state, excluded.machine)`,
+    ).run(session, storedText(text), time, gen, hash, machine);
   }
 
   #objectId(object: { name: string; size: number; sha256: string | null }): number {
@@ -208,6 +232,16 @@ export class LogContent {
     return true;
   }
 
+  /** Drops the titles of states that are left out; `keptOf` as for `drop`. */
+  dropTitles(keptOf: (session: string, file: string) => ReadonlySet<string> | null): void {
+    const rows = this.#statements.prepare("SELECT session, gen, state FROM said_title")
+      .all() as { session: string; gen: string; state: string }[];
+    for (const { session, gen, state } of rows) {
+      if (keptOf(session, "transcript")?.has(`${gen}/${state}`) !== false) continue;
+      this.#statements.prepare("DELETE FROM said_title WHERE session = ?").run(session);
+    }
+  }
+
   /** Drops the projects of sessions that nothing is left of. `isThere`: in any log. */
   dropClaims(isThere: (session: string) => boolean): void {
     const rows = this.#statements.prepare(
@@ -254,7 +288,8 @@ export class LogContent {
   sessions(): Iterable<SaidSession> {
     return this.#statements.prepare(
       `SELECT session, machine AS by FROM said_segment
-       UNION SELECT session, machine FROM said_claim ORDER BY session, by`,
+       UNION SELECT session, machine FROM said_claim
+       UNION SELECT session, machine FROM said_title ORDER BY session, by`,
     ).all() as unknown as SaidSession[];
   }
 
@@ -264,6 +299,16 @@ export class LogContent {
       "SELECT project, time, machine FROM said_claim WHERE session = ?",
     ).get(session) as { project: string; time: number; machine: string } | undefined;
     return row === undefined ? null : { ...row, project: this.#projects.get(row.project) ?? null };
+  }
+
+  /** The title of a session; null without one. */
+  title(session: string): SaidTitle | null {
+    const row = this.#statements.prepare(
+      "SELECT text, time, gen, state AS hash, machine FROM said_title WHERE session = ?",
+    ).get(session) as (TitleClaim & { machine: string }) | undefined;
+    if (row === undefined) return null;
+    const { text, time, gen, hash, machine } = row;
+    return { title: { text, time, gen, hash }, machine };
   }
 
   /** Generations of the file, of all machines. */

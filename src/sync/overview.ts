@@ -6,7 +6,7 @@ import { liveSessions } from "../sessions/live.ts";
 import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { hooksInstalled } from "../sessions/hook_status.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { summaryTitle } from "../sessions/transcript_summary.ts";
 import { formatStoreLocation } from "../storage/location.ts";
 import type { SessionRow, StatusReport, SyncContext } from "./api.ts";
 import { type Config, homePaths, readConfig, readRuns } from "./home.ts";
@@ -86,8 +86,10 @@ export async function listSessions(context: SyncContext): Promise<readonly Sessi
   const config = readConfig(context.platform, homePaths(context.home));
   const epoch = await epochOf(context);
   return await withLocalState(context, "reader", async (local) => {
-    const { rows } = await lookAround(local, config, epoch, "all");
-    return Array.from(rows, ({ row }) => row).sort((a, b) =>
+    const { rows, sessions } = await lookAround(local, config, epoch, "all");
+    const seen = Array.from(rows, ({ row }) => row);
+    local.transcripts.finish(sessions);
+    return seen.sort((a, b) =>
       (b.lastActivityMs ?? 0) - (a.lastActivityMs ?? 0) || (a.id < b.id ? -1 : 1)
     );
   });
@@ -104,8 +106,8 @@ interface Seen {
   readonly isNews: boolean;
 }
 
-/** What reading the facts of one transcript leaves behind besides its bytes. */
-const FACTS_BYTES = 8 * LOOK_BYTES;
+/** What reading the summary of one transcript leaves behind besides its bytes. */
+const SUMMARY_BYTES = 8 * LOOK_BYTES;
 
 /** For `counts` nothing is asked that only people read: titles, projects, folders. */
 type Detail = "all" | "counts";
@@ -113,6 +115,8 @@ type Detail = "all" | "counts";
 interface Surroundings {
   /** All sessions, one after the other: there may be a hundred thousand. */
   readonly rows: Iterable<Seen>;
+  /** What is here. */
+  readonly sessions: readonly LocalSession[];
   /** Places with sessions that cannot be taken. */
   readonly missed: number;
   /** Projects of the vault that have no folder here. */
@@ -141,6 +145,7 @@ async function lookAround(
   const unplaced = new Set((news?.unplaced ?? []).map(({ project }) => keyOfProject(project)));
   return {
     rows: rowsOf(view, discovery.sessions),
+    sessions: discovery.sessions,
     missed: skippedFailures(skipped).length,
     unplacedProjects: unplaced.size,
   };
@@ -189,10 +194,9 @@ function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Se
     const isSent = isHidden
       ? transcript === undefined || isSettledHere(transcript)
       : files.every(isSettledHere);
-    const facts = view.detail === "all" && transcript !== undefined
-      ? readTranscriptFacts(fs, transcript.path)
+    const summary = view.detail === "all" && transcript !== undefined
+      ? local.transcripts.of(transcript, (bytes) => memory.passed(bytes + SUMMARY_BYTES))
       : null;
-    if (facts !== null) memory.passed(transcript!.stat.sizeBytes + FACTS_BYTES);
     const isDerived = transcript !== undefined && known.get(transcript.path)?.isDerived === true;
     const inVault = local.index.hasFile(id, TRANSCRIPT) || (isDerived && !isHidden);
     // What cannot be told without the vault's bytes is not called received.
@@ -200,10 +204,10 @@ function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Se
       (isSent && news?.undecided.has(id) === true);
     const row: SessionRow = {
       id,
-      title: facts?.title ?? null,
+      title: summary === null ? null : summaryTitle(summary),
       project: view.detail === "all" ? names.of(projects.ofSession(session)) : null,
-      dir: typeof facts?.firstCwd === "string" ? folders.of(facts.firstCwd) : null,
-      lastActivityMs: facts?.lastActivityMs ?? transcript?.stat.mtimeMs ?? null,
+      dir: typeof summary?.firstCwd === "string" ? folders.of(summary.firstCwd) : null,
+      lastActivityMs: summary?.lastActivityMs ?? transcript?.stat.mtimeMs ?? null,
       sizeBytes: files.reduce((sum, file) => sum + file.stat.sizeBytes, 0),
       where: whereOf(inVault, isSent, !isNews),
       live: live.has(id),
@@ -217,13 +221,15 @@ function* localRows(view: View, sessions: readonly LocalSession[]): Generator<Se
 
 /** Sessions that the vault has and that are not here. */
 function* vaultRows(view: View, here: ReadonlySet<string>): Generator<Seen> {
-  const { config, projects, names, news } = view;
+  const { local, config, projects, names, news } = view;
   const archived = new Set<string>((news?.archived ?? []).map(({ id }) => id));
   for (const { id, root, lastActivityMs, sizeBytes } of vaultSessions(view, here)) {
     const project = view.detail === "all" ? projects.ofVaultSession(root) : null;
+    const { titles } = local;
     const row: SessionRow = {
       id,
-      title: null,
+      // A branch that nobody has stored is told by the session that it came from.
+      title: view.detail === "all" ? titles.of(id) ?? titles.of(root) : null,
       project: names.of(project),
       dir: config === null || project === null ? null : config.maps[projectKey(project)] ?? null,
       lastActivityMs,
@@ -234,7 +240,7 @@ function* vaultRows(view: View, here: ReadonlySet<string>): Generator<Seen> {
       archived: news === null || archived.has(id),
     };
     const isNews = news?.unreceived.has(id) === true || news?.undecided.has(id) === true;
-    view.local.context.platform.memory.passed(LOOK_BYTES);
+    local.context.platform.memory.passed(LOOK_BYTES);
     yield { row, isNews };
   }
 }

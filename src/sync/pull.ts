@@ -7,7 +7,7 @@ import { isClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
 import { describeProject } from "../sessions/project.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { readTranscriptTitle } from "../sessions/transcript_summary.ts";
 import { discoverPlans } from "../sessions/plans.ts";
 import { sweepTemps } from "../sessions/write_back.ts";
 import type { Failure, MadeBranch, PullResult } from "./api.ts";
@@ -222,7 +222,7 @@ function totalsOf(
     branchSessions: newBranches.map(({ session, path }) => ({
       id: session.id,
       of: session.root,
-      title: readTranscriptFacts(fs, path)?.title ?? "",
+      title: readTranscriptTitle(fs, path) ?? "",
       how: howMade(session, targets, plan),
     })),
     archived: plan.archived.length,

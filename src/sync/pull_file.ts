@@ -76,6 +76,15 @@ export interface WriteFamily {
   readonly writes: readonly WriteOperation[];
 }
 
+/** The family of these writes, its new files first. */
+export function familyOf(root: string, writes: readonly WriteOperation[]): WriteFamily {
+  const [only] = writes;
+  if (writes.length === 1 && only instanceof NewTranscript) return only;
+  const isNew = ({ expected }: WriteOperation) => expected === null;
+  const replaced = writes.filter((operation) => !isNew(operation));
+  return { root, writes: [...writes.filter(isNew), ...replaced] };
+}
+
 /** Bytes that a write has to fetch. */
 export function newBytesOf({ target, base }: WriteOperation): number {
   return Math.max(0, target.len - (base?.len ?? 0));

@@ -19,7 +19,8 @@ import type { TranscriptTarget } from "./branch_targets.ts";
 import { isSettled, isUnchanged, type LocalFileRow } from "./local_files.ts";
 import { isExcluded, type ProjectFinder } from "./projects.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
-import { NewTranscript, planFile, type WriteFamily, type WriteOperation } from "./pull_file.ts";
+import { familyOf, NewTranscript, planFile } from "./pull_file.ts";
+import type { WriteFamily, WriteOperation } from "./pull_file.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
 import type { FileTarget, SessionTarget, Targets } from "./targets.ts";
@@ -306,14 +307,6 @@ function addBeside(
   const id = parseSessionId(session)!;
   if (beside.some((copy) => copy.id === id)) return;
   beside.push({ id, root, files: [{ name: TRANSCRIPT, ...state }], machines });
-}
-
-function familyOf(root: string, writes: readonly WriteOperation[]): WriteFamily {
-  const [only] = writes;
-  if (writes.length === 1 && only instanceof NewTranscript) return only;
-  const isNew = ({ expected }: WriteOperation) => expected === null;
-  const replaced = writes.filter((operation) => !isNew(operation));
-  return { root, writes: [...writes.filter(isNew), ...replaced] };
 }
 
 function transcriptRows(

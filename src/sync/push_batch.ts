@@ -5,11 +5,11 @@
 import { type Bytes, utf8 } from "../base/bytes.ts";
 import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import { fileKind, parseFileName } from "../sessions/file_name.ts";
+import { fileKind, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { groupCodec } from "../vault/codecs.ts";
 import type { Generation } from "../vault/entry_body.ts";
 import type { AddOp, ForgetOp, Group, ProjectClaim } from "../vault/entry_body.ts";
-import type { RecallOp, Segment } from "../vault/entry_body.ts";
+import type { RecallOp, Segment, TitleClaim } from "../vault/entry_body.ts";
 import { GROUP_RAW_BYTES_MAX } from "../vault/format.ts";
 import type { Outbox } from "../vault/outbox.ts";
 import { type EntryFrame, EntryParts, type PlacedGroup, type StagedEntry } from "./entry_parts.ts";
@@ -127,10 +127,25 @@ export class BatchBuilder {
     await flush();
     const { session: id, project } = session;
     const gens = reached.flatMap(({ item }) => generationOf(item));
-    this.#ops.push({ op: "add", session: id, project, gens, groups });
+    const title = this.#titleOf(id, reached);
+    const titled = title === undefined ? {} : { title };
+    this.#ops.push({ op: "add", session: id, project, ...titled, gens, groups });
     this.#segments += segmentCount;
     this.#reached.push(...reached);
     return rest.length === 0 ? null : { session: id, project, items: rest };
+  }
+
+  /** The session's title when it is news to the vault and the transcript is. */
+  #titleOf(
+    session: string,
+    reached: readonly { readonly item: PushItem; readonly hash: string }[],
+  ): TitleClaim | undefined {
+    const transcript = reached.find(({ item }) => item.file === TRANSCRIPT);
+    if (transcript === undefined) return undefined;
+    const { item: { path, from: { gen } }, hash } = transcript;
+    const { titles, transcripts, context } = this.#vault;
+    const nowMs = context.platform.clock.nowMs();
+    return titles.news(session, transcripts.scannedTitle(path), { gen, hash }, nowMs);
   }
 
   #wouldBeFull(moreBytes: number, moreSegments: number): boolean {

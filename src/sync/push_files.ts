@@ -106,7 +106,9 @@ export async function lookAt(
 ): Promise<LookedAt> {
   const { states, row } = knownOf(vault, session.id, file.name, remembered);
   const known = row === undefined || row.isDerived ? states : [...states, row];
-  const scan = scanFile(vault.context.platform.fs, file.path, known);
+  const { fs } = vault.context.platform;
+  const follower = file.name === TRANSCRIPT ? vault.transcripts.following(file.path) : null;
+  const scan = scanFile(fs, file.path, known, follower);
   if (scan === null) {
     return { item: null, isTorn: false, state: null, scan };
   }

@@ -4,7 +4,6 @@ import { discoverSessions } from "../sessions/discover.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { describeProject } from "../sessions/project.ts";
 import { parseSessionId } from "../sessions/session_id.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import { RECALLED_IDS_MAX } from "../vault/format.ts";
 import type { SyncContext } from "./api.ts";
 import type { RecallableSession } from "./forget_api.ts";
@@ -68,17 +67,19 @@ export function recallableSessions(local: LocalState): RecallableSession[] {
     const sizeBytes = there.has(session) ? null : recallableBytes(local, session, ids);
     if (sizeBytes === null) continue;
     const newest = forgets.at(-1)!;
-    const path = here.get(session)?.files.find(({ name }) => name === TRANSCRIPT)?.path;
+    const transcript = here.get(session)?.files.find(({ name }) => name === TRANSCRIPT);
     const project = projects.ofVaultSession(session) ?? projectOfOthers(local, projects, ids);
     rows.push({
       id: session,
-      title: path === undefined ? null : readTranscriptFacts(fs, path)?.title ?? null,
+      title: transcript === undefined
+        ? local.titles.evenForgotten(session)
+        : local.transcripts.titleOf(transcript),
       project: project === null ? null : describeProject(project),
       sizeBytes,
       forgottenMs: newest.timeMs,
       by: names.get(newest.machine) ?? newest.machine,
       daysLeft: forgetDays.left(newest.id),
-      isHere: path !== undefined,
+      isHere: transcript !== undefined,
     });
   }
   return rows.sort((a, b) => b.forgottenMs - a.forgottenMs || (a.id < b.id ? -1 : 1));

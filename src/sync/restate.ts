@@ -52,7 +52,9 @@ export async function restate(
     vault.context.onProgress({ kind: "phase", phase: "reading" });
     const read = await readLogContent(vault, row, logs.get(row.tag) ?? [], content);
     const enrol = isOwn ? null : read.enrol ?? await enrolmentOf(vault, request);
-    const isShorter = content.drop((...file) => vault.forgotten.kept(...file));
+    const keptOf = (session: string, file: string) => vault.forgotten.kept(session, file);
+    const isShorter = content.drop(keptOf);
+    content.dropTitles(keptOf);
     content.dropClaims((session) => vault.index.files(session).length > 0);
     const isShort = read.newest.seq - read.checkpointSeq < compactAtLeastEntries;
     if (isOwn && isShort && !isShorter) return null;

@@ -7,7 +7,7 @@ import type { LocalSession } from "../sessions/discover.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { memoryShelfId } from "../sessions/shelf.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { readTranscriptTitle } from "../sessions/transcript_summary.ts";
 import type { Failure, SyncContext } from "./api.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
 import { isSettled } from "./local_files.ts";
@@ -175,7 +175,7 @@ async function restoreInPlace(
     outcome.sessions.push({
       id,
       of: id,
-      title: path === null ? null : readTranscriptFacts(fs, path)?.title ?? null,
+      title: path === null ? vault.titles.of(id) : readTranscriptTitle(fs, path),
       outcome: open.has(id) ? "open" : isWritten ? "restored" : isHere ? "unchanged" : "failed",
       as: "itself",
       version: target?.hash ?? null,

@@ -3,7 +3,6 @@ import { ClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { extendFacts, NO_FACTS } from "../sessions/transcript_facts.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
 import type { RestoreRequest } from "./history_api.ts";
 import type { ProjectFinder } from "./projects.ts";
 import { type LocalView, transcriptOf } from "./pull_place.ts";
@@ -11,6 +10,7 @@ import { PullPlanner } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
 import { ID_PREFIX_LENGTH_MIN, matchIds, onlyMatch, titleFits } from "./session_query.ts";
 import type { FileTarget, Targets } from "./targets.ts";
+import { TITLE_CHARACTERS_MAX } from "../vault/format.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainTo } from "./vault_content.ts";
 import { targetTranscript } from "./versions.ts";
@@ -126,20 +126,32 @@ async function byTitle(
   const matches: string[] = [];
   for (const id of query.trim() === "" ? [] : ids) {
     facts.vault.context.signal.throwIfAborted();
-    if (titleFits(await titleOf(facts, id), query)) matches.push(id);
+    const title = await titleOf(facts, id);
+    // What the vault says of a title is its beginning.
+    const isFit = titleFits(title, query) ||
+      (title !== null && isCut(facts, id, title) && titleFits(await storedTitle(facts, id), query));
+    if (isFit) matches.push(id);
   }
   return onlyMatch(query, matches.sort());
 }
 
-/** The session's title: from the file here, else from what the vault has; null without one. */
-export async function titleOf(
-  { vault, targets, local }: ChoiceFacts,
-  id: string,
-): Promise<string | null> {
+function isCut({ local }: ChoiceFacts, id: string, title: string): boolean {
+  return local.copies(id).length === 0 && title.length >= TITLE_CHARACTERS_MAX;
+}
+
+/**
+ * The session's title: of the file here, else what machines say of it, else from what the vault has
+ * of it; null without one.
+ */
+export async function titleOf(facts: ChoiceFacts, id: string): Promise<string | null> {
+  const { vault, targets, local } = facts;
   const here = local.copies(id)[0];
-  if (here !== undefined) {
-    return readTranscriptFacts(vault.context.platform.fs, transcriptOf(here)!.path)?.title ?? null;
-  }
+  if (here !== undefined) return vault.transcripts.titleOf(transcriptOf(here)!);
+  const root = targets.sessions.get(id)?.root ?? id;
+  return vault.titles.of(id) ?? vault.titles.of(root) ?? await storedTitle(facts, id);
+}
+
+async function storedTitle({ vault, targets }: ChoiceFacts, id: string): Promise<string | null> {
   const session = targets.sessions.get(id);
   const target = targetTranscript(session);
   try {

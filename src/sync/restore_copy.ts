@@ -11,7 +11,7 @@ import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import { transcriptFacts } from "../sessions/transcript_facts.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { readTranscriptTitle } from "../sessions/transcript_summary.ts";
 import { prepareSessionFile } from "../sessions/write_back.ts";
 import type { RestoredSession } from "./history_api.ts";
 import { transcriptOf } from "./pull_place.ts";
@@ -67,7 +67,7 @@ export async function restoreAsCopy(
   const here = local.copies(id)[0];
   if (here !== undefined) {
     const { path } = transcriptOf(here)!;
-    const title = readTranscriptFacts(fs, path)?.title ?? null;
+    const title = readTranscriptTitle(fs, path);
     return { session: { ...rest, title, outcome: "unchanged", path }, writtenBytes: 0 };
   }
   const path = pathOf(vault.root, slugFor(facts, of), id, TRANSCRIPT);

@@ -7,7 +7,7 @@ import { type FileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { areaDir, pathOf } from "../sessions/layout.ts";
 import { pathBelow, pathRules } from "../sessions/local_path.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { readTranscriptTitle } from "../sessions/transcript_summary.ts";
 import { isTempName, prepareSessionFile, sweepTemps } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
 import { scanFile } from "./file_scan.ts";
@@ -93,7 +93,7 @@ export class FilesFolder {
       session: {
         id,
         of: id,
-        title: isThere ? readTranscriptFacts(fs, path)?.title ?? null : null,
+        title: isThere ? readTranscriptTitle(fs, path) : null,
         outcome: failures.length > 0 ? "failed" : isChanged ? "restored" : "unchanged",
         as: "files",
         version: transcript?.hash ?? null,

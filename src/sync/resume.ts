@@ -7,7 +7,7 @@ import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { discoverSessions } from "../sessions/discover.ts";
 import { knownFolders, placeProject } from "../sessions/placement.ts";
 import { projectKey } from "../sessions/project.ts";
-import { readTranscriptFacts } from "../sessions/transcript_file.ts";
+import { summaryTitle } from "../sessions/transcript_summary.ts";
 import { slugOf } from "../sessions/slug.ts";
 import type { ResumeTarget, SessionRow, SyncContext } from "./api.ts";
 import { listSessions } from "./overview.ts";
@@ -72,7 +72,10 @@ function chooseRow(rows: readonly SessionRow[], query: string): SessionRow {
     const id = matchId(query, new Set(rows.map((row) => row.id)));
     return rows.find((row) => row.id === id)!;
   }
-  const matches = rows.filter(({ title }) => titleFits(title, query));
+  const fitting = rows.filter(({ title }) => titleFits(title, query));
+  const here = fitting.filter(({ where }) => where !== "vault");
+  // What is only in the vault is meant when nothing here is: most of that is old.
+  const matches = here.length > 0 ? here : fitting;
   const only = onlyMatch(query, matches.map(({ id }) => id));
   return rows.find(({ id }) => id === only)!;
 }
@@ -114,7 +117,7 @@ async function targetOf(context: SyncContext, row: SessionRow): Promise<ResumeTa
         hint: "Say where its project is: claude-sync project map PROJECT DIR",
       });
     }
-    const facts = readTranscriptFacts(fs, transcript.path);
+    const summary = local.transcripts.of(transcript);
     const projects = new ProjectFinder(context.platform, local.index);
     const project = projects.ofSession(here);
     const known = knownFolders(fs, host, local.root, sessions);
@@ -127,7 +130,7 @@ async function targetOf(context: SyncContext, row: SessionRow): Promise<ResumeTa
     const candidates = [
       host.cwd(),
       placed?.dir,
-      facts?.firstCwd,
+      summary?.firstCwd,
       ...known
         .filter((folder) => project !== null && folder.key === projectKey(project))
         .map((folder) => folder.dir),
@@ -136,7 +139,7 @@ async function targetOf(context: SyncContext, row: SessionRow): Promise<ResumeTa
       each !== undefined && each !== null && fs.realpath(each) !== null &&
       slugOf(fs.realpath(each)!) === here.slug
     );
-    const title = facts?.title ?? null;
+    const title = summary === null ? null : summaryTitle(summary);
     return Promise.resolve({ id: row.id, title, dir: dir ?? placed?.dir ?? host.cwd() });
   });
 }

@@ -97,6 +97,7 @@ async function push({ vault, sender, meter }: Run, request: SyncRequest): Promis
   ];
   const scope = { sessions: chosen, shelves, all, dryRun, tearNow: false };
   const totals = await pushSessions(vault, sender, projects, scope);
+  if (sender.sent.sessions.size > 0) vault.transcripts.finish(sessions);
   // Who names sessions has asked for no more than these.
   const skipped = [...discovery.skipped, ...plans.skipped];
   const missed = isAll ? skippedHere(skipped, vault.root, exclusion) : [];

@@ -62,6 +62,11 @@ CREATE TABLE claim (
   session TEXT NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
   project TEXT, rank TEXT NOT NULL, PRIMARY KEY (session, log)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE title (
+  session TEXT NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,
+  text TEXT NOT NULL, time INTEGER NOT NULL, gen TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (session, log)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE resolution (
   session TEXT PRIMARY KEY, basis TEXT NOT NULL, result TEXT NOT NULL
 ) STRICT;
@@ -74,6 +79,11 @@ CREATE INDEX local_session ON local (session, file);
 CREATE TABLE working_folders (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
   folders TEXT NOT NULL
+) STRICT;
+CREATE TABLE transcript (
+  path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
+  length INTEGER NOT NULL, tail TEXT NOT NULL,
+  custom TEXT, ai TEXT, prompt TEXT, cwd TEXT, activity INTEGER
 ) STRICT;
 CREATE TABLE plan_names (
   path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime REAL NOT NULL, ino REAL NOT NULL,
@@ -239,7 +249,8 @@ export function explainDatabaseError(
   }
 }
 
-function isDatabaseError(error: unknown): error is Error & { readonly errcode?: unknown } {
+/** Whether the error came from SQLite. */
+export function isDatabaseError(error: unknown): error is Error & { readonly errcode?: unknown } {
   if (!(error instanceof Error) || !("code" in error)) return false;
   return typeof error.code === "string" && /^(ERR_)?SQLITE_/.test(error.code);
 }

@@ -24,6 +24,8 @@ import { acquireLock, type Lock } from "./lock.ts";
 import { SegmentIndex } from "./segment_index.ts";
 import { explainDatabaseError, openStateDb, removeStateDb } from "./state_db.ts";
 import type { OpenStoreRequest, TransferLimits } from "./store_api.ts";
+import { TranscriptBook } from "./transcript_book.ts";
+import { VaultTitles } from "./vault_titles.ts";
 import { requireWritable } from "./writable.ts";
 
 /** How long a call may wait for another claude-sync to finish. */
@@ -41,6 +43,8 @@ export interface LocalState {
   readonly locals: LocalFiles;
   readonly history: HistoryBook;
   readonly forgotten: Forgotten;
+  readonly titles: VaultTitles;
+  readonly transcripts: TranscriptBook;
 }
 
 /** Both sides. */
@@ -133,7 +137,11 @@ export async function withLocalState<Result>(
       const locals = new LocalFiles(database, context.platform.memory);
       const history = new HistoryBook(fs, root, index, database);
       const forgotten = new Forgotten(database);
-      return await work({ context, paths, root, database, index, locals, history, forgotten });
+      const titles = new VaultTitles(database, forgotten);
+      const user = { as, statePath: path, lockPath: paths.lock };
+      const transcripts = new TranscriptBook(fs, database, user);
+      const tables = { database, index, locals, history, forgotten, titles, transcripts };
+      return await work({ context, paths, root, ...tables });
     } catch (error) {
       const meaning = explainDatabaseError(error, database, path);
       if (meaning === null || (meaning === "remake" && isLast)) throw error;

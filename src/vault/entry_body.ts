@@ -95,11 +95,20 @@ export interface EnrolOp extends Enrolment {
   readonly op: "enrol";
 }
 
+/** What people call a session while its transcript is the state `(gen, hash)`. */
+export interface TitleClaim extends FileState {
+  /** 1 to 200 code points; hostile. */
+  readonly text: string;
+  /** Orders the titles of a session, in ms since 1970 or later. */
+  readonly time: number;
+}
+
 /** Bytes of one session: new ones, or those of older entries said again. */
 export interface AddOp {
   readonly op: "add";
   readonly session: string;
   readonly project: ProjectClaim;
+  readonly title?: TitleClaim | undefined;
   /** Whose segments these are; missing: the entry's machine's. */
   readonly by?: string | undefined;
   /** When `project` was claimed first, in ms since 1970; missing: at the entry's time. */

@@ -20,6 +20,7 @@ import {
   PACK_SEALED_BYTES_MAX,
   PROJECT_TEXT_BYTES_MAX,
   RECALLED_IDS_MAX,
+  TITLE_CHARACTERS_MAX,
 } from "./format.ts";
 import { isMachineTag, parsePackName } from "./names.ts";
 
@@ -99,6 +100,12 @@ const addOp = z.object({
   op: z.literal("add"),
   session: sessionId,
   project,
+  title: z.optional(z.object({
+    text: characters(TITLE_CHARACTERS_MAX).check(z.minLength(1)),
+    time: safeCount,
+    gen: generation,
+    hash,
+  })),
   by: z.optional(machineId),
   time: z.optional(safeCount),
   gens: list(z.object({

@@ -50,6 +50,9 @@ export const MACHINE_NAME_CHARACTERS_MAX = 64;
 /** Longest name of an operating system in code points. */
 export const OS_NAME_CHARACTERS_MAX = 32;
 
+/** Longest title of a session in code points: more than a line of a terminal shows. */
+export const TITLE_CHARACTERS_MAX = 200;
+
 /** Longest remote or path of a project in UTF-8 bytes: the longest path Linux takes. */
 export const PROJECT_TEXT_BYTES_MAX = 4096;
 

@@ -23,12 +23,21 @@ export interface DecodedGroup {
   readonly segments: readonly DecodedSegment[];
 }
 
+/** What a session is called at a state of its transcript. */
+export interface DecodedTitle {
+  readonly text: string;
+  readonly time: number;
+  readonly gen: string;
+  readonly hash: string;
+}
+
 /** What is looked at of ops. */
 export type DecodedOp =
   | { readonly op: "enrol" }
   | {
     readonly op: "add";
     readonly session: string;
+    readonly title?: DecodedTitle;
     readonly gens: readonly {
       readonly file: string;
       readonly gen: string;

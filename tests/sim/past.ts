@@ -9,6 +9,7 @@ import { stateKey } from "./file_tree.ts";
 import { type Ask, isAsked } from "./asks.ts";
 import type { Looks } from "./looks.ts";
 import { type PastEntry, PastFiles } from "./past_files.ts";
+import { largestTitles } from "./past_titles.ts";
 
 const FORGET_DAYS = 30;
 
@@ -23,7 +24,7 @@ export interface Actor {
 interface Present {
   readonly entries: ReadonlySet<string>;
   readonly packs: ReadonlySet<string>;
-  /** Keys of segments, generations and ops that hold. */
+  /** Keys of segments, generations, titles and ops that hold. */
   readonly facts: ReadonlySet<string>;
 }
 
@@ -237,6 +238,7 @@ export class Past {
         if (all.some(({ name }) => entries.has(name))) facts.add(key);
       }
     }
+    for (const title of largestTitles(counting)) facts.add(title);
     for (const op of counting.flatMap(({ body }) => body.ops)) {
       if (op.op === "forget") facts.add(`forget ${op.id} ${op.session}`);
       if (op.op === "recall") { for (const id of op.ids) facts.add(`recall ${id}`); }
@@ -314,6 +316,10 @@ export class Past {
     }
     const at = fact.indexOf("/");
     const session = fact.slice(kind.length + 1, at);
+    if (kind === "title") {
+      const needed = this.#neededBy(actor, nowMs, session, "transcript");
+      return needed.has(fact.split(" ")[2]!) ? "a title" : null;
+    }
     for (const file of this.#files.all()) {
       if (file.session !== session) continue;
       const [said] = file.said.get(fact) ?? [];
@@ -326,13 +332,16 @@ export class Past {
       }
       const state = stateKey(said.segment);
       if (live.reachable().has(state)) return null;
-      const isKnown = (entry: PastEntry) => actor.seen(entry.name, entry.putAtMs);
-      const isDue = (entry: PastEntry) =>
-        this.#looks.days(actor.name, entry.name, nowMs) >= FORGET_DAYS;
-      const needed = this.#needed(session, file.file, isKnown, isDue);
-      return needed.has(state) ? `for ${state}` : null;
+      return this.#neededBy(actor, nowMs, session, file.file).has(state) ? `for ${state}` : null;
     }
     return null;
+  }
+
+  /** States that `actor` must take to be needed. */
+  #neededBy(actor: Actor, nowMs: number, session: string, file: string): Set<string> {
+    const isKnown = ({ name, putAtMs }: PastEntry) => actor.seen(name, putAtMs);
+    const days = ({ name }: PastEntry) => this.#looks.days(actor.name, name, nowMs);
+    return this.#needed(session, file, isKnown, (entry) => days(entry) >= FORGET_DAYS);
   }
 
   /** States that leaves need, or that can still be recalled. */

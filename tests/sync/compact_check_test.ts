@@ -94,6 +94,21 @@ const CASES: readonly Case[] = [
     error: bug("a project"),
   },
   {
+    name: "a title is missing",
+    change: old(`INSERT INTO said_title VALUES ('${IDS[7]}', 'lost', 1, '', 'bb', 'aa')`),
+    error: bug("a title"),
+  },
+  {
+    name: "a title is there that nobody has said",
+    change: old(`DELETE FROM said_title WHERE session = '${IDS[3]}'`),
+    error: bug("a title"),
+  },
+  ...["text = 'x'", "time = time + 1", "gen = 'aa'", "state = 'bb'"].map((change) => ({
+    name: `a title has another ${change.split(" ")[0]}`,
+    change: old(`UPDATE said_title SET ${change} WHERE session = '${IDS[3]}'`),
+    error: bug("a title"),
+  })),
+  {
     name: "a wish to delete is missing",
     change: ({ content }) => content.others.push({ op: "recall", ids: ["ab".repeat(16)] }),
     error: bug("an op"),
@@ -171,7 +186,7 @@ async function withCopy(
     const content = new LogContent(scratch);
     content.others.push(...others);
     scratch.prepare("ATTACH ? AS saved").run(saved);
-    for (const table of ["object", "group", "segment", "generation", "claim"]) {
+    for (const table of ["object", "group", "segment", "generation", "claim", "title"]) {
       scratch.exec(`INSERT INTO said_${table} SELECT * FROM saved.said_${table}`);
     }
     await work({ scratch, content });

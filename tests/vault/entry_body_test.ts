@@ -20,6 +20,7 @@ import {
   PACK_PAYLOAD_BYTES_MAX,
   PACK_SEALED_BYTES_MAX,
   PROJECT_TEXT_BYTES_MAX,
+  TITLE_CHARACTERS_MAX,
 } from "../../src/vault/format.ts";
 import { generationName } from "../../src/vault/generation.ts";
 import { packName } from "../../src/vault/names.ts";
@@ -241,6 +242,29 @@ Deno.test("sessions and projects are of their forms", () => {
   refused(withAdd({ project: { kind: "path", path: `${path}e` } }), "path past its limit");
   refused(withAdd({ project: { kind: "svn", path } as never }), "unknown kind");
   refused(withAdd({ project: undefined as never }), "no project member");
+});
+
+Deno.test("titles hold 200 characters and not one more, of a state and a time", () => {
+  const title = { text: "Fix it", time: 1, gen: "", hash: hashOf(2) };
+  const titled = (change: object) => withAdd({ title: { ...title, ...change } });
+  accepted(titled({}));
+  accepted(titled({ gen: "ab".repeat(16), time: Number.MAX_SAFE_INTEGER }));
+  accepted(titled({ text: "💻".repeat(TITLE_CHARACTERS_MAX) }));
+  accepted(titled({ text: "\u0000\u001b[2J\n" }), "hostile, as a machine's name may be");
+  refused(titled({ text: "💻".repeat(TITLE_CHARACTERS_MAX + 1) }), "201 characters");
+  refused(titled({ text: "x".repeat(TITLE_CHARACTERS_MAX + 1) }), "201 letters");
+  refused(titled({ text: "" }), "no text");
+  for (const name of Object.keys(title)) {
+    for (const value of [undefined, null, -1, 0.5, [0], { x: 0 }]) {
+      refused(titled({ [name]: value }), `${name} = ${JSON.stringify(value)}`);
+    }
+  }
+  refused(titled({ time: 2 ** 53 }), "time past the safe integers");
+  refused(titled({ hash: hashOf(2).toUpperCase() }), "hash in capitals");
+  refused(titled({ gen: "ab" }), "generation of another form");
+  for (const value of [null, "Fix it", 1, []]) {
+    refused(withAdd({ title: value as never }), JSON.stringify(value));
+  }
 });
 
 Deno.test("packs are named once, in their sizes, and at most 4,096 of them", () => {

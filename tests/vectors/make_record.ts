@@ -120,11 +120,14 @@ export async function recordVectors() {
   const two = await signRecord(json(second), identity, vaultId, new Uint8Array(0));
   const other = await machineIdentityFromSeed(new Secret(new Uint8Array(32).fill(2)));
   const third = thirdBody(first, second, [one.hash, two.hash], other);
-  const three = await signRecord(json(third), identity, vaultId, new Uint8Array(0));
+  const nothing = new Uint8Array(0);
+  const three = await signRecord(json(third), identity, vaultId, nothing);
+  const four = await signRecord(json(fourthBody(third, three.hash)), identity, vaultId, nothing);
   const valid = [
     described("entry 1", one, 1, null),
     described("entry 2 with a pack", two, 2, toHex(identity.signPublic)),
     described("entry 3, a checkpoint that brings its key", three, 3, null),
+    described("entry 4 with a title", four, 4, toHex(identity.signPublic)),
   ].map((vector, i) => ({ ...vector, inline: i === 0 ? base64(inline) : "" }));
   return {
     section: "7",
@@ -135,6 +138,7 @@ export async function recordVectors() {
       ...await wrongBodies(first, identity, inline),
       ...await wrongRecords(first, one, identity, inline),
       ...await wrongCheckpoints(third, identity),
+      ...await wrongTitles(first, identity, inline),
     ],
   };
 }
@@ -174,6 +178,39 @@ function thirdBody(
       { op: "checkpoint", from: 3, covered: [one.slice(0, 8), two.slice(0, 8)] },
     ],
   };
+}
+
+const TITLE = {
+  text: 'Grüße an 👩‍💻: fix the "flaky" test',
+  time: 1764000000001,
+  gen: "",
+  hash: SAMPLE_HASHES[1],
+};
+
+/** Says what the session is called, and nothing else. */
+function fourthBody(third: EntryBody, prev: string): EntryBody {
+  return {
+    ...third,
+    seq: 4,
+    prev,
+    packs: [],
+    ops: [{ ...sampleAdd([]), project: null, title: TITLE }],
+  };
+}
+
+async function wrongTitles(first: EntryBody, identity: MachineIdentity, inline: Bytes) {
+  const wrong: [string, unknown][] = [
+    ["a title without a character", { ...TITLE, text: "" }],
+    ["a title of 201 characters", { ...TITLE, text: "💻".repeat(201) }],
+    ["a title of no state", { ...TITLE, hash: undefined }],
+    ["a title without a time", { ...TITLE, time: undefined }],
+    ["a title that is text", TITLE.text],
+  ];
+  return await Promise.all(wrong.map(async ([name, title]) => {
+    const ops = first.ops.map((op) => op.op === "add" ? { ...op, title } : op);
+    const record = await signRecord(json({ ...first, ops }), identity, vaultId, inline);
+    return { ...described(name, record, 1, null), expect: "damaged" };
+  }));
 }
 
 async function wrongCheckpoints(third: EntryBody, identity: MachineIdentity) {

@@ -179,6 +179,10 @@ def covers(op, count, hashes):
 def add(op, packs, inline):
     """Section 7: an `add`."""
     need(SESSION_ID.fullmatch(field(op, "session", str)), "bad session")
+    if "title" in op:
+        title = field(op, "title", dict)
+        need(1 <= len(field(title, "text", str)) <= 200, "a title of too little or too much")
+        field(title, "time", int), field(title, "gen", GEN), field(title, "hash", HEX32)
     for new in field(op, "gens", list):
         origin = field(new, "from", dict)
         old, end = field(origin, "gen", GEN), field(origin, "hash", HEX32)
