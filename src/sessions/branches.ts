@@ -24,9 +24,9 @@
  *
  * Nothing is lost: a dropped leaf's spoken records are in the kept ones, and its bytes stay in the
  * vault. A branch keeps its id whatever arrives later, as long as transcripts are only appended to
- * and nothing of the family is forgotten: r is then the record after which the leaf left the others, and that does not move. Which
- * continuation stands under an id may change when an older one arrives; the one that stood there
- * then gets the id of the record at which these two part.
+ * and nothing of the family is forgotten: r is then the record after which the leaf left the
+ * others, and that does not move. Which continuation stands under an id may change when an older
+ * one arrives; the one that stood there then gets the id of the record at which these two part.
  */
 import { assert } from "../base/assert.ts";
 import { branchCopy, type Leaf, writerAt } from "./branch_copy.ts";
