@@ -124,3 +124,17 @@ Deno.test("an edit in the same tick of the disk's clock as a push goes with the 
     }
     await settle(world);
   }));
+
+Deno.test("an edit in the same tick as a push that had nothing to send goes with the next", () =>
+  withShared(async (world, anna, bert) => {
+    remember(anna, INDEX, "- [ ] one", world.clock.nowMs() - 10_000);
+    await anna.push();
+    remember(anna, INDEX, "- [ ] one", world.clock.nowMs());
+    assert.equal((await anna.push()).otherFiles, 0, "written again, with the same bytes");
+    editUnseen(anna, INDEX, "- [x] one");
+    world.clock.advance(10_000);
+    assert.equal((await anna.push()).otherFiles, 1);
+    await bert.pull();
+    assert.deepEqual(memoryOf(bert), { [INDEX]: "- [x] one" });
+    await settle(world);
+  }));
