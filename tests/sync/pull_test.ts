@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +8,7 @@ import { ClaudeSyncError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { ID, turn } from "../support/pair.ts";
-import { inTempDir, type MachineOptions, SyncMachine } from "../support/sync_machine.ts";
+import { inTempDir, type MachineOptions, SyncMachine, TestClock } from "../support/sync_machine.ts";
 
 const OTHER = "22222222-2222-4222-8222-222222222222";
 const DAY_MS = 86_400_000;
@@ -173,6 +174,21 @@ Deno.test("a pull on a machine whose clock was never set keeps the sessions' own
     await b.pull({ all: true });
     assert.equal(statSync(b.transcriptPath(ID)).mtimeMs, T0 + 1);
     assert.ok(readdirSync(join(b.configDir, "projects", slugOf(b.project))).length === 1);
+  }));
+
+Deno.test("a time that only a wrong clock can have written is no file's time after a pull", () =>
+  inTempDir(async (dir) => {
+    const clock = new TestClock(T0);
+    const [a, b] = await pair(dir, { clock });
+    for (const [aheadMs, shownMs] of [[DAY_MS, DAY_MS], [DAY_MS + 1, 0]] as const) {
+      // The answer comes a millisecond after the question.
+      const saidMs = T0 + aheadMs - 1;
+      const id = randomUUID();
+      a.writeTranscript(id, turn(a, "one", saidMs, id), T0);
+      await a.push();
+      await b.pull();
+      assert.equal(statSync(b.transcriptPath(id)).mtimeMs, T0 + shownMs);
+    }
   }));
 
 Deno.test("a branch whose file is not here is listed and can be resumed", () =>
