@@ -8,9 +8,10 @@ import { branchId } from "./branch_id.ts";
 import type { ResolvedBranch, ResolvedSession } from "./branches.ts";
 import type { SessionId } from "./session_id.ts";
 import { spokenRecords } from "./spoken_records.ts";
+import { lastCompleteLineEnd, records } from "./transcript.ts";
 
 /**
- * - `follows`: it says all that the kept one says, and may take its place;
+ * - `follows`: it has every line of the kept one, and may take its place;
  * - `nothing-new`: it says nothing that the kept one does not;
  * - else the record that it is a branch from: the first that the kept one has not.
  */
@@ -27,7 +28,20 @@ export function besideKept(rootId: SessionId, session: ResolvedSession, kept: Ui
   const [has, keptHas] = [new Set(said), new Set(keptSaid)];
   const firstHash = said.find((hash) => !keptHas.has(hash));
   if (firstHash === undefined) return "nothing-new";
-  return keptSaid.every((hash) => has.has(hash)) ? "follows" : { firstHash };
+  const saysAll = keptSaid.every((hash) => has.has(hash));
+  return saysAll && hasLinesOf(session.rootForm.bytes, keptBytes) ? "follows" : { firstHash };
+}
+
+/** Whether every line of `kept` is one of `bytes`: also what nobody said, and a torn last line. */
+function hasLinesOf(bytes: Uint8Array, kept: Uint8Array): boolean {
+  let same = 0;
+  while (same < kept.length && kept[same] === bytes[same]) same++;
+  if (same === kept.length) return true;
+  const text = new TextDecoder("latin1");
+  const rest = kept.subarray(lastCompleteLineEnd(kept.subarray(0, same)));
+  const missing = new Set([...records(rest)].map(({ line }) => text.decode(line)));
+  for (const { line } of records(bytes)) missing.delete(text.decode(line));
+  return missing.size === 0;
 }
 
 /** `session` as the branch that begins with one of its records. */

@@ -28,13 +28,14 @@ const CASES: readonly { name: string; vault: string; kept: string; is: string }[
   { name: "says less", vault: BASE, kept: BASE + OURS, is: "nothing-new" },
   { name: "ends otherwise", vault: BASE + SILENT, kept: BASE, is: "nothing-new" },
   { name: "goes on", vault: BASE + THEIRS, kept: BASE, is: "follows" },
-  { name: "goes on from before", vault: BASE + THEIRS, kept: BASE + SILENT, is: "follows" },
+  { name: "has each line", vault: BASE + THEIRS + SILENT, kept: BASE + SILENT, is: "follows" },
+  { name: "lacks a silent line", vault: BASE + THEIRS, kept: BASE + SILENT, is: "a branch" },
   { name: "goes on from an empty file", vault: BASE, kept: "", is: "follows" },
   {
-    name: "goes on after a torn line",
+    name: "goes on before a torn line",
     vault: BASE + THEIRS,
     kept: BASE + '{"type":',
-    is: "follows",
+    is: "a branch",
   },
   { name: "says something else", vault: BASE + THEIRS, kept: BASE + OURS, is: "a branch" },
   { name: "shares nothing", vault: THEIRS, kept: OURS, is: "a branch" },
@@ -62,6 +63,7 @@ for (const { name, vault, kept, is } of CASES) {
       [session.rootForm, { bytes: utf8(kept), writers: [{ start: 0, machine: "x" }] }],
       () => [],
     );
-    assert.deepEqual(apart.branches.map(({ id }) => id), [branch.id]);
+    const isSaid = kept.includes(OURS);
+    assert.deepEqual(apart.branches.map(({ id }) => id), isSaid ? [branch.id] : []);
   });
 }

@@ -165,15 +165,29 @@ function forgottenPath(machine: SyncMachine): string {
   return machine.transcriptPath(FIRST).slice(machine.configDir.length + 1);
 }
 
-Deno.test("a forgotten end in which nobody spoke is continued in its place", () => {
-  const leave = (anna: SyncMachine) =>
-    anna.writeTranscript(FIRST, `${anna.readTranscript(FIRST)}{"type":"mode","mode":"plan"}\n`);
-  return withRevived(leave, async (anna, bert) => {
+Deno.test("a forgotten end whose lines others have is continued in its place", () =>
+  withRevived(() => {}, async (anna, bert) => {
     const { pull } = await anna.sync();
     assert.deepEqual(pull.branchSessions, []);
     assert.equal(anna.readTranscript(FIRST), bert.readTranscript(FIRST));
     assert.deepEqual(Object.keys(await listed(anna)), [FIRST]);
     await quietly(anna);
+  }));
+
+// The simulation, seed 6005451: the lines were replaced, and nobody else had them.
+Deno.test("a forgotten end keeps its place when it has a line that nobody else has", () => {
+  const leave = (anna: SyncMachine) =>
+    anna.writeTranscript(FIRST, `${anna.readTranscript(FIRST)}{"type":"mode","mode":"plan"}\n`);
+  return withRevived(leave, async (anna, bert) => {
+    const before = anna.files();
+    await anna.sync();
+    const [copy, ...others] = added(anna, before);
+    assert.deepEqual(others, []);
+    assert.match(copy![1], /base[^]*from bert/);
+    assert.equal(anna.readTranscript(FIRST), before[forgottenPath(anna)]);
+    await quietly(anna);
+    await bert.sync();
+    assert.deepEqual(Object.keys(await listed(bert)), [FIRST]);
   });
 });
 
