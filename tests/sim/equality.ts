@@ -132,7 +132,9 @@ export function checkEqual(
       };
       // Whoever has one keeps it; made at different times it may differ, when nobody wants it.
       const lacking = a === undefined ? [0] : b === undefined ? [index + 1] : [0, index + 1];
-      if (lacking.every(isOutdatedOn)) continue;
+      const isBesideOn = (at: number) =>
+        frozen[at]!.some(([session]) => besideOf(machines[at]!, session) === branchIn(owner));
+      if (lacking.every((at) => isOutdatedOn(at) || isBesideOn(at))) continue;
       const what = a === undefined || b === undefined ? "is missing" : "differs";
       const where = a === undefined ? names[0] : b === undefined ? names[1] : names.join(" and ");
       report.violation("all machines equal", `${key} ${what} on ${where}`);
@@ -190,6 +192,18 @@ function wants(machine: SimMachine, key: string): boolean {
       database.prepare("SELECT result FROM resolution WHERE session NOT LIKE '%:%'").all(),
   );
   return families.some(({ result }) => branchIds(String(result)).includes(id));
+}
+
+/** The branch that stands beside a session of which the machine keeps a forgotten end. */
+function besideOf(machine: SimMachine, session: string): string | undefined {
+  const [row] = withState(
+    machine,
+    (database) =>
+      database.prepare("SELECT result FROM resolution WHERE session = ?").all(`beside:${session}`),
+  );
+  if (row === undefined) return undefined;
+  return (JSON.parse(String(row.result)) as { beside: { target?: { session: string } } })
+    .beside.target?.session;
 }
 
 /** Whether what is stored under a branch's id is decided in a family that has it under others. */
