@@ -23,7 +23,7 @@ const LEAVES: fc.Arbitrary<Leaf[]> = fc.uniqueArray(
   }))
 );
 
-Deno.test("shelfFiles gives every machine the same files, in whatever order it learnt of them", () => {
+Deno.test("shelfFiles gives the same files in whatever order they became known", () => {
   fc.assert(
     fc.property(
       fc.subarray(NAMES, { minLength: 1 }).chain((names) =>
