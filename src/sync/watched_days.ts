@@ -4,9 +4,10 @@
  * forgotten text. A day counts at a look at least 24 hours after the last one that counted, and
  * only as long as the clock does not show a time before it: then it has not been. So when the clock
  * is right nothing counts of what it showed while it was ahead, however often that was, and no more
- * days have been counted than have passed, but one, if it was behind when the count began or was
- * set back to before that. While it is ahead, each time that it was set forward by a day or more
- * may count as a day: no clock tells that of a machine that was not used. Kept in the state
+ * days have been counted than have passed, unless it was behind when the count began or was set
+ * back to before that. From then on, and while it is ahead, each time that it was set forward by a
+ * day or more may count as a day: no clock tells that of a machine that was not used. (A rule that
+ * never counts it would never end where the clock was ahead at first.) Kept in the state
  * database; to lose it only begins the counting anew.
  */
 import type { DatabaseSync } from "node:sqlite";

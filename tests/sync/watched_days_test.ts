@@ -119,21 +119,39 @@ withEach("however often a clock was wrong, no day is counted that was not", (wit
     withCounted(({ look }) => {
       let realMs = START_MS;
       look(realMs);
-      let [before, forward, behind] = [0, 0, 0];
+      let [before, forward, behind, isBehind] = [0, 0, 0, false];
+      const set = (errorMs: number) => {
+        if (errorMs > before) forward++;
+        // The count began anew before there was anything, as far as that clock could tell.
+        if (errorMs > before && isBehind) behind++;
+        isBehind ||= realMs + errorMs < START_MS;
+        before = errorMs;
+      };
       for (const { passedMs, errorMs } of all) {
         realMs += passedMs;
-        if (errorMs > before) forward++;
-        before = errorMs;
+        set(errorMs);
         const most = (realMs - START_MS) / DAY_MS;
-        // It began before there was anything, as far as that clock can tell.
-        if (realMs + errorMs < START_MS) behind = 1;
         const counted = look(realMs + errorMs);
         assert.ok(counted <= most + forward, `${counted} days, ${forward} times set forward`);
         if (errorMs === 0) assert.ok(counted <= most + behind, `${counted} days of ${most}`);
       }
+      set(0);
       assert.ok(look(realMs) <= (realMs - START_MS) / DAY_MS + behind);
     })));
 });
+
+withEach(
+  "a clock set back before the beginning takes a day each time it is set forward",
+  (use) =>
+    use(({ look }) => {
+      look(START_MS);
+      assert.equal(look(START_MS - 2 * DAY_MS), 0);
+      assert.equal(look(START_MS), 1, "nobody can tell");
+      assert.equal(look(START_MS - DAY_MS), 1);
+      assert.equal(look(START_MS + 1), 2);
+      assert.equal(look(START_MS + DAY_MS), 2, "and no other one");
+    }),
+);
 
 withEach("a clock that is right from now on comes to an end", (withCounted) => {
   fc.assert(fc.property(fc.array(PASSED, { maxLength: 20 }), (all) =>
