@@ -105,7 +105,7 @@ async function runLine(
       return printAnswer(streams, style, version(world));
     }
     case "wrong": {
-      const exit = printFailure(streams, style, wrongUsage(line));
+      const exit = printFailure(streams, style, await wrongUsage(line));
       // An exit code of 2 would stop the client from doing what it was about to do.
       return /^hook\b/.test(line.command) ? EXIT.done : exit;
     }
@@ -116,9 +116,10 @@ async function runLine(
   }
 }
 
-function wrongUsage(line: Extract<CommandLine, { kind: "wrong" }>): ErrorReport {
-  const topic = line.command === "" ? "" : ` ${line.command}`;
-  const hint = line.hint ?? `See: claude-sync help${/^ \w+ \w+ /.test(topic) ? "" : topic}`;
+async function wrongUsage(line: Extract<CommandLine, { kind: "wrong" }>): Promise<ErrorReport> {
+  const { helpTopic } = await import("./help.ts");
+  const topic = helpTopic([line.command]);
+  const hint = line.hint ?? `See: claude-sync help${topic === null ? "" : ` ${topic}`}`;
   return reportOf(new ClaudeSyncError("usage", line.message, { hint }));
 }
 

@@ -167,11 +167,10 @@ export class BranchTargets {
   /** The files of `root` and its branches. Errors: `too-large`, and those of reading. */
   async family(root: SessionId): Promise<SessionFamily> {
     const basis = this.#basis(root);
-    const remembered = this.#remembered(root, basis);
+    const remembered = this.#decoded(root, basis, Family);
     if (remembered !== null) return remembered;
     const family = (await this.#decide(root)).family;
-    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
-      .run(root, basis, JSON.stringify(family));
+    this.#note(root, basis, JSON.stringify(family));
     return family;
   }
 
@@ -209,27 +208,17 @@ export class BranchTargets {
   ): Promise<Beside> {
     const key = `beside:${of}`;
     const basis = `${this.#basis(root)} ${kept}`;
-    let beside = this.#rememberedBeside(key, basis);
+    let beside = this.#decoded(key, basis, RememberedBeside)?.beside ?? null;
     if (beside === null) {
       const bytes = read();
       if (bytes === null) return "nothing";
       beside = await this.#decideBeside(root, of, bytes);
-      this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
-        .run(key, basis, JSON.stringify({ beside }));
+      this.#note(key, basis, JSON.stringify({ beside }));
     }
     if (typeof beside === "object") {
       this.#besides.set(beside.target.session, { of, firstHash: beside.firstHash });
     }
     return beside;
-  }
-
-  #rememberedBeside(key: string, basis: string): Beside | null {
-    const row = this.#vault.database.prepare(
-      "SELECT result FROM resolution WHERE session = ? AND basis = ?",
-    ).get(key, basis) as { result: string } | undefined;
-    if (row === undefined) return null;
-    const parsed = z.safeParse(RememberedBeside, JSON.parse(row.result));
-    return parsed.success ? parsed.data.beside : null;
   }
 
   async #decideBeside(root: SessionId, of: SessionId, kept: Uint8Array): Promise<Beside> {
@@ -276,13 +265,28 @@ export class BranchTargets {
     return Object.fromEntries(this.#vault.index.machines().map(({ id, name }) => [id, name]));
   }
 
-  #remembered(root: string, basis: string): SessionFamily | null {
+  /** What was decided when the vault had just this; null when that is unknown. */
+  #remembered(key: string, basis: string): string | null {
     const row = this.#vault.database.prepare(
       "SELECT result FROM resolution WHERE session = ? AND basis = ?",
-    ).get(root, basis) as { result: string } | undefined;
-    if (row === undefined) return null;
-    const parsed = z.safeParse(Family, JSON.parse(row.result));
+    ).get(key, basis) as { result: string } | undefined;
+    return row?.result ?? null;
+  }
+
+  #decoded<Schema extends z.ZodMiniType>(
+    key: string,
+    basis: string,
+    schema: Schema,
+  ): z.output<Schema> | null {
+    const result = this.#remembered(key, basis);
+    if (result === null) return null;
+    const parsed = z.safeParse(schema, JSON.parse(result));
     return parsed.success ? parsed.data : null;
+  }
+
+  #note(key: string, basis: string, result: string): void {
+    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
+      .run(key, basis, result);
   }
 
   async #decide(
@@ -346,10 +350,7 @@ export class BranchTargets {
   async #rootOf(id: SessionId, leaves: readonly Leaf[]): Promise<SessionId> {
     const key = `root:${id}`;
     const basis = leaves.map(({ hash }) => hash).join(" ");
-    const row = this.#vault.database.prepare(
-      "SELECT result FROM resolution WHERE session = ? AND basis = ?",
-    ).get(key, basis) as { result: string } | undefined;
-    const remembered = row === undefined ? null : parseSessionId(row.result);
+    const remembered = parseSessionId(this.#remembered(key, basis) ?? "");
     if (remembered !== null) return remembered;
     let root = id;
     // One leaf that tells is enough: a client may have taken the record out of another.
@@ -357,8 +358,7 @@ export class BranchTargets {
       if (root !== id) break;
       root = rootSessionId(id, await readState(this.#vault, id, TRANSCRIPT, leaf));
     }
-    this.#vault.database.prepare("INSERT OR REPLACE INTO resolution VALUES (?, ?, ?)")
-      .run(key, basis, root);
+    this.#note(key, basis, root);
     return root;
   }
 }

@@ -11,13 +11,13 @@ import { Forgotten } from "../../src/sync/forgotten.ts";
 import { SegmentIndex } from "../../src/sync/segment_index.ts";
 import { openStateDb } from "../../src/sync/state_db.ts";
 import { ForgetDays } from "../../src/sync/watched_days.ts";
-import type { AddOp, EntryBody, Op, Segment } from "../../src/vault/entry_body.ts";
+import type { AddOp, Op, Segment } from "../../src/vault/entry_body.ts";
 import { generationName } from "../../src/vault/generation.ts";
 import type { VerifiedEntry } from "../../src/vault/log_reader.ts";
+import { firstEntry, idOf } from "../support/first_entry.ts";
 import { inTempDir } from "../support/sync_machine.ts";
 
 const SESSION = "11111111-1111-4111-8111-111111111111";
-const ID = (n: number) => n.toString(16).padStart(32, "0");
 const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2026, 5, 1);
 
@@ -32,26 +32,6 @@ function addOp(segments: readonly Segment[], gens: AddOp["gens"] = []): AddOp {
   const raw = segments.reduce((sum, { len }) => sum + len, 0);
   const group = { in: -1, at: 0, stored: raw, raw, comp: "none", segments } as const;
   return { op: "add", session: SESSION, project: null, gens, groups: [group] };
-}
-
-/** The first entry of a machine of its own: such may be read in any order. */
-function entryOf(number: number, ops: readonly Op[]): VerifiedEntry {
-  const name = number.toString(16).padStart(32, "0");
-  const body: EntryBody = {
-    v: 1,
-    machine: name,
-    tag: number.toString(10).padStart(16, "0"),
-    seq: 1,
-    prev: "0".repeat(64),
-    kid: ID(0),
-    time: 1_000 + number,
-    heads: {},
-    inline: { size: 0, sha256: EMPTY_SHA256_HEX },
-    packs: [],
-    ops: [{ op: "enrol", sign: ID(1), kem: ID(2), name, os: "linux" }, ...ops],
-  };
-  const hash = sha256Hex(utf8(name));
-  return { objectName: `log/${body.tag}/x`, body, hash, sizeBytes: 1 };
 }
 
 function newDatabase(): DatabaseSync {
@@ -114,7 +94,7 @@ function opOf(
   step: Wish | { recalled: number } | { add: Wish["states"][number]; from: string },
 ): Op {
   const genOf = (gen: string) => gen === "" ? "" : SECOND;
-  if ("recalled" in step) return { op: "recall", ids: [ID(step.recalled)] };
+  if ("recalled" in step) return { op: "recall", ids: [idOf(step.recalled)] };
   if ("id" in step) {
     const leaves = step.states.map(({ file, gen, text }) => ({
       file,
@@ -122,7 +102,7 @@ function opOf(
       hash: sha256Hex(utf8(text)),
       len: text.length,
     }));
-    return { op: "forget", id: ID(step.id), session: SESSION, leaves };
+    return { op: "forget", id: idOf(step.id), session: SESSION, leaves };
   }
   const { file, gen, text } = step.add;
   const from = text.startsWith(step.from) && step.from !== text ? step.from : "";
@@ -169,7 +149,7 @@ Deno.test("in whatever order adds, forgets and recalls arrive, the same is hidde
   fc.assert(
     fc.property(steps, fc.infiniteStream(fc.nat()), (chosen, random) => {
       const ops = chosen.map(opOf);
-      const entries = ops.map((op, at) => entryOf(at + 1, [op]));
+      const entries = ops.map((op, at) => firstEntry(at + 1, [op]));
       const atOnce = read([entries]);
       const keyOf = (row: unknown) => {
         const { file, gen, hash } = row as { file: string; gen: string; hash: string };
@@ -196,7 +176,7 @@ Deno.test("in whatever order adds, forgets and recalls arrive, the same is hidde
 /** Applies ops, each as a machine's first entry, and gives what can be asked. */
 function known(ops: readonly Op[]): { database: DatabaseSync; forgotten: Forgotten } {
   const database = newDatabase();
-  new SegmentIndex(database).apply(ops.map((op, at) => entryOf(at + 1, [op])));
+  new SegmentIndex(database).apply(ops.map((op, at) => firstEntry(at + 1, [op])));
   return { database, forgotten: new Forgotten(database) };
 }
 
@@ -207,7 +187,7 @@ function forgetOp(id: number, texts: readonly string[], file = "transcript"): Op
     hash: sha256Hex(utf8(text)),
     len: text.length,
   }));
-  return { op: "forget", id: ID(id), session: SESSION, leaves };
+  return { op: "forget", id: idOf(id), session: SESSION, leaves };
 }
 
 const stateOf = (text: string) => ({ gen: "", hash: sha256Hex(utf8(text)) });
@@ -240,7 +220,7 @@ Deno.test("a state is put together without what is gone, when there is another w
   const chainOf = (ops: readonly Op[]) => {
     const database = newDatabase();
     const index = new SegmentIndex(database);
-    index.apply(ops.map((op, at) => entryOf(at + 1, [op])));
+    index.apply(ops.map((op, at) => firstEntry(at + 1, [op])));
     const chain = index.chain(SESSION, "transcript", { ...stateOf("abcdef"), len: 6 });
     database.close();
     return chain?.map(({ off, len }) => [off, len]) ?? null;
@@ -256,7 +236,7 @@ Deno.test("a younger forget of the same text keeps it for its own 30 days", () =
   const { database, forgotten } = known([...adds, forgetOp(1, ["a"])]);
   for (let day = 0; day <= 30; day++) new ForgetDays(database).count(START_MS + day * DAY_MS);
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("a")), false);
-  new SegmentIndex(database).apply([entryOf(9, [forgetOp(2, ["a"])])]);
+  new SegmentIndex(database).apply([firstEntry(9, [forgetOp(2, ["a"])])]);
   assert.equal(forgotten.kept(SESSION, "transcript")!.has(keyOf("a")), true);
   database.close();
 });
@@ -265,7 +245,7 @@ Deno.test("a forget is as old as the days on which the vault was looked at", () 
   const { database } = known([addOp([segment("transcript", "", "", "a")]), forgetOp(1, ["a"])]);
   const look = (ms: number) => {
     new ForgetDays(database).count(START_MS + ms);
-    return new ForgetDays(database).left(ID(1));
+    return new ForgetDays(database).left(idOf(1));
   };
   assert.equal(look(0), 30);
   assert.equal(look(DAY_MS - 1), 30, "not a day yet");
@@ -297,12 +277,12 @@ Deno.test("100,000 forgotten states, in any order, are written down a few times 
     try {
       const before = bytesWritten();
       new SegmentIndex(database).apply([
-        entryOf(1, [{ op: "forget", id: ID(1), session: SESSION, leaves }]),
+        firstEntry(1, [{ op: "forget", id: idOf(1), session: SESSION, leaves }]),
       ]);
       const { count } = database.prepare("SELECT count(*) AS count FROM forgotten_state").get()!;
       assert.equal(count, leaves.length);
       const rowBytes = leaves.length *
-        `${SESSION}transcript${leaves[0]!.hash}${ID(1)}1234567`.length;
+        `${SESSION}transcript${leaves[0]!.hash}${idOf(1)}1234567`.length;
       const writtenBytes = bytesWritten() - before;
       assert.ok(writtenBytes < 4 * rowBytes, `${writtenBytes} bytes written for ${rowBytes}`);
     } finally {
@@ -313,9 +293,9 @@ Deno.test("100,000 forgotten states, in any order, are written down a few times 
 
 Deno.test("states of files with strange names are the ones that are hidden", () => {
   for (const file of ["a\0b", "\ud800x", "x\udfff", 'é😀"\\', "\uffff\u2028", "transcript"]) {
-    const said = entryOf(1, [addOp([segment(file, "", "", "abc")])]);
+    const said = firstEntry(1, [addOp([segment(file, "", "", "abc")])]);
     const leaves = [{ file, gen: "", hash: sha256Hex(utf8("abc")), len: 3 }];
-    const forget = entryOf(2, [{ op: "forget", id: ID(1), session: SESSION, leaves }]);
+    const forget = firstEntry(2, [{ op: "forget", id: idOf(1), session: SESSION, leaves }]);
     const { leaf, hidden } = read([[said, forget]]);
     assert.deepEqual([leaf!.length, hidden!.length], [0, 1], JSON.stringify(file));
   }

@@ -8,12 +8,12 @@ import { Forgotten } from "../../src/sync/forgotten.ts";
 import { SegmentIndex } from "../../src/sync/segment_index.ts";
 import { openStateDb } from "../../src/sync/state_db.ts";
 import { titleLine, VaultTitles } from "../../src/sync/vault_titles.ts";
-import type { EntryBody, Op, TitleClaim } from "../../src/vault/entry_body.ts";
+import type { Op, TitleClaim } from "../../src/vault/entry_body.ts";
 import { TITLE_CHARACTERS_MAX } from "../../src/vault/format.ts";
 import type { VerifiedEntry } from "../../src/vault/log_reader.ts";
+import { firstEntry, idOf } from "../support/first_entry.ts";
 
 const SESSION = "11111111-1111-4111-8111-111111111111";
-const ID = (n: number) => n.toString(16).padStart(32, "0");
 
 Deno.test("titleLine makes one line of at most 200 code points", () => {
   const cases: readonly (readonly [name: string, given: string, made: string])[] = [
@@ -52,25 +52,6 @@ function addOp(before: string, after: string, title: TitleClaim | undefined): Op
   const segments = [{ ...place, parent: hashOf(before), hash: hashOf(after) }];
   const group = { in: -1, at: 0, stored: len, raw: len, comp: "none", segments } as const;
   return { op: "add", session: SESSION, project: null, title, gens: [], groups: [group] };
-}
-
-/** The first entry of a machine of its own: such may be read in any order. */
-function entryOf(number: number, ops: readonly Op[]): VerifiedEntry {
-  const name = ID(number);
-  const body: EntryBody = {
-    v: 1,
-    machine: name,
-    tag: number.toString(10).padStart(16, "0"),
-    seq: 1,
-    prev: "0".repeat(64),
-    kid: ID(0),
-    time: 1_000 + number,
-    heads: {},
-    inline: { size: 0, sha256: EMPTY_SHA256_HEX },
-    packs: [],
-    ops: [{ op: "enrol", sign: ID(1), kem: ID(2), name, os: "linux" }, ...ops],
-  };
-  return { objectName: `log/${body.tag}/x`, body, hash: sha256Hex(utf8(name)), sizeBytes: 1 };
 }
 
 /** The title that holds, the largest of all, and whether anything is to be said of "now". */
@@ -113,12 +94,12 @@ const event = fc.oneof(
 type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never;
 
 function opOf(each: Event): Op {
-  if ("recalled" in each) return { op: "recall", ids: [ID(each.recalled)] };
+  if ("recalled" in each) return { op: "recall", ids: [idOf(each.recalled)] };
   if ("id" in each) {
     const leaves = each.states.map((text) => ({
       ...{ file: "transcript", gen: "", hash: hashOf(text), len: text.length },
     }));
-    return { op: "forget", id: ID(each.id), session: SESSION, leaves };
+    return { op: "forget", id: idOf(each.id), session: SESSION, leaves };
   }
   const [before, after] = each.step;
   const state = { gen: "", hash: hashOf(after) };
@@ -176,14 +157,14 @@ Deno.test("the title that holds is that of the format, in whatever order entries
       fc.array(fc.array(event, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 }),
       fc.array(fc.nat(5), { minLength: 6, maxLength: 6 }),
       (machines, order) => {
-        const entries = machines.map((events, at) => entryOf(at + 1, events.map(opOf)));
+        const entries = machines.map((events, at) => firstEntry(at + 1, events.map(opOf)));
         const { holds, largest, news } = read([entries]);
         assert.equal(holds, expected(machines));
         const ranked = entries.map((entry, at) => ({ entry, rank: order[at]! }))
           .sort((one, other) => one.rank - other.rank);
         assert.deepEqual(read(ranked.map(({ entry }) => [entry])), { holds, largest, news });
         // Whatever is said next is larger than all that was said, so it holds at once.
-        const next = entryOf(100, [addOp("", "more", news)]);
+        const next = firstEntry(100, [addOp("", "more", news)]);
         assert.equal(read([[...entries, next]]).holds, "now");
       },
     ),
@@ -200,12 +181,12 @@ Deno.test("a title that holds is not said again, and another one is said past al
     assert.deepEqual(titles.news(SESSION, "Fix\nit", at, 7.5), { text: "Fix it", time: 7, ...at });
     assert.equal(titles.news(SESSION, null, at, 7), undefined);
     assert.equal(titles.news(SESSION, "\n", at, 7), undefined);
-    index.apply([entryOf(1, [addOp("", "a", { text: "Fix it", time: 50, ...at })])]);
+    index.apply([firstEntry(1, [addOp("", "a", { text: "Fix it", time: 50, ...at })])]);
     assert.equal(titles.of(SESSION), "Fix it");
     assert.equal(titles.news(SESSION, " Fix  it ", at, 7), undefined);
     assert.equal(titles.news(SESSION, "Done", at, 7)!.time, 51, "a clock that is behind");
     const last = { text: "z", time: Number.MAX_SAFE_INTEGER, ...at };
-    index.apply([entryOf(2, [addOp("", "a", last)])]);
+    index.apply([firstEntry(2, [addOp("", "a", last)])]);
     assert.equal(titles.news(SESSION, "Done", at, 7)!.time, Number.MAX_SAFE_INTEGER);
   } finally {
     database.close();
