@@ -35,7 +35,9 @@ const SCP_LIKE = new RegExp(
   `^(?:${USER}@)?([A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]):([A-Za-z0-9._~/][A-Za-z0-9._~/+@,=-]*)$`,
 );
 const FILE = /^file:\/\/(?:localhost)?(\/[^%?#\\]+)$/i;
-const WINDOWS_PATH = /^([A-Za-z]:[\\/](?![\\/])|\\\\[^\\/?.]+[\\/][^\\/])[^:"<>|?*]*$/;
+/** From a drive, or from a share of a server; `\\.\` and `\\?\` name devices. */
+const WINDOWS_PATH =
+  /^([A-Za-z]:[\\/](?![\\/])|\\\\(?!\.+[\\/])[^\\/:"<>|?*]+[\\/][^\\/:"<>|?*])[^:"<>|?*]*$/;
 
 const FORMS = "Write it like https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH or as the " +
   "absolute path of a repository on this machine";

@@ -162,7 +162,13 @@ Deno.test("parseGitUrl refuses everything else, and repeats no secret", () => {
 });
 
 Deno.test("parseGitUrl takes Windows paths on Windows only, and POSIX ones elsewhere", () => {
-  for (const text of ["C:\\git\\vault", "d:/git/vault", "\\\\nas\\git\\vault"]) {
+  const paths = [
+    "C:\\git\\vault",
+    "d:/git/vault",
+    "\\\\nas\\git\\vault",
+    "\\\\nas.lan\\git\\vault",
+  ];
+  for (const text of [...paths, "\\\\192.168.1.5\\git\\vault"]) {
     assert.deepEqual(parseGitUrl(text, "windows"), {
       ...{ kind: "local", url: text, host: "", path: text, isHere: true },
     });
@@ -171,7 +177,15 @@ Deno.test("parseGitUrl takes Windows paths on Windows only, and POSIX ones elsew
   assert.equal(parseGitUrl("file:///C:/git/vault", "windows").path, "C:/git/vault");
   // Elsewhere it is a folder of that name, and no path that hangs on where we stand.
   assert.equal(parseGitUrl("file:///C:/git/vault", "linux").path, "/C:/git/vault");
-  for (const text of ["c:vault", "\\vault", "/git/vault", "\\\\?\\C:\\x", "\\\\.\\pipe\\x"]) {
+  const hostile = [
+    "\\\\?\\C:\\x",
+    "\\\\.\\pipe\\x",
+    "\\\\..\\x",
+    "\\\\::\\-",
+    "\\\\nas\\:",
+    "\\\\nas",
+  ];
+  for (const text of ["c:vault", "\\vault", "/git/vault", ...hostile]) {
     assert.throws(() => parseGitUrl(text, "windows"), (error) => isClaudeSyncError(error, "usage"));
   }
 });
