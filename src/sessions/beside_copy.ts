@@ -18,11 +18,15 @@ import { lastCompleteLineEnd, records } from "./transcript.ts";
 export type Beside = "follows" | "nothing-new" | { readonly firstHash: string };
 
 /**
- * Compares `session`, of the family of `rootId`, with the file `kept` that stands under its id.
- * What was said is what `spoken_records.ts` says it is.
+ * Compares `session`, of the family of `rootId`, with the file `kept` that stands where it is to
+ * go: under `kept.id`. What was said is what `spoken_records.ts` says it is.
  */
-export function besideKept(rootId: SessionId, session: ResolvedSession, kept: Uint8Array): Beside {
-  const keptBytes = rootForm({ bytes: kept, writers: [] }, session.id, rootId).bytes;
+export function besideKept(
+  rootId: SessionId,
+  session: ResolvedSession,
+  kept: { readonly id: SessionId; readonly bytes: Uint8Array },
+): Beside {
+  const keptBytes = rootForm({ bytes: kept.bytes, writers: [] }, kept.id, rootId).bytes;
   const said = spokenRecords(session.rootForm.bytes).map(({ hash }) => hash);
   const keptSaid = spokenRecords(keptBytes).map(({ hash }) => hash);
   const [has, keptHas] = [new Set(said), new Set(keptSaid)];

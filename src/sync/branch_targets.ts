@@ -196,9 +196,9 @@ export class BranchTargets {
   }
 
   /**
-   * What is done with the transcript of `of`, a session of `root`'s family, on a machine whose file
-   * stays as it is. `kept`: its hash; `read` gives its bytes, null when they are others by now. The
-   * answer is remembered. Errors: as `family`.
+   * What is done with the transcript of `of`, a session of `root`'s family or a copy that `beside`
+   * gave, on a machine whose file stays as it is. `kept`: its hash; `read` gives its bytes, null
+   * when they are others by now. The answer is remembered. Errors: as `family`.
    */
   async beside(
     root: SessionId,
@@ -206,24 +206,40 @@ export class BranchTargets {
     kept: string,
     read: () => Uint8Array | null,
   ): Promise<Beside> {
+    const source = await this.#sourceOf(root, of);
     const key = `beside:${of}`;
-    const basis = `${this.#basis(root)} ${kept}`;
+    const basis = [this.#basis(root), kept, ...(source === of ? [] : [source])].join(" ");
     let beside = this.#decoded(key, basis, RememberedBeside)?.beside ?? null;
     if (beside === null) {
       const bytes = read();
       if (bytes === null) return "nothing";
-      beside = await this.#decideBeside(root, of, bytes);
+      beside = await this.#decideBeside(root, source, { id: of, bytes });
       this.#note(key, basis, JSON.stringify({ beside }));
     }
     if (typeof beside === "object") {
-      this.#besides.set(beside.target.session, { of, firstHash: beside.firstHash });
+      this.#besides.set(beside.target.session, { of: source, firstHash: beside.firstHash });
     }
     return beside;
   }
 
-  async #decideBeside(root: SessionId, of: SessionId, kept: Uint8Array): Promise<Beside> {
+  /**
+   * The session of the family that is to stand under `of`. A copy's id may be one that a session
+   * had before, and its file may stay, too: what the copy is one of then stands beside both.
+   */
+  async #sourceOf(root: SessionId, of: SessionId): Promise<SessionId> {
+    const copy = this.#besides.get(of);
+    if (copy === undefined) return of;
+    const { main, branches } = await this.family(root);
+    return [main, ...branches].some(({ session }) => session === of) ? of : copy.of;
+  }
+
+  async #decideBeside(
+    root: SessionId,
+    source: SessionId,
+    kept: { readonly id: SessionId; readonly bytes: Uint8Array },
+  ): Promise<Beside> {
     const { resolution, targetOf } = await this.#decide(root);
-    const session = sessionIn(resolution, of);
+    const session = sessionIn(resolution, source);
     const beside = besideKept(root, session, kept);
     if (beside === "nothing-new") return "nothing";
     if (beside === "follows") return "in-place";

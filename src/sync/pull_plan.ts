@@ -146,8 +146,10 @@ export class PullPlanner {
       for (const here of copies) await this.#planPresent(session, here, draft);
     }
     for (const session of absent) this.#planAbsent(session, draft, this.#archived);
-    const isOther = ({ id }: SessionTarget) => !members.some((member) => member.id === id);
-    for (const copy of draft.beside.filter(isOther)) {
+    const isMember = (copy: SessionTarget) => members.some(({ id }) => id === copy.id);
+    // A copy may find a file that stays, too, and then has one beside itself.
+    for (const copy of draft.beside) {
+      if (isMember(copy)) continue;
       const copies = this.#local.copies(copy.id);
       for (const here of copies) await this.#planPresent(copy, here, draft);
       // What was taken away or is old is no session of the vault that could be asked for.

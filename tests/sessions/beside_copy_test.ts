@@ -44,7 +44,7 @@ const CASES: readonly { name: string; vault: string; kept: string; is: string }[
 for (const { name, vault, kept, is } of CASES) {
   Deno.test(`besideKept of a continuation that ${name} gives ${is}`, () => {
     const session = resolved(vault);
-    const beside = besideKept(ROOT, session, utf8(kept));
+    const beside = besideKept(ROOT, session, { id: session.id, bytes: utf8(kept) });
     if (typeof beside === "string") return assert.equal(beside, is);
     assert.equal(is, "a branch");
     const branch = branchFrom(ROOT, session, beside.firstHash);

@@ -191,6 +191,35 @@ Deno.test("a forgotten end keeps its place when it has a line that nobody else h
   });
 });
 
+// The simulation, seed 9002781: the copy's id was that of a branch, which was forgotten as well.
+Deno.test("what stands beside a forgotten end stands beside its forgotten branch, too", () =>
+  withBranch(async ([anna, bert, cleo], branch) => {
+    speak(bert, branch, "bert again");
+    await bert.sync();
+    await anna.sync();
+    await forget(anna, [FIRST]);
+    speak(cleo, FIRST, "from cleo");
+    await cleo.push();
+    const before = anna.files();
+    const { pull } = await anna.sync();
+    assert.deepEqual(pull.failures, []);
+    const [copy, ...others] = added(anna, before);
+    assert.deepEqual(others, []);
+    assert.match(copy![1], /base[^]*from bert[^]*from cleo/);
+    assert.doesNotMatch(copy![1], /bert again|from anna/);
+    const after = anna.files();
+    for (let round = 0; round < 2; round++) {
+      await quietly(anna);
+      assert.deepEqual(anna.files(), after);
+    }
+    dropState(anna);
+    await anna.sync();
+    await quietly(anna);
+    assert.deepEqual(anna.files(), after);
+    await cleo.sync();
+    assert.deepEqual(Object.keys(await listed(cleo)), [FIRST]);
+  }));
+
 Deno.test("a session goes with its branches, which are shown", () =>
   withBranch(async ([anna, bert, cleo], branch) => {
     const { sessions } = await forget(bert, [FIRST]);
