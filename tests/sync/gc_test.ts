@@ -288,20 +288,89 @@ function newest(machine: SyncMachine): Promise<{ named: { packs: string[] } }> {
   return Promise.resolve({ named: { packs: rows.map(({ name }) => String(name)) } });
 }
 
-Deno.test("leftovers of nobody go when they were there for the whole grace", () =>
+Deno.test("a pack that no entry names stays when this machine has not sent it", () =>
   inTempDir(async (dir) => {
     const world = await newWorld(dir);
     const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
     await pushTurns(anna, world.clock, 2);
     const name = objectName(`packs/aa/${"a".repeat(30)}`);
     await world.store.put(name, new Uint8Array(4096));
-    assert.deepEqual((await gc(bert)).leftovers, { objects: 1, bytes: 4096, daysLeft: 7 });
-    await liveOn(bert, world.clock, 6);
-    assert.deepEqual((await gc(bert)).leftovers?.daysLeft, 1);
-    world.clock.advance(DAY_MS);
-    assert.deepEqual((await gc(bert)).deleted, { objects: 1, bytes: 4096 });
-    assert.equal(await world.store.get(name), null);
+    for (const machine of [anna, bert]) {
+      await gc(machine);
+      await liveOn(machine, world.clock, 8);
+      const { deleted, leftovers } = await gc(machine);
+      assert.deepEqual([deleted.objects, leftovers], [0, null]);
+    }
+    assert.notEqual(await world.store.get(name), null);
   }));
+
+// Found by the simulation: seed 9000630.
+Deno.test("a store that hides a log for weeks makes nobody delete what the log names", () =>
+  inTempDir(async (dir) => {
+    let isHidden = true;
+    const world = await newWorld(dir, {
+      storeOf: (name, store) =>
+        name !== "bert" ? store : changedStore(store, {
+          list: async function* (prefix, options) {
+            for await (const info of store.list(prefix, options)) {
+              if (!isHidden || !info.name.startsWith("log/")) yield info;
+            }
+          },
+        }),
+    });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    speakLong(anna);
+    await anna.push();
+    await gc(bert);
+    await liveOn(bert, world.clock, 8);
+    assert.deepEqual((await gc(bert)).deleted, { objects: 0, bytes: 0 });
+    isHidden = false;
+    await bert.pull({ all: true });
+    assert.deepEqual(contentsOf(bert), contentsOf(anna));
+    assert.deepEqual((await bert.verify()).problems, []);
+  }));
+
+Deno.test("what a given up push has left goes when it was there for the whole grace", () =>
+  inTempDir(async (dir) => {
+    let isCut = true;
+    const world = await newWorld(dir, {
+      storeOf: (name, store) =>
+        name !== "anna" ? store : changedStore(store, {
+          put: (object, bytes, options) => {
+            if (!isCut || !object.startsWith("log/")) return store.put(object, bytes, options);
+            throw new ClaudeSyncError("store-unreachable", "The line is cut");
+          },
+        }),
+    });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    speakLong(anna);
+    await assert.rejects(anna.push(), /The line is cut/);
+    const left = [...(await objectsOf(world.store)).keys()].filter((name) =>
+      name.startsWith("packs/")
+    );
+    assert.equal(left.length, 1);
+    world.clock.advance(4 * DAY_MS);
+    isCut = false;
+    await anna.push();
+    const { leftovers } = await gc(anna);
+    assert.deepEqual([leftovers?.objects, leftovers?.daysLeft], [1, 7]);
+    await liveOn(anna, world.clock, 6);
+    const waiting = await gc(anna);
+    assert.deepEqual([waiting.deleted.objects, waiting.leftovers?.daysLeft], [0, 1]);
+    await liveOn(anna, world.clock, 1);
+    assert.equal((await gc(anna, { dryRun: true })).deleted.objects, 1);
+    assert.equal((await gc(anna)).deleted.objects, 1);
+    assert.equal(await world.store.get(objectName(left[0]!)), null);
+    assert.equal((await gc(anna)).leftovers, null);
+    await bert.pull({ all: true });
+    assert.deepEqual(contentsOf(bert), contentsOf(anna));
+    assert.deepEqual((await bert.verify()).problems, []);
+  }));
+
+/** Writes a session that is too large to travel in an entry. */
+function speakLong(machine: SyncMachine): void {
+  speak(machine, IDS[0]!, randomBytes(400_000).toString("base64"));
+}
 
 Deno.test("a lost database begins the grace anew", () =>
   inTempDir(async (dir) => {
