@@ -1,4 +1,4 @@
-/** What `verify` says of a vault in which another machine is deleting, and of what is truly gone. */
+/** What `verify` says while another machine deletes, and of what is truly gone. */
 import assert from "node:assert/strict";
 import type { ObjectInfo, ObjectStore } from "../../src/storage/object_store.ts";
 import { changedStore } from "../support/changed_store.ts";
