@@ -12,8 +12,8 @@ export const GC_PAGE = {
     "itself when 500 entries have come together.",
     "What was replaced is deleted no sooner than 7 days later, counted by days on which this " +
     "machine has looked at the vault, so that other machines never miss it. The same goes for " +
-    "leftovers of interrupted pushes. In a Git repository deleting does not make the history " +
-    "smaller.",
+    "what this machine's own interrupted pushes have left; that of other machines stays. In a " +
+    "Git repository deleting does not make the history smaller.",
     "--machine takes over what a lost machine has pushed, so that its log can go, too. If the " +
     "machine comes back it begins a new log and loses nothing. You type its name to confirm; " +
     "one that was seen in the last 30 days needs --yes.",

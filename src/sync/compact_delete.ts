@@ -114,7 +114,10 @@ export function lacksBeginning({ index, forgotten }: OpenVault): boolean {
   return false;
 }
 
-/** Packs that nothing names which is needed. What an entry names for nothing has to be there. */
+/**
+ * Packs that nothing names which is needed. What an entry names for nothing has to be there. A log
+ * that the store does not show may name them: that alone is no reason to delete them.
+ */
 export function unnamedPacks(vault: OpenVault, listed: Listing): ObjectInfo[] {
   const needed = neededObjects(vault);
   const empty = new Set(

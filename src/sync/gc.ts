@@ -1,4 +1,5 @@
 /** Keeps a vault small: checkpoints, deletion after the grace, lost machines (FORMAT.md 12). */
+import { objectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import type { SyncContext } from "./api.ts";
 import { isCompactionDue, noteTry } from "./compact_due.ts";
@@ -11,8 +12,8 @@ import { ownRow, restate } from "./restate.ts";
 import { NOTHING_DONE, recorded } from "./run_log.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { SleepWatch } from "./sleep_watch.ts";
-import { GRACE_DAYS, watchedBase, WatchedDays, watchedPack } from "./watched_days.ts";
-import { watchedRetirement } from "./watched_days.ts";
+import { GRACE_DAYS, LEFT_PACKS, leftPackOf, watchedBase } from "./watched_days.ts";
+import { WatchedDays, watchedRetirement } from "./watched_days.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /**
@@ -43,6 +44,14 @@ function lengthOf({ seq, base }: MachineRow): number {
   return seq - base + 1;
 }
 
+/** A pack that this machine alone knows to be of no use, with the entry that was to name it. */
+interface LeftPack {
+  readonly what: string;
+  readonly days: number;
+  readonly info: ObjectInfo;
+  readonly entry: string;
+}
+
 const NOTHING: ObjectTally = { objects: 0, bytes: 0 };
 
 class GarbageCollection {
@@ -68,7 +77,7 @@ class GarbageCollection {
     const listed = await listAll(this.#vault);
     const own = sender.hasOwnLog ? this.#row(sender.tag) : null;
     let deleted = await this.#deleteDue(own, listed);
-    deleted = addTallies(deleted, await this.#deleteUnnamed(listed));
+    deleted = addTallies(deleted, await this.#deleteLeft(listed));
     const entries = own === null ? 0 : lengthOf(own);
     const isDue = own !== null && (!isAutomatic || isCompactionDue(this.#vault, own));
     const compacted = isDue && lost === null ? await this.#compact(own) : null;
@@ -142,7 +151,6 @@ class GarbageCollection {
       const doomed = await doomedOf(this.#vault, { own, row, logs }, listed);
       if (!this.#request.dryRun) {
         await deleteDoomed(this.#vault, doomed, this.#watch);
-        for (const { name } of doomed.packs) this.#days.end(watchedPack(name));
         this.#days.end(what);
       }
       deleted = addTallies(deleted, tallyOf([...doomed.packs, ...doomed.entries]));
@@ -169,28 +177,45 @@ class GarbageCollection {
     return due;
   }
 
-  /** Deletes packs that nobody has named for the whole grace. */
-  async #deleteUnnamed(listed: Listing): Promise<ObjectTally> {
-    const unnamed = unnamedPacks(this.#vault, listed);
-    const present = new Set(unnamed.map(({ name }) => watchedPack(name)));
-    if (this.#request.dryRun && unnamed.length === 0) return NOTHING;
-    for (const { what } of this.#days.all(watchedPack(""))) {
-      if (!present.has(what) && !this.#request.dryRun) this.#days.end(what);
+  /**
+   * Deletes packs of pushes that this machine has given up, and that nobody has named for the whole
+   * grace. Those of other machines stay: a log that the store does not show may name them.
+   */
+  async #deleteLeft(listed: Listing): Promise<ObjectTally> {
+    const { dryRun } = this.#request;
+    const left = this.#leftPacks(listed);
+    if (!dryRun) {
+      const present = new Set(left.map(({ what }) => what));
+      const all = this.#days.all(LEFT_PACKS).map(({ what }) => what);
+      for (const what of all) if (!present.has(what)) this.#days.end(what);
     }
-    const due: ObjectInfo[] = [];
-    for (const info of unnamed) {
-      if (!this.#request.dryRun) this.#days.watch(watchedPack(info.name), this.#nowMs());
-      const days = this.#days.days(watchedPack(info.name)) ?? 0;
-      if (days >= GRACE_DAYS) due.push(info);
-    }
+    const due = left.filter(({ days }) => days >= GRACE_DAYS);
     // What only replaced entries name belongs to the log that they are in.
     if (due.length === 0 || this.#hasReplacedEntries()) return NOTHING;
     requireWhole(this.#vault, this.#run.seen, listed);
-    if (!this.#request.dryRun) {
-      await deleteDoomed(this.#vault, { packs: due, entries: [] }, this.#watch);
-      for (const { name } of due) this.#days.end(watchedPack(name));
+    const packs: ObjectInfo[] = [];
+    for (const { info, entry } of due) if (await this.#isAbsent(entry)) packs.push(info);
+    if (!dryRun) {
+      await deleteDoomed(this.#vault, { packs, entries: [] }, this.#watch);
+      for (const { what } of due) this.#days.end(what);
     }
-    return tallyOf(due);
+    return tallyOf(packs);
+  }
+
+  /** Packs of pushes that this machine has given up; they are there, and nothing names them. */
+  #leftPacks(listed: Listing): LeftPack[] {
+    const unnamed = new Map(unnamedPacks(this.#vault, listed).map((info) => [info.name, info]));
+    return this.#days.all(LEFT_PACKS).flatMap(({ what, days }) => {
+      const { pack, entry } = leftPackOf(what);
+      const info = unnamed.get(objectName(pack));
+      return info === undefined ? [] : [{ what, days, info, entry }];
+    });
+  }
+
+  /** Asked by name: a list may hide it. */
+  async #isAbsent(entry: string): Promise<boolean> {
+    const { store, signal } = this.#vault.opener;
+    return await store.get(objectName(entry), { signal }) === null;
   }
 
   #hasReplacedEntries(): boolean {
@@ -208,8 +233,8 @@ class GarbageCollection {
   }
 
   /** What is kept for now. */
-  #waiting(listed: Listing): Pick<GcResult, "waiting" | "leftovers"> {
-    const packs = unnamedPacks(this.#vault, listed);
+  #waiting(after: Listing): Pick<GcResult, "waiting" | "leftovers"> {
+    const packs = unnamedPacks(this.#vault, after);
     const entries: ObjectInfo[] = [];
     const days: number[] = [];
     for (const row of this.#vault.index.machines()) {
@@ -219,7 +244,7 @@ class GarbageCollection {
       const counted = this.#days.days(what);
       if (counted === null) continue;
       const old = this.#log(row).flatMap(({ seq, name }) =>
-        seq < row.base && listed.has(name) ? [listed.get(name)!] : []
+        seq < row.base && after.has(name) ? [after.get(name)!] : []
       );
       if (old.length > 0) days.push(counted);
       entries.push(...old);
@@ -228,13 +253,9 @@ class GarbageCollection {
       const daysLeft = Math.max(0, GRACE_DAYS - Math.min(...days));
       return { waiting: { ...tallyOf([...entries, ...packs]), daysLeft }, leftovers: null };
     }
-    const daysLeft = packs.length === 0 ? 0 : this.#daysLeftOf(packs);
-    return { waiting: null, leftovers: waitingOf(packs, daysLeft) };
-  }
-
-  #daysLeftOf(packs: readonly ObjectInfo[]): number {
-    const counted = packs.map(({ name }) => this.#days.days(watchedPack(name)) ?? 0);
-    return Math.max(0, GRACE_DAYS - Math.min(...counted));
+    const left = this.#leftPacks(after);
+    const daysLeft = GRACE_DAYS - Math.min(GRACE_DAYS, ...left.map((pack) => pack.days));
+    return { waiting: null, leftovers: waitingOf(left.map(({ info }) => info), daysLeft) };
   }
 }
 

@@ -60,7 +60,7 @@ export interface GcResult extends Traffic {
   readonly deleted: ObjectTally;
   /** What a checkpoint has replaced and is kept for the machines that have not seen it. */
   readonly waiting: WaitingObjects | null;
-  /** Packs that no entry names and that are not deleted yet. */
+  /** Packs of pushes that this machine has given up and that are not deleted yet. */
   readonly leftovers: WaitingObjects | null;
   /** Entries of this machine's log since its last checkpoint, before this run. */
   readonly entries: number;

@@ -22,6 +22,7 @@ import { accept } from "./refresh.ts";
 import type { MachineRow } from "./segment_index.ts";
 import { SLEEP_MS_MAX, SleepWatch } from "./sleep_watch.ts";
 import type { OpenVault } from "./vault_access.ts";
+import { WatchedDays, watchedPack } from "./watched_days.ts";
 
 /** Sends this machine's entries. */
 export class Sender {
@@ -65,8 +66,25 @@ export class Sender {
     const isGood = batch !== null && isNext && await this.#continuesLog(batch.entry) &&
       await this.#isWanted(batch);
     if (isGood) await this.#put(batch);
+    else if (batch !== null && entry?.tag === this.#machine.tag) {
+      const isNamed = listed?.some(({ name }) => name === batch.entry.name) === true;
+      if (!isNamed) await this.#giveUp(batch);
+    }
     this.outbox.clear();
     return isGood;
+  }
+
+  /**
+   * Remembers which packs nothing will ever name: no other machine can know that, as the entry may
+   * be one that the store does not show it. Before the batch is removed, which alone tells.
+   */
+  async #giveUp({ entry, packs }: StagedBatch): Promise<void> {
+    const { opener, database, context } = this.#vault;
+    const { store, signal } = opener;
+    if (await store.get(objectName(entry.name), { signal }) !== null) return;
+    const days = new WatchedDays(database);
+    const nowMs = context.platform.clock.nowMs();
+    for (const { name } of packs) days.watch(watchedPack(name, entry.name), nowMs);
   }
 
   /** Counts entries of ours that an interrupted push left and `resume` has put. */

@@ -15,10 +15,12 @@ import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
 import { type OpenVault, readHeader } from "./vault_access.ts";
 
 /**
- * How often the logs are listed again when an entry speaks of another that the list did not show.
+ * How often the logs are listed at most, when an entry speaks of another that the list did not
+ * show, or one that it shows is not there.
  */
-const RELIST_MAX = 3;
-const RELIST_PAUSE_MS = 500;
+export const RELIST_MAX = 3;
+/** Between two of these lists. */
+export const RELIST_PAUSE_MS = 500;
 
 /** What a refresh brought. */
 export interface Refreshed {
@@ -38,7 +40,7 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
     const read = await readOnce(vault).catch(async (error: unknown) => {
-      if (attempt < RELIST_MAX && await isGone(vault, error)) return null;
+      if (attempt < RELIST_MAX && await isGoneError(vault, error)) return null;
       throw error;
     });
     if (read === null) {
@@ -72,15 +74,23 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   }
 }
 
+/** Whether reading failed because of an entry that `isGone`. */
+async function isGoneError({ opener }: OpenVault, error: unknown): Promise<boolean> {
+  return isClaudeSyncError(error, "incomplete") && await isGone(opener, error.objectName);
+}
+
 /**
- * Whether reading failed because an entry that was listed is not there. Another machine may have
- * deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next list tells.
+ * Whether an object that was listed, and could not be read, is an entry that is not there. Another
+ * machine may have deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next
+ * list tells. Errors: the store's own.
  */
-async function isGone({ opener }: OpenVault, error: unknown): Promise<boolean> {
-  if (!isClaudeSyncError(error, "incomplete") || error.objectName === undefined) return false;
-  const name = parseObjectName(error.objectName);
+export async function isGone(
+  { store, signal }: OpenVault["opener"],
+  objectNamed: string | null | undefined,
+): Promise<boolean> {
+  const name = parseObjectName(objectNamed ?? "");
   if (name === null || parseLogEntryName(name) === null) return false;
-  return await opener.store.get(name, { signal: opener.signal }) === null;
+  return await store.get(name, { signal }) === null;
 }
 
 async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {

@@ -5,7 +5,7 @@ import { DAY_MS, GRACE_DAYS } from "./watched_days.ts";
 
 /**
  * Who has slept this long has seen too little of what others did meanwhile: after the whole grace
- * they may have deleted what nothing names yet.
+ * an older program may have deleted what nothing names yet.
  */
 export const SLEEP_MS_MAX = GRACE_DAYS * DAY_MS / 2;
 

@@ -5,10 +5,11 @@
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
-import { checkLogs, type Problem } from "../vault/verify.ts";
+import { type CheckedLogs, checkLogs, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { knownMarks } from "./place_check.ts";
+import { isGone, RELIST_MAX, RELIST_PAUSE_MS } from "./refresh.ts";
 import { SegmentIndex, type StoredLeaf, type StoredSegment } from "./segment_index.ts";
 import { openScratchDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
@@ -23,11 +24,7 @@ export async function verifyVault(
 ): Promise<VerifyReport> {
   return await withVault(context, async (vault) => {
     const startMs = context.platform.clock.monotonicMs();
-    const checked = await checkLogs(
-      vault.opener,
-      knownMarks(context, vault.config),
-      vault.config.vaultId,
-    );
+    const checked = await checkUntilSteady(vault);
     const database = openScratchDb();
     try {
       const index = new SegmentIndex(database);
@@ -52,6 +49,28 @@ export async function verifyVault(
       database.close();
     }
   });
+}
+
+/**
+ * Checks the logs, again when an entry went between the list and the reading: that is what a
+ * deletion by another machine looks like, unless the entry is listed for good.
+ */
+async function checkUntilSteady({ opener, config, context }: OpenVault): Promise<CheckedLogs> {
+  const marks = knownMarks(context, config);
+  for (let attempt = 1;; attempt++) {
+    const checked = await checkLogs(opener, marks, config.vaultId);
+    const suspects = checked.problems.filter(({ code }) => code === "incomplete");
+    if (attempt === RELIST_MAX || !await isOneGone(opener, suspects)) return checked;
+    await context.platform.clock.sleep(RELIST_PAUSE_MS, opener.signal);
+  }
+}
+
+async function isOneGone(
+  opener: OpenVault["opener"],
+  problems: readonly Problem[],
+): Promise<boolean> {
+  for (const { objectName } of problems) if (await isGone(opener, objectName)) return true;
+  return false;
 }
 
 async function checkFiles(

@@ -112,9 +112,18 @@ export function watchedRetirement({ tag, base }: Pick<MachineRow, "tag" | "base"
   return `retired ${tag}/${base}`;
 }
 
-/** A pack that no entry names. */
-export function watchedPack(name: string): string {
-  return `unnamed ${name}`;
+/** Begins what is counted for every pack of a push that this machine has given up. */
+export const LEFT_PACKS = "left ";
+
+/** A pack that this machine has sent, of which `entry` will never be put: nothing will name it. */
+export function watchedPack(pack: string, entry: string): string {
+  return `${LEFT_PACKS}${pack} ${entry}`;
+}
+
+/** Both names of a `watchedPack`. */
+export function leftPackOf(what: string): { readonly pack: string; readonly entry: string } {
+  const [pack = "", entry = ""] = what.slice(LEFT_PACKS.length).split(" ");
+  return { pack, entry };
 }
 
 /**

@@ -187,7 +187,8 @@ Deno.test("verify tells leftovers from what a compaction has replaced", async ()
     (await run(["verify"], { verify: answered({ ...VERIFIED, ...report }) })).out.split("\n")[1];
   assert.equal(
     await said({ unreferenced: 1, replaced: 0 }),
-    "1 object of interrupted pushes: harmless; deleted by claude-sync gc after some days.",
+    "1 object of interrupted pushes: harmless; claude-sync gc on the machine that sent them " +
+      "deletes them after some days.",
   );
   assert.equal(
     await said({ unreferenced: 0, replaced: 2 }),

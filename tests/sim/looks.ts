@@ -10,6 +10,15 @@ const GRACE_DAYS = 7;
 /** A look and the note of it may be so far apart: the laptop slept in between. */
 const SLACK_MS = DAY_MS * 0.45;
 
+/** Whoever puts or deletes. */
+export interface Actor {
+  readonly name: string;
+  /** Names that it must have seen when it began what it does now. */
+  readonly seen: (name: string, putAtMs: number) => boolean;
+  /** Whether it, or what it is a copy of, has put that object. */
+  readonly hasMade: (name: string) => boolean;
+}
+
 interface Look {
   days: number;
   lastMs: number;

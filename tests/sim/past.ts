@@ -7,18 +7,11 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { DecodedOp, Decoder } from "./decoder.ts";
 import { stateKey } from "./file_tree.ts";
 import { type Ask, isAsked } from "./asks.ts";
-import type { Looks } from "./looks.ts";
+import type { Actor, Looks } from "./looks.ts";
 import { type PastEntry, PastFiles } from "./past_files.ts";
 import { largestTitles } from "./past_titles.ts";
 
 const FORGET_DAYS = 30;
-
-/** Whoever puts or deletes. */
-export interface Actor {
-  readonly name: string;
-  /** Names that it must have seen when it began what it does now. */
-  readonly seen: (name: string, putAtMs: number) => boolean;
-}
 
 /** What counts now. */
 interface Present {
@@ -274,6 +267,8 @@ export class Past {
     if (namers.length === 0 && !this.#looks.hasKnown(actor.name, name, nowMs)) {
       return "nobody names it, but not for long enough";
     }
+    // Whoever else finds it unnamed may only not be shown what names it (FORMAT.md 10.6, 12.5).
+    if (namers.length === 0 && !actor.hasMade(name)) return "nobody names it, but another made it";
     for (const namer of namers) {
       const markers = this.#markersOf(namer);
       const hasWaited = markers.some((marker) =>

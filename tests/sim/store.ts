@@ -35,9 +35,9 @@ import { putEach } from "../../src/storage/put_each.ts";
 import type { Dice } from "./dice.ts";
 import { latenessOf, STALE_MS_MAX } from "./lateness.ts";
 import { isLog, type Lie, makeLie, type Stored } from "./lies.ts";
-import type { Looks } from "./looks.ts";
+import type { Actor, Looks } from "./looks.ts";
 import type { LieKind, SimOptions } from "./options.ts";
-import type { Actor, Past } from "./past.ts";
+import type { Past } from "./past.ts";
 import type { Report } from "./report.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
@@ -226,11 +226,12 @@ export class SimStore {
   }
 
   #actor({ name, known, beganMs }: Visitor): Actor {
+    const maker = (object: string) => (this.#objects.get(object) ?? this.#deleted.get(object))?.by;
     const seen = (object: string, putAtMs: number) => {
-      const isOwn = (this.#objects.get(object) ?? this.#deleted.get(object))?.by === name;
-      return isOwn || (known.has(object) && putAtMs <= beganMs - STALE_MS_MAX);
+      return maker(object) === name || (known.has(object) && putAtMs <= beganMs - STALE_MS_MAX);
     };
-    return { name, seen };
+    const hasMade = (object: string) => this.#looks.isBy(name, maker(object) ?? "");
+    return { name, seen, hasMade };
   }
 
   #isNeeded(name: string): boolean {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { isClaudeSyncError } from "../../src/errors.ts";
-import { objectName } from "../../src/storage/object_name.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { allStates, DAY_MS, gc, liveOn, pushTurns, speak } from "../support/gc_world.ts";
 import { IDS } from "../support/gc_world.ts";
@@ -62,21 +61,3 @@ for (const { name, on, subject, left } of MOMENTS) {
       assert.deepEqual((await bert.verify()).problems, []);
     }));
 }
-
-Deno.test("leftovers stay while the vault has a log that does not open, which may name them", () =>
-  inTempDir(async (dir) => {
-    const world = await newWorld(dir);
-    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
-    await pushTurns(anna, world.clock, 2);
-    const pack = objectName(`packs/aa/${"a".repeat(30)}`);
-    await world.store.put(pack, new Uint8Array(4096));
-    await gc(bert);
-    await liveOn(bert, world.clock, 7);
-    const strange = objectName(`log/${"z".repeat(16)}/000000000001.aaaaaaaa`);
-    await world.store.put(strange, new Uint8Array(4096));
-    await assert.rejects(gc(bert), (error) => isClaudeSyncError(error, "damaged"));
-    assert.notEqual(await world.store.get(pack), null);
-    await world.store.delete(strange);
-    await gc(bert);
-    assert.equal(await world.store.get(pack), null);
-  }));

@@ -288,21 +288,6 @@ function newest(machine: SyncMachine): Promise<{ named: { packs: string[] } }> {
   return Promise.resolve({ named: { packs: rows.map(({ name }) => String(name)) } });
 }
 
-Deno.test("leftovers of nobody go when they were there for the whole grace", () =>
-  inTempDir(async (dir) => {
-    const world = await newWorld(dir);
-    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
-    await pushTurns(anna, world.clock, 2);
-    const name = objectName(`packs/aa/${"a".repeat(30)}`);
-    await world.store.put(name, new Uint8Array(4096));
-    assert.deepEqual((await gc(bert)).leftovers, { objects: 1, bytes: 4096, daysLeft: 7 });
-    await liveOn(bert, world.clock, 6);
-    assert.deepEqual((await gc(bert)).leftovers?.daysLeft, 1);
-    world.clock.advance(DAY_MS);
-    assert.deepEqual((await gc(bert)).deleted, { objects: 1, bytes: 4096 });
-    assert.equal(await world.store.get(name), null);
-  }));
-
 Deno.test("a lost database begins the grace anew", () =>
   inTempDir(async (dir) => {
     const world = await newWorld(dir);

@@ -75,7 +75,7 @@ function gcLines(result: GcResult): string[] {
     lines.push(
       `${tallyText(leftovers)}, ${
         areText(leftovers)
-      } named by nothing (an interrupted push leaves some): ` +
+      } left by an interrupted push of this machine: ` +
         `deleted ${dueText(leftovers.daysLeft)}.`,
     );
   }

@@ -56,8 +56,8 @@ function verifyLines(report: VerifyReport): string[] {
     );
   } else if (unreferenced > 0) {
     lines.push(
-      `${countText(unreferenced, "object")} of interrupted pushes: harmless; deleted by ` +
-        "claude-sync gc after some days.",
+      `${countText(unreferenced, "object")} of interrupted pushes: harmless; claude-sync gc on ` +
+        "the machine that sent them deletes them after some days.",
     );
   }
   if (report.problems.length === 0) {

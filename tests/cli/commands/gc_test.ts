@@ -41,7 +41,7 @@ Deno.test("gc says what was compacted, deleted, and what waits until when", asyn
     "Deleted 37 objects, 2.1 MB.",
     "5,002 objects, 31 MB, are replaced and kept for the other machines: deleted when this " +
     "machine has looked at the vault on 7 more days.",
-    "1 object, 4.1 kB, is named by nothing (an interrupted push leaves some): deleted when this " +
+    "1 object, 4.1 kB, is left by an interrupted push of this machine: deleted when this " +
     "machine has looked at the vault on 1 more day.",
   ]);
   const [first] = await lines(IDLE);
