@@ -12,8 +12,10 @@ import type { Report } from "./report.ts";
 const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
 const SESSION = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const TRANSCRIPT = /^projects\/[^/]+\/([0-9a-f-]{36})\.jsonl$/;
+const TRANSCRIPT_NAME = /^([0-9a-f-]{36})\.jsonl$/;
 const RESTORED = /"customTitle":"[^"]* \(as of /;
 const WORKTREE = /--claude-worktrees-wt$/;
+const PLAN = /^plans\/([a-z]+-[a-z]+)\./;
 
 /**
  * Files by what they are, on every machine alike: session and name, project and memory. Of sessions
@@ -52,7 +54,7 @@ export function contentOf(machine: SimMachine, past: Past, report: Report): Map<
     if (session !== undefined && !sessions.has(session)) continue;
     if (TRANSCRIPT.test(path) && bytes.length === 0) continue;
     if (past.isForgottenFile(path)) continue;
-    const plan = /^plans\/([a-z]+-[a-z]+)\./.exec(path)?.[1];
+    const plan = PLAN.exec(path)?.[1];
     if (plan !== undefined && !isNamed(plan)) continue;
     const [, slug, rest] = /^projects\/([^/]+)\/(.+)$/.exec(path) ?? [];
     if (slug === undefined || rest === undefined) {
@@ -108,6 +110,7 @@ export function checkEqual(
     for (const key of [...new Set([...first!.keys(), ...other.keys()])].sort()) {
       const [a, b] = [first!.get(key), other.get(key)];
       if (a === b) continue;
+      if (isUnnamedWhereMissing(key, first!, other)) continue;
       // What is forgotten of a plan or a memory stays where it is, and comes to nobody.
       const isOfShelf = key.startsWith("plans/") || key.includes(" memory/");
       if (isOfShelf && [a, b].some((each) => forgiven.exact.has(each ?? ""))) continue;
@@ -144,6 +147,27 @@ export function checkEqual(
 }
 
 /**
+ * Whether this is a plan that one of the two lacks and none of its transcripts names. "A plan is
+ * written where a session names it" (FORMAT.md section 8): when the client has taken the record out
+ * again, a branch that nobody needs may name it still, where it stays. Who should have a transcript
+ * that names it and has not is found out by that transcript.
+ */
+function isUnnamedWhereMissing(
+  key: string,
+  a: ReadonlyMap<string, string>,
+  b: ReadonlyMap<string, string>,
+): boolean {
+  const plan = PLAN.exec(key)?.[1];
+  if (plan === undefined) return false;
+  return [a, b].some((content) =>
+    !content.has(key) &&
+    ![...content].some(([name, transcript]) =>
+      TRANSCRIPT_NAME.test(name) && plansNamedIn(transcript).includes(plan)
+    )
+  );
+}
+
+/**
  * Whether a branch that `without` does not have, or has in another form and the vault in none, is
  * one that nobody needs: where a client has taken records out, a branch may begin elsewhere when
  * more of it arrives, and have another id then; so it may when the session that it branched off is
@@ -167,8 +191,13 @@ function isOutdated(
   const shown = [...without.clientFiles()]
     .filter(([path]) => path.endsWith(".jsonl") && !path.endsWith(`/${key}`))
     .map(([, bytes]) => text(bytes)).join("\n");
-  if (marksIn(content).some((mark) => !shown.includes(mark) && !needless.has(mark))) return false;
+  if (wordsIn(content).some((mark) => !shown.includes(mark) && !needless.has(mark))) return false;
   return !wants(without, key);
+}
+
+/** Marks of whole lines: one that is torn, which does not parse, says nothing to anybody. */
+function wordsIn(transcript: string): string[] {
+  return transcript.split("\n").filter(isWhole).flatMap(marksIn);
 }
 
 /** The transcript with which a session's prompt or file comes and goes. */
@@ -178,7 +207,7 @@ function transcriptOf(key: string): string {
 }
 
 function branchIn(key: string): string | null {
-  const id = /^([0-9a-f-]{36})\.jsonl$/.exec(key)?.[1];
+  const id = TRANSCRIPT_NAME.exec(key)?.[1];
   return id?.[14] === "8" ? id : null;
 }
 

@@ -7,6 +7,9 @@ import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { newWorld, type SyncWorld } from "../support/sync_world.ts";
 
 const SESSION = "11111111-1111-4111-8111-111111111111";
+const PLAN = "quick-fox";
+const PLAN_FILE = `plans/${PLAN}.md`;
+const MODE = JSON.stringify({ type: "mode", mode: "normal", sessionId: SESSION }) + "\n";
 const HOUR_MS = 3_600_000;
 
 type Machines = [SyncMachine, SyncMachine, SyncMachine];
@@ -56,8 +59,7 @@ Deno.test("a branch of an answer that its machine lost stays where it is and com
     assert.deepEqual(others, []);
     assert.match(cleo.readTranscript(branch!)!, /of bert/);
     // As after a power cut, before anything else was synced there.
-    const mode = JSON.stringify({ type: "mode", mode: "normal", sessionId: SESSION }) + "\n";
-    writeFileSync(bert.transcriptPath(SESSION), before + mode);
+    writeFileSync(bert.transcriptPath(SESSION), before + MODE);
     clock.advance(HOUR_MS);
     await bert.push();
     await settle([bert, anna, cleo]);
@@ -69,6 +71,73 @@ Deno.test("a branch of an answer that its machine lost stays where it is and com
     const { versions } = await syncService.restoreVersions(anna.context(), [SESSION]);
     assert.ok(versions.some(({ kind }) => kind === "rewritten"), "it can be restored");
   }));
+
+// Seeds 9004674 and 9016611 of the simulation: its checker took such a plan for a difference.
+Deno.test("a plan that only a branch of no use names stays beside it and comes to nobody", () =>
+  withThree(async ([anna, bert, cleo], { clock }) => {
+    speak(anna, SESSION, "start");
+    await anna.push();
+    for (const machine of [bert, cleo]) await machine.pull();
+    const before = bert.readTranscript(SESSION)!;
+    const nowMs = clock.nowMs();
+    const answer = (machine: SyncMachine, text: string, atMs: number) =>
+      said("assistant", text, { session: SESSION, cwd: machine.project, atMs });
+    appendFileSync(cleo.transcriptPath(SESSION), answer(cleo, "of cleo", nowMs - 2000));
+    const planned = { ...JSON.parse(answer(bert, "of bert", nowMs - 1000)), slug: PLAN };
+    appendFileSync(bert.transcriptPath(SESSION), JSON.stringify(planned) + "\n");
+    bert.write(PLAN_FILE, "the plan\n");
+    clock.advance(HOUR_MS);
+    await bert.push();
+    await cleo.sync();
+    const [branch] = branchesOn(cleo);
+    assert.match(cleo.readTranscript(branch!)!, /of bert/);
+    assert.equal(cleo.files()[PLAN_FILE], "the plan\n", "a branch names it as its session does");
+    // The client takes the record that names it out again.
+    writeFileSync(bert.transcriptPath(SESSION), before + MODE);
+    clock.advance(HOUR_MS);
+    await settle([bert, anna, cleo]);
+    assert.deepEqual(branchesOn(cleo), [branch], "nothing is ever removed");
+    for (const machine of [bert, cleo]) assert.equal(machine.files()[PLAN_FILE], "the plan\n");
+    assert.deepEqual(branchesOn(anna), []);
+    assert.equal(anna.files()[PLAN_FILE], undefined);
+    const { failures } = await anna.pull({ all: true });
+    assert.deepEqual([failures, anna.files()[PLAN_FILE]], [[], undefined], "nobody asks for it");
+  }));
+
+for (const isTorn of [true, false]) {
+  const [what, where] = isTorn ? ["half a line", "nobody"] : ["a line", "everybody"];
+  // Seed 9013678 of the simulation: its checker took the torn line for something that was said.
+  Deno.test(`a branch that says ${what} more than its session comes to ${where}`, () =>
+    withThree(async ([anna, bert, cleo], { clock }) => {
+      speak(anna, SESSION, "start");
+      await anna.push();
+      await bert.pull();
+      const line = (machine: SyncMachine, text: string, session: string) =>
+        said("user", text, { session, cwd: machine.project, atMs: clock.nowMs() });
+      appendFileSync(anna.transcriptPath(SESSION), line(anna, "of anna", SESSION));
+      clock.advance(1000);
+      const ofBert = line(bert, "of bert", SESSION);
+      appendFileSync(bert.transcriptPath(SESSION), ofBert);
+      clock.advance(HOUR_MS);
+      await bert.push();
+      await anna.sync();
+      const [branch] = branchesOn(anna) as [string];
+      const whole = line(anna, "one more", branch);
+      const last = isTorn ? whole.slice(0, whole.indexOf("one more") + 4) : whole;
+      appendFileSync(anna.transcriptPath(branch), last);
+      clock.advance(HOUR_MS);
+      await anna.push();
+      // The session gets what the branch says but for that.
+      await bert.pull();
+      appendFileSync(bert.transcriptPath(SESSION), ofBert);
+      clock.advance(HOUR_MS);
+      await settle([bert, anna, cleo]);
+      assert.ok(anna.readTranscript(branch)!.endsWith(last), "nothing is ever removed");
+      const told = branchesOn(cleo).map((id) => spokenIn(cleo, id));
+      assert.deepEqual(told.map((text) => text.includes("one more")), isTorn ? [] : [true]);
+      assert.match(cleo.readTranscript(SESSION)!, /of anna[^]*of bert/);
+    }));
+}
 
 // Seed 3004218 of the simulation: its checker took the two that are left for a difference.
 Deno.test("a branch may get other ids when its session is forgotten and gone on with", () =>
