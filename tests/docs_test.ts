@@ -7,6 +7,7 @@ import { parseCommandLine } from "../src/cli/command_line.ts";
 import { CONSEQUENCES, EXIT } from "../src/cli/error_report.ts";
 import { ENVIRONMENT, EXIT_TEXTS, GLOBAL_FLAGS } from "../src/cli/help_globals.ts";
 import { HELP_PAGES, type HelpPage } from "../src/cli/help_pages.ts";
+import { slugOf } from "../src/sessions/slug.ts";
 import { homePaths } from "../src/sync/home.ts";
 import { runOn } from "./support/cli_run.ts";
 import { inTempDir, SyncMachine } from "./support/sync_machine.ts";
@@ -235,6 +236,11 @@ async function runEveryCommand(dir: string): Promise<FieldRecorder> {
   await recorder.run(b, ["diff", session]);
   await recorder.run(b, ["restore", session]);
   await recorder.run(b, ["restore", session, "--list"]);
+  b.write(`projects/${slugOf(b.project)}/memory/MEMORY.md`, "a note\n");
+  await recorder.run(b, ["push"]);
+  await recorder.run(b, ["restore", "memory/MEMORY.md"]);
+  await recorder.run(b, ["restore", "memory/MEMORY.md", "--list"]);
+  await recorder.run(b, ["restore", "memory/", "--list"]);
   for (const command of ["status", "list", "verify", "version", "help", "install", "uninstall"]) {
     await recorder.run(b, [command]);
   }

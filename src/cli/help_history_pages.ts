@@ -27,7 +27,7 @@ export const HISTORY_PAGES = {
     exits: [10],
   },
   "restore": {
-    usage: "restore ID|WORDS... [--at TIME] [--list] [--to DIR]",
+    usage: "restore ID|WORDS...|FILE [--at TIME] [--list] [--to DIR]",
     brief: "bring back an earlier version, or what Claude Code deleted",
     purpose: [
       "Brings the newest state of a session, with its subagents, tool results and file " +
@@ -41,9 +41,13 @@ export const HISTORY_PAGES = {
       "It resumes like any other, and is not pushed before somebody speaks in it.",
       "With --to, plain files in a folder, laid out like ~/.claude; prompts, plans and " +
       "memories are not among them. Read one with: CLAUDE_CONFIG_DIR=DIR claude --resume ID",
+      "A plan or a file of a project's memory is restored by its name, in any version. It takes " +
+      "its place as if you had just written it, so the next push sends it; what stood there is " +
+      "in the vault first. plans/ and memory/ with --list show which there are.",
     ],
     flags: [
       ["ID|WORDS", "beginnings of ids, or words of one title"],
+      ["FILE", "plans/NAME.md, or memory/NAME.md of this folder's project or of --project P"],
       ["--project P", "all sessions of a project, by name or key"],
       ["--archived", "all sessions that a plain pull leaves in the vault: old, or deleted here"],
       [
@@ -51,7 +55,7 @@ export const HISTORY_PAGES = {
         "as it was then: 2026-01-15, 2026-01-15 12:30, or 36h, 7d, 2w ago; a day means its end",
       ],
       ["--pick V", "the version that --list shows as V"],
-      ["--list", "show the versions of one session, and do nothing"],
+      ["--list", "show the versions of one session or FILE, and do nothing"],
       ["--to DIR", "write plain files there; nothing in DIR is replaced"],
       ["--force", "with --to: replace files there, but only those that the vault has"],
       ...TRANSFER_FLAGS,
@@ -62,6 +66,7 @@ export const HISTORY_PAGES = {
       ["claude-sync restore 3f2a --at 2d", "as it was two days ago"],
       ["claude-sync restore --archived --dry-run", "what only the vault has"],
       ["claude-sync restore --project app --to ~/app-sessions", "as files"],
+      ["claude-sync restore memory/MEMORY.md --at 2d", "a memory as it was"],
     ],
     exits: EXITS,
   },

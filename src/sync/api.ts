@@ -10,12 +10,19 @@ import type { ForgetRequest, ForgetResult, RecallableSession } from "./forget_ap
 import type { GcRequest, GcResult } from "./gc_api.ts";
 import type {
   DiffResult,
+  FileList,
+  FileQuery,
+  FileRestoreRequest,
+  FileVersionList,
   ImportRequest,
   ImportResult,
   LogReport,
   LogRequest,
+  RestoredFile,
+  RestoreRequest,
+  RestoreResult,
+  VersionList,
 } from "./history_api.ts";
-import type { RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
 import type {
   KeyPair,
   MoveRequest,
@@ -363,6 +370,16 @@ export interface SyncService {
   restore(context: SyncContext, request: RestoreRequest): Promise<RestoreResult>;
   /** The versions of the one session that `queries` (an id, or words of its title) mean. */
   restoreVersions(context: SyncContext, queries: readonly string[]): Promise<VersionList>;
+  /** Brings one plan or one file of a memory back, in any version. */
+  restoreFile(context: SyncContext, request: FileRestoreRequest): Promise<RestoredFile>;
+  /** The versions of one plan, or of one file of a memory. */
+  fileVersions(context: SyncContext, query: FileQuery): Promise<FileVersionList>;
+  /** All plans of the vault (`project` null), or the memory of a project; see `FileQuery`. */
+  listFiles(
+    context: SyncContext,
+    area: "plans" | "memory",
+    project: string | null,
+  ): Promise<FileList>;
   /**
    * Background half of the hooks (`hook worker KIND`): waits for quiet files, pushes or syncs,
    * records the outcome; never throws.

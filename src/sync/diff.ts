@@ -7,10 +7,9 @@ import { transcriptFacts } from "../sessions/transcript_facts.ts";
 import type { SyncContext } from "./api.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
 import type { DiffBranch, DiffResult, DiffSide } from "./history_api.ts";
-import { ProjectFinder } from "./projects.ts";
-import { LocalView, transcriptOf } from "./pull_place.ts";
-import { type ChoiceFacts, chooseNamed } from "./restore_choice.ts";
-import { computeTargets, type SessionTarget } from "./targets.ts";
+import { transcriptOf } from "./pull_place.ts";
+import { type ChoiceFacts, choiceFacts, chooseNamed } from "./restore_choice.ts";
+import type { SessionTarget } from "./targets.ts";
 import { COMPARED_BYTES_MAX, readState } from "./vault_content.ts";
 import { targetTranscript } from "./versions.ts";
 
@@ -23,11 +22,9 @@ export function diffSession(
 }
 
 async function diff({ vault, meter }: Run, queries: readonly string[]): Promise<DiffResult> {
-  const targets = await computeTargets(vault);
-  const local = new LocalView(vault);
-  const projects = new ProjectFinder(vault.context.platform, vault.index);
-  const facts: ChoiceFacts = { vault, targets, local, projects };
-  const ids = [...await chooseNamed(facts, queries, local.ids())];
+  const facts = await choiceFacts(vault);
+  const { targets } = facts;
+  const ids = [...await chooseNamed(facts, queries, facts.local.ids())];
   const [id] = ids;
   if (id === undefined || ids.length > 1) {
     throw new ClaudeSyncError("usage", "One session is compared at a time", {

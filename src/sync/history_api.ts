@@ -85,6 +85,57 @@ export interface VersionList extends Traffic {
   readonly versions: readonly VersionRow[];
 }
 
+/** Which plan, or file of a project's memory, is meant. */
+export interface FileQuery {
+  /** `plans/NAME.md` or `memory/PATH`. */
+  readonly file: string;
+  /** Whose memory, by key or unambiguous name; null = that of the current folder's project. */
+  readonly project: string | null;
+}
+
+/** What `restore` is asked for of such a file; see `RestoreRequest`. */
+export interface FileRestoreRequest
+  extends FileQuery, Pick<RestoreRequest, "atMs" | "version" | "to" | "force" | "dryRun"> {}
+
+/** What `restore` did with such a file. Exit 3 when it is open. */
+export interface RestoredFile extends Traffic {
+  readonly file: string;
+  /** Name of the memory's project; null for a plan. */
+  readonly project: string | null;
+  /**
+   * `restored`: written (with a dry run: would be). `unchanged`: was here like that. `open`: a plan
+   * of a session that is in use in Claude Code; nothing was done.
+   */
+  readonly outcome: "restored" | "unchanged" | "open";
+  /** SHA-256 of what was brought, its file time on the machine that pushed it, its size. */
+  readonly version: string;
+  readonly atMs: number;
+  readonly sizeBytes: number;
+  /** Where it stands, or would. */
+  readonly path: string;
+  /** SHA-256 of what stood there, which the vault has; null when nothing did. */
+  readonly replaced: string | null;
+  readonly bytes: { readonly received: number; readonly written: number };
+  readonly dryRun: boolean;
+}
+
+/** The versions of such a file, newest first. */
+export interface FileVersionList extends Traffic {
+  readonly file: string;
+  readonly project: string | null;
+  readonly versions: readonly VersionRow[];
+}
+
+/** All plans of the vault, or all files of one memory, by name; each with its newest version. */
+export interface FileList extends Traffic {
+  readonly project: string | null;
+  readonly files: readonly (VersionRow & {
+    readonly file: string;
+    /** How many versions the vault has. */
+    readonly versions: number;
+  })[];
+}
+
 /** One run of this machine, as the journal has it. */
 export interface JournalRecord {
   readonly command: "push" | "pull" | "sync" | "restore" | "import" | "forget" | "gc";

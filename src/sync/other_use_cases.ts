@@ -15,6 +15,7 @@ import { listSessions, statusOf } from "./overview.ts";
 import { excludeProject, listProjects, mapProject, unmapProject } from "./project_maps.ts";
 import { listForgotten } from "./recall.ts";
 import { listVersions, restoreSessions } from "./restore.ts";
+import { fileVersions, listFiles, restoreFile } from "./restore_file.ts";
 import { resumeSession } from "./resume.ts";
 import { storeInfo, storeTest } from "./store_info.ts";
 import { moveVault } from "./store_move.ts";
@@ -43,6 +44,9 @@ export const otherUseCases: Omit<SyncService, "push" | "pull" | "sync"> = {
   log: showLog,
   restore: restoreSessions,
   restoreVersions: listVersions,
+  restoreFile,
+  fileVersions,
+  listFiles,
   forget: forgetSessions,
   listForgotten,
   hookWorker: runHookWorker,

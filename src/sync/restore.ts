@@ -4,6 +4,7 @@
  */
 import { ClaudeSyncError } from "../errors.ts";
 import type { LocalSession } from "../sessions/discover.ts";
+import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { memoryShelfId } from "../sessions/shelf.ts";
@@ -12,7 +13,6 @@ import type { Failure, SyncContext } from "./api.ts";
 import { type Run, withFreshVault } from "./fresh_vault.ts";
 import { isSettled } from "./local_files.ts";
 import type { RestoredSession, RestoreRequest, RestoreResult, VersionList } from "./history_api.ts";
-import { ProjectFinder } from "./projects.ts";
 import { pullSessions } from "./pull.ts";
 import { restoredMtimeMs } from "./pull_write.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -20,6 +20,7 @@ import { LocalView, transcriptOf } from "./pull_place.ts";
 import { failureOf } from "./push.ts";
 import {
   type ChoiceFacts,
+  choiceFacts,
   chooseNamed,
   chooseProject,
   chooseSessions,
@@ -30,7 +31,14 @@ import { recallNamed } from "./restore_recall.ts";
 import { FilesFolder } from "./restore_files.ts";
 import { partialFailure, recorded } from "./run_log.ts";
 import { computeTargets } from "./targets.ts";
-import { chooseVersion, targetTranscript, versionRows, type Wanted } from "./versions.ts";
+import {
+  chooseVersion,
+  machineNames,
+  targetTranscript,
+  versionedSession,
+  versionRows,
+  type Wanted,
+} from "./versions.ts";
 
 /** See `SyncService.restore`. */
 export function restoreSessions(
@@ -58,26 +66,21 @@ export function listVersions(
   queries: readonly string[],
 ): Promise<VersionList> {
   return withFreshVault(context, "left", async (run) => {
-    const facts = await factsOf(run);
+    const facts = await choiceFacts(run.vault);
     const ids = [...await chooseNamed(facts, queries)];
     const [id] = ids;
     if (id === undefined || ids.length > 1) {
       throw new ClaudeSyncError("usage", "Versions are shown of one session at a time");
     }
     const { index } = facts.vault;
-    const names = new Map(index.machines().map((machine) => [machine.id, machine.name]));
     const target = targetTranscript(facts.targets.sessions.get(id));
-    const versions = versionRows(index, id, target, names);
+    const key = { session: id, file: TRANSCRIPT };
+    const stored = index.versions(id, TRANSCRIPT);
+    const versions = versionRows(index, key, stored, target, machineNames(index));
     const title = await titleOf(facts, id);
     const { requests, ms } = run.meter.sinceLast();
     return { id, title, versions, requests, ms };
   });
-}
-
-async function factsOf({ vault }: Run): Promise<ChoiceFacts> {
-  const targets = await computeTargets(vault);
-  const projects = new ProjectFinder(vault.context.platform, vault.index);
-  return { vault, targets, local: new LocalView(vault), projects };
 }
 
 /** What came of the sessions so far. */
@@ -89,8 +92,8 @@ interface Outcome {
 }
 
 async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult> {
-  const recalled = await recallNamed(run, request, () => factsOf(run));
-  const facts = await factsOf(run);
+  const recalled = await recallNamed(run, request, () => choiceFacts(run.vault));
+  const facts = await choiceFacts(run.vault);
   const { vault } = facts;
   const ids = await chooseSessions(facts, request);
   if (request.version !== null && ids.length !== 1) {
@@ -101,7 +104,9 @@ async function restore(run: Run, request: RestoreRequest): Promise<RestoreResult
   for (const id of ids) {
     try {
       const target = targetTranscript(facts.targets.sessions.get(id));
-      wanted.set(id, chooseVersion(vault.index, id, target, request));
+      const versions = vault.index.versions(id, TRANSCRIPT);
+      const newest = target?.hash ?? null;
+      wanted.set(id, chooseVersion(versions, versionedSession(id), newest, request));
     } catch (error) {
       // Who names one session is told about it alone; of many, the others go on.
       if (ids.length === 1 || !(error instanceof ClaudeSyncError)) throw error;

@@ -1,15 +1,15 @@
-/** Which sessions `restore` and `diff` are about. */
+/** Which sessions and projects `restore` and `diff` are about. */
 import { ClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
 import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { extendFacts, NO_FACTS } from "../sessions/transcript_facts.ts";
 import type { RestoreRequest } from "./history_api.ts";
-import type { ProjectFinder } from "./projects.ts";
-import { type LocalView, transcriptOf } from "./pull_place.ts";
+import { ProjectFinder } from "./projects.ts";
+import { LocalView, transcriptOf } from "./pull_place.ts";
 import { PullPlanner } from "./pull_plan.ts";
 import { failureOf } from "./push.ts";
 import { ID_PREFIX_LENGTH_MIN, matchIds, onlyMatch, titleFits } from "./session_query.ts";
-import type { FileTarget, Targets } from "./targets.ts";
+import { computeTargets, type FileTarget, type Targets } from "./targets.ts";
 import { TITLE_CHARACTERS_MAX } from "../vault/format.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainTo } from "./vault_content.ts";
@@ -24,6 +24,13 @@ export interface ChoiceFacts {
   readonly targets: Targets;
   readonly local: LocalView;
   readonly projects: ProjectFinder;
+}
+
+/** What choosing looks at, as it is now. Errors: those of reading. */
+export async function choiceFacts(vault: OpenVault): Promise<ChoiceFacts> {
+  const targets = await computeTargets(vault);
+  const projects = new ProjectFinder(vault.context.platform, vault.index);
+  return { vault, targets, local: new LocalView(vault), projects };
 }
 
 /** Ids of all sessions with a transcript in the vault, also those that no pull writes any more. */

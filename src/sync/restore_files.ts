@@ -7,6 +7,7 @@ import { type FileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { areaDir, pathOf } from "../sessions/layout.ts";
 import { pathBelow, pathRules } from "../sessions/local_path.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
+import { shelfArea } from "../sessions/shelf.ts";
 import { readTranscriptTitle } from "../sessions/transcript_summary.ts";
 import { isTempName, prepareSessionFile, sweepTemps } from "../sessions/write_back.ts";
 import type { Failure } from "./api.ts";
@@ -15,6 +16,7 @@ import type { RestoredSession, RestoreRequest } from "./history_api.ts";
 import { bundleAt } from "./restore_copy.ts";
 import type { ChoiceFacts } from "./restore_choice.ts";
 import type { FileState } from "./segment_index.ts";
+import { memorySlug, type ShelfFile } from "./shelf_files.ts";
 import { chainBytes, chainTo } from "./vault_content.ts";
 import type { Wanted } from "./versions.ts";
 
@@ -70,21 +72,7 @@ export class FilesFolder {
     const id = parseSessionId(session)!;
     const slug = this.#slugFor(id);
     const wishes = this.#wishes(id, wanted);
-    this.#sweep(wishes.map(({ name }) => pathOf(this.#root, slug, id, name)));
-    const failures: Failure[] = [];
-    let writtenBytes = 0;
-    let isChanged = false;
-    for (const wish of wishes) {
-      const path = pathOf(this.#root, slug, id, wish.name);
-      const present = this.#present(id, wish, path);
-      if (present === "same") continue;
-      if (present === "other") failures.push(this.#refused(id, wish.name, path));
-      else {
-        isChanged = true;
-        if (!this.#request.dryRun) await this.#write(id, wish, path, present.replaces);
-        writtenBytes += wish.len;
-      }
-    }
+    const { failures, writtenBytes, isChanged } = await this.#restoreAll(id, slug, wishes);
     const [transcript] = wishes;
     const path = pathOf(this.#root, slug, id, TRANSCRIPT);
     const { fs } = this.#facts.vault.context.platform;
@@ -104,6 +92,46 @@ export class FilesFolder {
       writtenBytes,
       failures,
     };
+  }
+
+  /**
+   * Writes one plan or one file of a memory. Errors: those of reading the vault and of writing;
+   * `unsafe-file` when something else stands there.
+   */
+  async restoreShelfFile(
+    file: ShelfFile,
+    state: FileState & { readonly mtimeMs: number },
+  ): Promise<{
+    readonly path: string;
+    readonly writtenBytes: number;
+    readonly isChanged: boolean;
+  }> {
+    const { shelf, name, project } = file;
+    const slug = (project === null ? null : memorySlug(this.#facts, shelf, project)) ?? NO_PROJECT;
+    const { failures, ...written } = await this.#restoreAll(shelf, slug, [{ ...state, name }]);
+    const path = pathOf(this.#root, slug, shelf, name);
+    const [failure] = failures;
+    if (failure !== undefined) throw new ClaudeSyncError("unsafe-file", failure.message, { path });
+    return { path, ...written };
+  }
+
+  async #restoreAll(id: SessionId, slug: string, wishes: readonly Wish[]) {
+    this.#sweep(wishes.map(({ name }) => pathOf(this.#root, slug, id, name)));
+    const failures: Failure[] = [];
+    let writtenBytes = 0;
+    let isChanged = false;
+    for (const wish of wishes) {
+      const path = pathOf(this.#root, slug, id, wish.name);
+      const present = this.#present(id, wish, path);
+      if (present === "same") continue;
+      if (present === "other") failures.push(this.#refused(id, wish.name, path));
+      else {
+        isChanged = true;
+        if (!this.#request.dryRun) await this.#write(id, wish, path, present.replaces);
+        writtenBytes += wish.len;
+      }
+    }
+    return { failures, writtenBytes, isChanged };
   }
 
   /** Takes away what a crash has left beside these files: nobody else would. */
@@ -160,7 +188,8 @@ export class FilesFolder {
   }
 
   #refused(id: SessionId, name: FileName, path: string): Failure {
-    const what = name === TRANSCRIPT ? "" : ", which goes with it,";
+    const isAsked = name === TRANSCRIPT || shelfArea(name) !== null;
+    const what = isAsked ? "" : ", which goes with it,";
     const message = this.#request.force
       ? `"${path}"${what} is there with bytes that the vault has not: move it away`
       : `"${path}"${what} is there already and differs: another folder, or --force`;

@@ -1,7 +1,8 @@
 /** What the commands about the past print of what others may have written. */
 import assert from "node:assert/strict";
-import type { DiffResult } from "../../src/sync/history_api.ts";
-import type { LogReport, RestoreResult, VersionList } from "../../src/sync/history_api.ts";
+import type { DiffResult, FileList, FileVersionList } from "../../src/sync/history_api.ts";
+import type { LogReport, RestoredFile, RestoreResult } from "../../src/sync/history_api.ts";
+import type { VersionList } from "../../src/sync/history_api.ts";
 import { run } from "./stand_in.ts";
 
 const HOSTILE = "\x1b[2J\u202egnp\r\nError: rm -rf";
@@ -71,6 +72,30 @@ const RESTORED: RestoreResult = {
   ms: 1,
 };
 
+const FILE_RESTORED: RestoredFile = {
+  file: `memory/${HOSTILE}`,
+  project: HOSTILE,
+  outcome: "restored",
+  version: "ab".repeat(32),
+  atMs: 1e300,
+  sizeBytes: 1,
+  path: `/home/${HOSTILE}`,
+  replaced: "cd".repeat(32),
+  bytes: { received: 1, written: 1 },
+  dryRun: false,
+  requests: 1,
+  ms: 1,
+};
+const { file, project, requests, ms } = FILE_RESTORED;
+const { versions } = VERSIONS;
+const FILE_VERSIONS: FileVersionList = { file, project, versions, requests, ms };
+const FILES: FileList = {
+  project,
+  files: [{ ...versions[0]!, file, versions: 2 }],
+  requests,
+  ms,
+};
+
 const RECORD = { kind: HOSTILE, atMs: 1e300, text: HOSTILE, sizeBytes: 1 };
 const DIFF: DiffResult = {
   isForgotten: false,
@@ -91,11 +116,21 @@ const parts = {
   log: () => Promise.resolve(LOG),
   restoreVersions: () => Promise.resolve(VERSIONS),
   restore: () => Promise.resolve(RESTORED),
+  restoreFile: () => Promise.resolve(FILE_RESTORED),
+  fileVersions: () => Promise.resolve(FILE_VERSIONS),
+  listFiles: () => Promise.resolve(FILES),
 };
 
-for (
-  const argv of [["log"], ["diff", "3f2a"], ["restore", "3f2a", "--list"], ["restore", "3f2a"]]
-) {
+const LINES = [
+  "log",
+  "diff 3f2a",
+  "restore 3f2a --list",
+  "restore 3f2a",
+  "restore memory/a.md",
+  "restore memory/a.md --list",
+  "restore memory/ --list",
+];
+for (const argv of LINES.map((line) => line.split(" "))) {
   for (const json of [false, true]) {
     const words = json ? [...argv, "--json"] : argv;
     Deno.test(`${words.join(" ")} prints hostile names harmlessly`, async () => {
@@ -159,4 +194,32 @@ Deno.test("restore passes on what was asked", async () => {
     },
     { ...base, project: "app", archived: true },
   ]);
+});
+
+Deno.test("restore of a file passes on what was asked, and ends with 3 if it is open", async () => {
+  const asked: unknown[] = [];
+  const take = {
+    restoreFile: (_: unknown, request: unknown) => {
+      asked.push(request);
+      return Promise.resolve({ ...FILE_RESTORED, outcome: "open" } as const);
+    },
+  };
+  const options = ["--project", "app", "--pick", "abcd", "--to", "out", "--force", "-n"];
+  const { exit, out } = await run(["restore", "memory/a.md", ...options], take);
+  assert.equal(exit, 3);
+  assert.match(out, /is of a session that is open in Claude Code/);
+  const place = { to: "/home/anna/code/out", force: true, dryRun: true };
+  assert.deepEqual(asked, [
+    { file: "memory/a.md", project: "app", atMs: null, version: "abcd", ...place },
+  ]);
+});
+
+Deno.test("restore shows a thousand files of a memory, and counts the rest", async () => {
+  const [row] = FILES.files;
+  const files = Array.from({ length: 1001 }, () => row!);
+  const { out } = await run(["restore", "memory/", "--list"], {
+    listFiles: () => Promise.resolve({ ...FILES, files }),
+  });
+  assert.equal(out.trimEnd().split("\n").length, 1002);
+  assert.match(out, /^1 more; --json shows them all$/m);
 });

@@ -1,61 +1,50 @@
 /** `restore`. */
 import { ClaudeSyncError } from "../../errors.ts";
-import type {
-  RestoredSession,
-  RestoreResult,
-  VersionList,
-  VersionRow,
-} from "../../sync/history_api.ts";
+import type { RestoredSession, RestoreResult, VersionList } from "../../sync/history_api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
 import type { InvocationOf } from "../command_line.ts";
-import { absolute } from "../home_folder.ts";
 import { bytesText, countText, durationText } from "../humanise.ts";
-import { tableLines, terminalText } from "../terminal_text.ts";
-import { parseTime, timeText } from "../time_text.ts";
+import { terminalText } from "../terminal_text.ts";
+import { timeText } from "../time_text.ts";
+import { isFileText, restoreNamedFile } from "./restore_file.ts";
+import {
+  checkVersionFlags,
+  listsOne,
+  versionAndPlace,
+  versionLines,
+  wrong,
+} from "./restore_versions.ts";
 import { failureLines, partialFailure, shortId } from "./traffic.ts";
 
 /** Sessions that are told one by one; the rest is counted. */
 const SESSIONS_SHOWN_MAX = 20;
-/** Versions that are shown; `--json` has all. */
-const VERSIONS_SHOWN_MAX = 100;
-const VERSION_CHARS = 8;
 const TITLE_GRAPHEMES_MAX = 60;
-const MACHINE_GRAPHEMES_MAX = 40;
 
-const KINDS = {
-  newest: "newest",
-  earlier: "",
-  branch: "branch",
-  rewritten: "before it was rewritten",
-} as const satisfies Record<VersionRow["kind"], string>;
-
-/** Brings sessions back, or shows their versions. */
+/** Brings sessions, plans and memories back, or shows their versions. */
 export async function restore(
   deps: CommandDeps,
   invocation: InvocationOf<"restore">,
 ): Promise<Answer> {
+  const [file, ...others] = invocation.queries;
+  if (file !== undefined && isFileText(file, deps.world.platform.host.os)) {
+    if (others.length > 0 || invocation.archived) {
+      throw new ClaudeSyncError("usage", "A plan or a file of a memory is restored alone", {
+        hint: "Give its name and nothing else",
+      });
+    }
+    return await restoreNamedFile(deps, invocation, file);
+  }
   checkFlags(invocation);
-  const { queries, project, archived, at, pick, list, to, force, dryRun } = invocation;
+  const { queries, project, archived, list } = invocation;
   if (list) {
     const versions = await deps.service.restoreVersions(deps.context, queries);
-    return { json: { ...versions }, data: versionLines(versions) };
-  }
-  const { clock, host } = deps.world.platform;
-  const atMs = at === undefined ? null : parseTime(at, clock.nowMs(), "last");
-  if (at !== undefined && atMs === null) {
-    throw new ClaudeSyncError("usage", `"${at}" is no time`, {
-      hint: "Write it as 2026-01-15, 2026-01-15 12:30, 36h or 7d",
-    });
+    return { json: { ...versions }, data: sessionVersionLines(versions) };
   }
   const result = await deps.service.restore(deps.context, {
     queries,
     project: project ?? null,
     archived,
-    atMs,
-    version: pick ?? null,
-    to: to === undefined ? null : absolute(host, to),
-    force,
-    dryRun,
+    ...versionAndPlace(deps, invocation),
   });
   const missed = result.sessions.filter(({ outcome }) => outcome === "open").length;
   const failed = new Set(result.failures.map(({ sessionId, path }) => sessionId ?? path)).size;
@@ -68,29 +57,19 @@ export async function restore(
 }
 
 function checkFlags(invocation: InvocationOf<"restore">): void {
-  const { queries, project, archived, at, pick, list, to, force } = invocation;
+  const { queries, project, archived, list } = invocation;
   const isMany = project !== undefined || archived;
-  const wrong = (message: string, hint: string) => {
-    throw new ClaudeSyncError("usage", message, { hint });
-  };
   if (queries.length === 0 && !isMany) {
-    wrong("Which session is to be restored?", "Give its id, or --project, or --archived");
+    throw wrong("Which session is to be restored?", "Give its id, or --project, or --archived");
   }
   if (queries.length > 0 && isMany) {
-    wrong("Sessions are named, or chosen by --project and --archived", "Leave one of them out");
-  }
-  if (list && (isMany || at !== undefined || pick !== undefined || to !== undefined)) {
-    wrong("--list shows the versions of one session", "Give an id and nothing else");
-  }
-  if (at !== undefined && pick !== undefined) {
-    wrong("--at and --pick both say which version", "Leave one of them out");
-  }
-  if (force && to === undefined) {
-    wrong(
-      "--force goes with --to",
-      "In Claude Code's own folder nothing is replaced that the vault has not",
+    throw wrong(
+      "Sessions are named, or chosen by --project and --archived",
+      "Leave one of them out",
     );
   }
+  if (list && isMany) throw listsOne();
+  checkVersionFlags(invocation);
 }
 
 /** What was restored, and how to go on. */
@@ -142,21 +121,7 @@ function sessionLines(session: RestoredSession, dryRun: boolean): string[] {
   return dryRun || as === "files" ? [line] : [line, `  Continue: claude-sync resume ${id}`];
 }
 
-/** The versions as a table, newest first. */
-function versionLines(list: VersionList): string[] {
-  const title = terminalText(list.title ?? "(no title)", TITLE_GRAPHEMES_MAX);
-  const shown = list.versions.slice(0, VERSIONS_SHOWN_MAX);
-  const rows = shown.map((row) => [
-    row.version.slice(0, VERSION_CHARS),
-    timeText(row.atMs),
-    bytesText(row.sizeBytes),
-    terminalText(row.machine, MACHINE_GRAPHEMES_MAX),
-    KINDS[row.kind],
-  ]);
-  const more = list.versions.length - shown.length;
-  return [
-    `${terminalText(list.id)}  "${title}"`,
-    ...tableLines([["VERSION", "TIME", "SIZE", "MACHINE", ""], ...rows]),
-    ...(more > 0 ? [`${countText(more, "older version")}; --json shows them all`] : []),
-  ];
+function sessionVersionLines({ id, title, versions }: VersionList): string[] {
+  const shown = terminalText(title ?? "(no title)", TITLE_GRAPHEMES_MAX);
+  return [`${terminalText(id)}  "${shown}"`, ...versionLines(versions)];
 }
