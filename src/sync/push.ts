@@ -196,18 +196,14 @@ async function planPush(
           ? await lookAtHistory(vault, session, file)
           : await lookAt(vault, session, file, rows.get(file.path), mayTear, isGoneOnWith);
         if (isTorn && !mayTear) tornTails++;
-        if (item === null) continue;
-        const known = planned.get(session.id);
-        const entry = known ?? new PlannedSession(session, item);
-        if (known === undefined) planned.set(session.id, entry);
-        else known.add(item);
-        entry.newestMs = Math.max(entry.newestMs, file.stat.mtimeMs);
+        if (item !== null) addItem(planned, session, item, file.stat.mtimeMs);
       } catch (error) {
         failures.push(failureOf(error, session.id, file.path));
       }
     }
   };
-  const isExcluded = (session: LocalSession) => !scope.all && exclusion.excludes(session);
+  const isExcluded = (session: LocalSession | LocalShelf) =>
+    !isShelf(session) && !scope.all && exclusion.excludes(session);
   const isLeftOut = (session: LocalSession) =>
     forgotten.isForgotten(session.id) || isExcluded(session);
   const history = scope.withoutHistory === true
@@ -217,6 +213,7 @@ async function planPush(
   const mayHaveNews = whatMayHaveNews(vault, scope, history.due, forgotten);
   const rows = mayHaveNews.length === 0 ? NO_ROWS : vault.locals.all();
   memory.passed(LOOK_BYTES * rows.size);
+  const stillForgotten: LocalSession[] = [];
   for (const session of mayHaveNews) {
     vault.context.signal.throwIfAborted();
     const isForgotten = !isShelf(session) && forgotten.isForgotten(session.id);
@@ -226,13 +223,29 @@ async function planPush(
     const lines = history.due.get(session.id);
     // A session that stands in two folders has one history.
     if (lines !== undefined && history.due.delete(session.id)) changed.push(lines);
-    if (changed.length === 0 || (!isShelf(session) && isExcluded(session))) continue;
+    if ((changed.length === 0 && !isForgotten) || isExcluded(session)) continue;
+    if (isForgotten) stillForgotten.push(session);
     await look(session, changed);
-    if (!isForgotten || !planned.has(session.id)) continue;
-    const others = otherFilesOf(vault, session, forgotten.changed(session, rows, "gone on with"));
+  }
+  // Only now is it known whose transcript goes, which may stand in another folder.
+  const goneOnWith = stillForgotten.filter(({ id }) => planned.has(id));
+  for (const [session, others] of otherFilesOf(vault, goneOnWith, forgotten, rows)) {
     await look(session, others, true);
   }
   return { sessions: inOrder([...planned.values()], projects, memory), tornTails, failures };
+}
+
+function addItem(
+  planned: Map<string, PlannedSession>,
+  session: LocalSession | LocalShelf,
+  item: PushItem,
+  mtimeMs: number,
+): void {
+  const known = planned.get(session.id);
+  const entry = known ?? new PlannedSession(session, item);
+  if (known === undefined) planned.set(session.id, entry);
+  else known.add(item);
+  entry.newestMs = Math.max(entry.newestMs, mtimeMs);
 }
 
 const NO_ROWS: ReadonlyMap<string, LocalFileRow> = new Map();
@@ -255,14 +268,22 @@ function whatMayHaveNews(
   return [...sessions, ...shelves].filter((session) => !hasNoNews(session));
 }
 
-/** What goes with the transcript of a forgotten session that somebody went on with. */
-function otherFilesOf(
+/** What goes with the transcripts of forgotten sessions that somebody went on with. */
+function* otherFilesOf(
   vault: OpenVault,
-  session: LocalSession,
-  changed: readonly LocalFile[],
-): readonly (LocalFile | LocalHistory)[] {
-  const { due } = dueHistory(vault, [session], () => false);
-  return [...changed.filter(({ name }) => name !== TRANSCRIPT), ...due.values()];
+  sessions: readonly LocalSession[],
+  forgotten: ForgottenPush,
+  rows: ReadonlyMap<string, LocalFileRow>,
+): Generator<readonly [LocalSession, readonly (LocalFile | LocalHistory)[]]> {
+  if (sessions.length === 0) return;
+  const { due } = dueHistory(vault, sessions, () => false);
+  for (const session of sessions) {
+    const files = forgotten.changed(session, rows, "gone on with")
+      .filter(({ name }) => name !== TRANSCRIPT);
+    const lines = due.get(session.id);
+    due.delete(session.id);
+    yield [session, lines === undefined ? files : [...files, lines]];
+  }
 }
 
 /** Newest first, so that an interrupted first push has saved what is most likely wanted next. */

@@ -1,7 +1,7 @@
 /** Forgetting on two and three machines, as their users notice it. */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { ClaudeSyncError } from "../../src/errors.ts";
 import { listForgotten } from "../../src/sync/recall.ts";
@@ -16,8 +16,8 @@ import {
   speak,
   type,
 } from "../support/forget_world.ts";
-import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
-import { contentsOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
+import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
+import { contentsOf, newWorld, type SyncWorld, transcriptsOf } from "../support/sync_world.ts";
 
 const FIRST = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
@@ -132,6 +132,35 @@ Deno.test("new turns on any machine bring the session back, as a whole", () =>
     assert.deepEqual([...contentsOf(cleo).keys()].sort(), [...contentsOf(anna).keys()].sort());
     assert.deepEqual((await anna.verify()).problems, []);
   }));
+
+// Seed 9104713 of the simulation: what stands in another folder came a push late.
+for (const isMoved of [false, true]) {
+  const where = isMoved ? "in the folder that the transcript was moved from" : "beside it";
+  Deno.test(`new turns bring files along that were never sent, ${where}`, () =>
+    inTempDir(async (dir) => {
+      const world = await newWorld(dir);
+      const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+      speak(anna, FIRST, "one");
+      await anna.push();
+      anna.write(`projects/${slugOf(anna)}/${FIRST}/tool-results/a.txt`, "b");
+      await forget(anna, [FIRST]);
+      if (isMoved) {
+        const worktree = `${dirname(anna.transcriptPath(FIRST))}--claude-worktrees-wt`;
+        mkdirSync(worktree);
+        renameSync(anna.transcriptPath(FIRST), join(worktree, `${FIRST}.jsonl`));
+      }
+      const facts = { session: FIRST, cwd: anna.project, atMs: world.clock.nowMs() };
+      const [path] = transcriptsOf(anna, FIRST);
+      appendFileSync(path!, said("user", "two", facts));
+      world.clock.advance(HOUR_MS);
+      await anna.push();
+      await bert.pull({ all: true });
+      assert.deepEqual([...contentsOf(bert).keys()].sort(), [
+        `${FIRST}.jsonl`,
+        `${FIRST}/tool-results/a.txt`,
+      ]);
+    }));
+}
 
 Deno.test("a machine that was offline revives it, and it can be forgotten again", () =>
   withShared(async ([anna, bert, cleo]) => {
