@@ -65,7 +65,8 @@ export class Claims {
     const frozen = frozenOn(run.machine, past!);
     const sessions = new Set(
       transcripts.map(([path]) => SESSION.exec(path)![0])
-        .filter((id) => !past!.isForgotten(id) && !frozen.has(id)),
+        .filter((id) => !past!.isForgotten(id) && !frozen.has(id))
+        .filter((id) => !run.forgottenBefore.has(id)),
     );
     const slugs = new Set(transcripts.map(([path]) => path.split("/").at(-2)));
     slugs.add(run.machine.projects[0]!.replaceAll(/[^a-zA-Z0-9]/g, "-"));

@@ -59,6 +59,8 @@ export class RunOfProgram implements Visitor {
   readonly databases = new Set<DatabaseSync>();
   /** Files of the client when it began, by path. */
   readonly filesBefore: ReadonlyMap<string, Bytes>;
+  /** Sessions that were forgotten then; it may not hear of it when one is recalled meanwhile. */
+  readonly forgottenBefore: ReadonlySet<string>;
   /** Paths that the client has changed since. */
   readonly touched = new Set<string>();
   /** The disk was full or read-only at some time. */
@@ -75,6 +77,9 @@ export class RunOfProgram implements Visitor {
     this.beganMs = machine.world.scheduler.nowMs;
     this.dice = machine.dice.stream(`ask ${number}`);
     this.filesBefore = machine.clientFiles();
+    const { past } = machine.world.store;
+    const named = past?.forgottenNames() ?? [];
+    this.forgottenBefore = new Set(named.filter((session) => past!.isForgotten(session)));
     this.wasDiskBroken = machine.disk.state !== "sound";
   }
 
