@@ -140,10 +140,15 @@ export class HistoryBook {
     for (const { gen, hash } of states) state.run(this.#path, session, gen, hash);
   }
 
-  /** Notes that nothing of the session waits to be pushed. */
-  settle(session: string): void {
-    this.#statements.prepare("DELETE FROM history_due WHERE path = ? AND session = ?")
-      .run(this.#path, session);
+  /**
+   * Notes that nothing of the session waits to be pushed, unless `due` has seen the file since it
+   * was as `asOf` says: the session may have got a line by then.
+   */
+  settle(session: string, asOf: FileStat): void {
+    this.#statements.prepare(
+      `DELETE FROM history_due WHERE path = ?1 AND session = ?2 AND EXISTS
+         (SELECT 1 FROM history_file WHERE path = ?1 AND size = ?3 AND mtime = ?4 AND ino = ?5)`,
+    ).run(this.#path, session, asOf.sizeBytes, asOf.mtimeMs, asOf.ino);
   }
 
   /** Whether every line of this state has been here. */

@@ -205,9 +205,9 @@ function* segmentsOf(
     yield { bytes: new Uint8Array(0), segment: segmentOf(new Uint8Array(0)), hasher };
     return;
   }
-  const handle = item.content === undefined
+  const handle = item.history === undefined
     ? vault.context.platform.fs.openRead(item.path)
-    : handleOf({ content: item.content, stat });
+    : handleOf({ content: item.history.content, stat });
   if (handle === null) throw vanished(item);
   try {
     while (off < end) {
@@ -242,7 +242,7 @@ function restOf(
     end,
     replaces,
     hasher: hasher.copy(),
-    ...(item.content === undefined ? {} : { content: item.content }),
+    ...(item.history === undefined ? {} : { history: item.history }),
   };
 }
 

@@ -29,8 +29,15 @@ export interface PushItem {
   readonly replaces: FileState | null;
   /** Hash in progress at `from`; null at the start of a file. A first push has many of these. */
   readonly hasher: Sha256 | null;
-  /** The bytes themselves when they are no file's, as a session's prompt history. */
-  readonly content?: Bytes;
+  /** For a session's prompt history, which is no file. */
+  readonly history?: HistoryPart;
+}
+
+/** One session's lines of the prompt history. */
+export interface HistoryPart {
+  readonly content: Bytes;
+  /** The whole file when it was known which sessions are due. */
+  readonly asOf: FileStat;
 }
 
 /**

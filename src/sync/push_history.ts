@@ -9,16 +9,14 @@ import { HISTORY_SESSION_BYTES_MAX } from "../sessions/prompt_history.ts";
 import { historyLineHash, historyLines } from "../sessions/prompt_history.ts";
 import type { Failure } from "./api.ts";
 import { scanHandle } from "./file_scan.ts";
-import type { LookedAt } from "./push_files.ts";
+import type { HistoryPart, LookedAt } from "./push_files.ts";
 import { FIRST_START } from "./push_plan.ts";
 import type { Leaf } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainTo, isNotComparable } from "./vault_content.ts";
 
 /** A session's lines of the history, in the form of a file. */
-export interface LocalHistory extends LocalFile {
-  readonly content: Bytes;
-}
+export interface LocalHistory extends LocalFile, HistoryPart {}
 
 /**
  * The history of those `sessions` that may have lines which the vault lacks, by session. What
@@ -36,7 +34,8 @@ export function dueHistory(
     if (stat === null || ids.size === 0) return { due, failures: [] };
     const wanted = sessions.filter((each) => ids.has(each.id) && !isExcluded(each));
     for (const [id, content] of vault.history.read(new Set(wanted.map((each) => each.id)))) {
-      due.set(id, { name: HISTORY, path, stat: { ...stat, sizeBytes: content.length }, content });
+      const part = { ...stat, sizeBytes: content.length };
+      due.set(id, { name: HISTORY, path, stat: part, content, asOf: stat });
     }
     return { due, failures: [] };
   } catch (error) {
@@ -56,14 +55,14 @@ export async function lookAtHistory(
   session: LocalSession,
   file: LocalHistory,
 ): Promise<LookedAt> {
-  const { content } = file;
+  const { content, asOf } = file;
   const book = vault.history;
   const states = vault.index.states(session.id, HISTORY);
   const scan = scanHandle(handleOf(file), states);
   const from = scan.matches.at(-1) ?? FIRST_START;
   if (!await hasNews(vault, session, content.subarray(from.len))) {
     book.note(session.id, content, scan.matches);
-    book.settle(session.id);
+    book.settle(session.id, asOf);
     return { item: null, isTorn: false, state: from, scan };
   }
   book.note(session.id, content.subarray(0, from.len), scan.matches);
@@ -77,7 +76,7 @@ export async function lookAtHistory(
     end: content.length,
     replaces: null,
     hasher: from.len === 0 ? null : scan.hasher,
-    content,
+    history: { content, asOf },
   };
   return { item, isTorn: false, state: from, scan };
 }
@@ -134,11 +133,11 @@ export async function unreadBytes(
 export function rememberHistory(
   vault: OpenVault,
   session: string,
-  content: Bytes,
+  { content, asOf }: HistoryPart,
   reached: { readonly gen: string; readonly hash: string; readonly end: number },
 ): void {
   vault.history.note(session, content.subarray(0, reached.end), [reached]);
-  if (reached.end === content.length) vault.history.settle(session);
+  if (reached.end === content.length) vault.history.settle(session, asOf);
 }
 
 /** The lines as an open file. */

@@ -227,8 +227,8 @@ export class Sender {
     for (const op of batch.body.ops) if (op.op === "add") this.#countOne(op);
     for (const { item, hash, end } of batch.reached) {
       const state = { gen: item.from.gen, hash, len: end };
-      if (item.content !== undefined) {
-        rememberHistory(this.#vault, item.session, item.content, { ...state, end });
+      if (item.history !== undefined) {
+        rememberHistory(this.#vault, item.session, item.history, { ...state, end });
         continue;
       }
       const key = { session: item.session, file: item.file };

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import type { FileSystem } from "../../src/platform/types.ts";
 import { HISTORY_LINE_BYTES_MAX } from "../../src/sessions/prompt_history.ts";
 import { syncService } from "../../src/sync/service.ts";
+import { forget, speak } from "../support/forget_world.ts";
 import { HOUR_MS, ONE, syncAll, talk, withShared } from "../support/shelf_world.ts";
 import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { emptyWorld, historyOf, newWorld, type SyncWorld } from "../support/sync_world.ts";
@@ -148,6 +149,36 @@ Deno.test("what a client appends while a pull is at work is kept", () =>
     isArmed = true;
     await bert.pull();
     assert.equal(history(bert), before + mine + theirs);
+  }));
+
+// Found by the simulation: seed 9112528.
+Deno.test("what is typed while a push looks at a session gone on with goes with the next", () =>
+  inTempDir(async (dir) => {
+    let meanwhile: (() => void) | null = null;
+    const busy = (fs: FileSystem): FileSystem =>
+      Object.assign(Object.create(fs) as FileSystem, {
+        openRead: (path: string) => {
+          const happens = path.endsWith(`${TWO}.jsonl`) ? meanwhile : null;
+          if (happens !== null) meanwhile = null;
+          happens?.();
+          return fs.openRead(path);
+        },
+      });
+    const world = await newWorld(dir, { fsOf: (name, fs) => name === "anna" ? busy(fs) : fs });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    for (const session of [ONE, TWO]) anna.writeTranscript(session, talk(anna, session));
+    await anna.push();
+    await forget(anna, [TWO]);
+    speak(anna, TWO, "go on");
+    const [first, second] = [prompt(ONE, "first"), prompt(ONE, "second")];
+    type(anna, first);
+    meanwhile = () => type(anna, second);
+    await anna.push();
+    assert.equal(meanwhile, null);
+    await anna.push();
+    await bert.pull();
+    assert.equal(history(bert), first + second);
+    await settle(world);
   }));
 
 Deno.test("lines that the user took away come back only when all is asked for", () =>
