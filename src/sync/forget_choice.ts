@@ -1,7 +1,8 @@
 /** Which sessions `forget` is about. Asks nothing of the store. */
 import { ClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
-import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
+import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
+import { projectNamed } from "./project_query.ts";
 import { shelfArea } from "../sessions/shelf.ts";
 import type { ForgetRequest } from "./forget_api.ts";
 import type { ProjectFinder } from "./projects.ts";
@@ -82,7 +83,7 @@ export function chooseForgotten(facts: ForgetFacts, request: ForgetRequest): For
       project: null,
     };
   }
-  const identity = project === null ? null : projectNamed(facts, sessions, project);
+  const identity = project === null ? null : projectOf(facts, sessions, project);
   const isOfProject = ({ root }: Forgettable) => {
     const own = facts.projects.ofVaultSession(root);
     return identity === null || (own !== null && projectKey(own) === projectKey(identity));
@@ -162,34 +163,12 @@ export function titleOf(
   return vault.titles.of(id) ?? vault.titles.of(root);
 }
 
-function projectNamed(
+function projectOf(
   { projects, vault }: ForgetFacts,
   sessions: ReadonlyMap<string, Forgettable>,
   wanted: string,
 ): ProjectIdentity {
-  const found = new Map<string, ProjectIdentity>();
   const roots = [...sessions.values()].map(({ root }) => root);
-  for (const root of [...roots, ...vault.forgotten.held().map(({ session }) => session)]) {
-    const identity = projects.ofVaultSession(root);
-    if (identity !== null) found.set(projectKey(identity), identity);
-  }
-  const exact = found.get(wanted);
-  if (exact !== undefined) return exact;
-  const lastPart = (name: string) => name.slice(name.lastIndexOf("/") + 1);
-  const named = [...found.values()].filter((identity) => {
-    const name = describeProject(identity);
-    return name === wanted || lastPart(name) === wanted;
-  });
-  const [only] = named;
-  if (only === undefined) {
-    throw new ClaudeSyncError("not-found", `No project "${wanted}" in the vault`, {
-      hint: "See the projects with: claude-sync project list",
-    });
-  }
-  if (named.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${wanted}" is the name of ${named.length} projects`, {
-      hint: `Use the key: ${named.map(projectKey).join(", ")}`,
-    });
-  }
-  return only;
+  const held = vault.forgotten.held().map(({ session }) => session);
+  return projectNamed([...roots, ...held].map((root) => projects.ofVaultSession(root)), wanted);
 }

@@ -198,6 +198,16 @@ export class Forgotten {
     return history.before(named).has(key) && !history.before(this.#there(session, file)).has(key);
   }
 
+  /** The keys (`stateKey`) of all states that `isForgotten` says yes to, found at once. */
+  hidden(session: string, file: string): ReadonlySet<string> {
+    if (!this.isTouched(session)) return new Set();
+    if (file !== "transcript" && this.#isAlive(session)) return new Set();
+    const history = this.#history(session, file);
+    const there = history.before(this.#there(session, file));
+    const named = history.before(this.named(session, file).map(stateKey));
+    return new Set([...named].filter((key) => !there.has(key)));
+  }
+
   /**
    * The keys (`stateKey`) of all states of a file that a compaction must keep: those that a leaf
    * which is there needs, and those that can still be recalled, as not every `forget` of them is

@@ -115,7 +115,8 @@ export interface RestoredFile extends Traffic {
   readonly path: string;
   /** SHA-256 of what stood there, which the vault has; null when nothing did. */
   readonly replaced: string | null;
-  readonly bytes: { readonly received: number; readonly written: number };
+  /** `sent`: of what stood there, when the vault had not got it. */
+  readonly bytes: { readonly sent: number; readonly received: number; readonly written: number };
   readonly dryRun: boolean;
 }
 

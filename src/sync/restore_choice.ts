@@ -1,9 +1,9 @@
 /** Which sessions and projects `restore` and `diff` are about. */
-import { ClaudeSyncError } from "../errors.ts";
 import { TRANSCRIPT } from "../sessions/file_name.ts";
-import { describeProject, type ProjectIdentity, projectKey } from "../sessions/project.ts";
+import { type ProjectIdentity, projectKey } from "../sessions/project.ts";
 import { extendFacts, NO_FACTS } from "../sessions/transcript_facts.ts";
 import type { RestoreRequest } from "./history_api.ts";
+import { projectNamed } from "./project_query.ts";
 import { ProjectFinder } from "./projects.ts";
 import { LocalView, transcriptOf } from "./pull_place.ts";
 import { PullPlanner } from "./pull_plan.ts";
@@ -79,31 +79,8 @@ export function chooseProject(
   { targets, projects }: ChoiceFacts,
   wanted: string,
 ): ProjectIdentity {
-  const names = new Map<string, string>();
-  const identities = new Map<string, ProjectIdentity>();
-  for (const { root } of targets.sessions.values()) {
-    const identity = projects.ofVaultSession(root);
-    if (identity === null) continue;
-    names.set(projectKey(identity), describeProject(identity));
-    identities.set(projectKey(identity), identity);
-  }
-  const lastPart = (name: string) => name.slice(name.lastIndexOf("/") + 1);
-  const keys = names.has(wanted)
-    ? [wanted]
-    : [...names].filter(([, name]) => name === wanted || lastPart(name) === wanted)
-      .map(([key]) => key);
-  const [key] = keys;
-  if (key === undefined) {
-    throw new ClaudeSyncError("not-found", `No project "${wanted}" in the vault`, {
-      hint: "See the projects with: claude-sync project list",
-    });
-  }
-  if (keys.length > 1) {
-    throw new ClaudeSyncError("ambiguous", `"${wanted}" is the name of ${keys.length} projects`, {
-      hint: `Use the key: ${keys.join(", ")}`,
-    });
-  }
-  return identities.get(key)!;
+  const roots = [...targets.sessions.values()].map(({ root }) => root);
+  return projectNamed(roots.map((root) => projects.ofVaultSession(root)), wanted);
 }
 
 /**

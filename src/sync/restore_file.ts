@@ -3,7 +3,9 @@
  * its sessions, so an earlier version takes that place, as if the user had just written it; what
  * stood there is in the vault before.
  */
-import { ClaudeSyncError } from "../errors.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import type { FileSystem } from "../platform/types.ts";
 import { liveSessions } from "../sessions/live.ts";
 import { describeProject } from "../sessions/project.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
@@ -21,7 +23,7 @@ import type {
 } from "./history_api.ts";
 import { Exclusion, isExcluded } from "./projects.ts";
 import { restoredMtimeMs } from "./pull_write.ts";
-import { pushSessions } from "./push.ts";
+import { type PushScope, pushSessions } from "./push.ts";
 import { type ChoiceFacts, choiceFacts } from "./restore_choice.ts";
 import { FilesFolder } from "./restore_files.ts";
 import { recorded } from "./run_log.ts";
@@ -53,7 +55,7 @@ export function restoreFile(
     failure: null,
     sentSessions: 0,
     receivedSessions: 0,
-    bytes: { sent: 0, ...result.bytes },
+    bytes: result.bytes,
   }));
 }
 
@@ -105,11 +107,9 @@ async function restore(run: Run, request: FileRestoreRequest): Promise<RestoredF
   const { vault, meter } = run;
   const facts = await choiceFacts(vault);
   const file = findShelfFile(facts, request);
-  const brought = request.to === null
-    ? await restoreInPlace(run, facts, file, request)
-    : await restoreInFolder(facts, file, request, request.to);
+  const brought = await bring(run, facts, file, request).catch(ofThisFile);
   const { outcome, path, replaced, state, writtenBytes } = brought;
-  const { requests, receivedBytes, ms } = meter.sinceLast();
+  const { requests, sentBytes, receivedBytes, ms } = meter.sinceLast();
   return {
     file: file.name,
     project: projectName(file),
@@ -119,11 +119,21 @@ async function restore(run: Run, request: FileRestoreRequest): Promise<RestoredF
     sizeBytes: state.len,
     path,
     replaced,
-    bytes: { received: receivedBytes, written: writtenBytes },
+    bytes: { sent: sentBytes, received: receivedBytes, written: writtenBytes },
     dryRun: request.dryRun,
     requests,
     ms,
   };
+}
+
+/** A lie of the machine that wrote the file is about nothing else, as in a pull: no alarm. */
+function ofThisFile(error: unknown): never {
+  const isLie = isClaudeSyncError(error, "damaged", "incomplete") && error.sessionId !== undefined;
+  if (!isLie) throw error;
+  throw new ClaudeSyncError("partial", error.message, {
+    cause: error,
+    hint: "The machine that sent this version did not send what it said; take another one",
+  });
 }
 
 function wantedState(file: ShelfFile, request: FileRestoreRequest): Leaf {
@@ -136,14 +146,15 @@ function wantedState(file: ShelfFile, request: FileRestoreRequest): Leaf {
   return wanted.kind === "newest" ? file.newest : wanted.version;
 }
 
-async function restoreInFolder(
+async function bring(
+  run: Run,
   facts: ChoiceFacts,
   file: ShelfFile,
   request: FileRestoreRequest,
-  dir: string,
 ): Promise<Brought> {
   const state = wantedState(file, request);
-  const folder = new FilesFolder(facts, dir, request);
+  if (request.to === null) return await restoreInPlace(run, facts, file, state, request);
+  const folder = new FilesFolder(facts, request.to, request);
   const { path, writtenBytes, isChanged } = await folder.restoreShelfFile(file, state);
   const outcome = isChanged ? "restored" : "unchanged";
   return { outcome, path, replaced: null, state, writtenBytes };
@@ -153,34 +164,57 @@ async function restoreInPlace(
   run: Run,
   facts: ChoiceFacts,
   asked: ShelfFile,
+  state: Leaf,
   request: FileRestoreRequest,
 ): Promise<Brought> {
   const { vault } = run;
-  const { fs, host } = vault.context.platform;
   const place = placeOfShelfFile(facts, asked);
   const { path } = place;
-  if (place.here === null && fs.lstat(path) !== null) {
-    throw new ClaudeSyncError("unsafe-file", `"${path}" is no plain file`, {
-      path,
-      hint: "Move it away, or take --to DIR",
-    });
-  }
-  const live = liveSessions(fs, host, vault.root);
-  if (place.namers.some(({ id }) => live.has(id))) {
-    const state = wantedState(asked, request);
-    return { outcome: "open", path, replaced: null, state, writtenBytes: 0 };
-  }
-  if (place.here !== null && !request.dryRun) await keepInVault(run, facts, asked, place);
-  // What was sent just now is a version, too.
-  const file = request.dryRun ? asked : findShelfFile(facts, request);
-  const state = wantedState(file, request);
+  requirePlain(vault.context.platform.fs, place);
+  const nothing = { path, replaced: null, state, writtenBytes: 0 };
+  if (isOpen(facts, place)) return { ...nothing, outcome: "open" };
   const before = scanIfAny(facts, place);
-  const isSame = before !== null && before.hash === state.hash && before.sizeBytes === state.len;
-  const replaced = before?.hash ?? null;
+  const unsent = before !== null && !isInVault(facts, asked, before) ? before : null;
+  if (unsent !== null && isLaterThan(unsent, state, request)) {
+    const { hash, sizeBytes: len, stat: { mtimeMs } } = unsent;
+    return { ...nothing, outcome: "unchanged", state: { hash, len, mtimeMs } };
+  }
+  requireNotBeside(asked, state);
+  // Of an earlier version it does not suffice that it stands here: the next pull would replace it.
+  if (before?.hash === state.hash && state.hash === asked.newest.hash) {
+    return { ...nothing, outcome: "unchanged" };
+  }
+  const scope = unsent === null ? null : scopeOf(facts, asked, place);
+  const replaced = before === null || before.hash === state.hash ? null : before.hash;
+  const done = { outcome: "restored", path, replaced, state, writtenBytes: state.len } as const;
+  if (request.dryRun) return done;
+  // What cannot be read is found out before anything is sent.
+  const bytes = await readState(vault, asked.shelf, asked.name, state);
+  if (scope !== null) await send(run, facts, scope, path);
+  const file = scope === null ? asked : findShelfFile(facts, request);
   requireNotBeside(file, state);
-  if (isSame) return { outcome: "unchanged", path, replaced: null, state, writtenBytes: 0 };
-  if (!request.dryRun) await write(facts, file, place, state);
-  return { outcome: "restored", path, replaced, state, writtenBytes: state.len };
+  return await write(facts, file, place, state, bytes) ? done : { ...nothing, outcome: "open" };
+}
+
+/** Errors: `unsafe-file` for a link, a folder or a device in the file's place. */
+function requirePlain(fs: FileSystem, { path, here }: ShelfPlace): void {
+  if (here !== null || fs.lstat(path) === null) return;
+  throw new ClaudeSyncError("unsafe-file", `"${path}" is no plain file`, {
+    path,
+    hint: "Move it away, or take --to DIR",
+  });
+}
+
+function isOpen({ vault }: ChoiceFacts, { namers }: ShelfPlace): boolean {
+  const { fs, host } = vault.context.platform;
+  const live = liveSessions(fs, host, vault.root);
+  return namers.some(({ id }) => live.has(id));
+}
+
+/** Whether what stands here, and the vault does not know yet, is what was there at that time. */
+function isLaterThan(unsent: FileScan, state: Leaf, { atMs }: FileRestoreRequest): boolean {
+  const { mtimeMs } = unsent.stat;
+  return atMs !== null && mtimeMs <= atMs && mtimeMs > state.mtimeMs;
 }
 
 /** In place of the newest one, it would be taken for a file that is behind. */
@@ -188,7 +222,7 @@ function requireNotBeside(file: ShelfFile, { hash }: Leaf): void {
   const { leaves, name, newest } = file;
   if (hash === newest.hash || !leaves.some((leaf) => leaf.hash === hash)) return;
   const beside = besideName(name, hash);
-  throw new ClaudeSyncError("usage", `That version stands beside it, as "${beside ?? name}"`, {
+  throw new ClaudeSyncError("usage", `That version belongs beside it, as "${beside ?? name}"`, {
     hint: "Take what you need from there, or give --to DIR",
   });
 }
@@ -197,24 +231,29 @@ function scanIfAny({ vault }: ChoiceFacts, { here }: ShelfPlace): FileScan | nul
   return here === null ? null : scanFile(vault.context.platform.fs, here.path, []);
 }
 
-/** Sends what stands there, unless the vault has it. Errors: `unsafe-file` when it may not go. */
-async function keepInVault(
-  { vault, sender }: Run,
-  facts: ChoiceFacts,
-  file: ShelfFile,
-  place: ShelfPlace,
-): Promise<void> {
+/** A push of what stands there and nothing else. Errors: `unsafe-file` when it may not go. */
+function scopeOf(facts: ChoiceFacts, file: ShelfFile, place: ShelfPlace): PushScope {
+  const { vault, projects, local } = facts;
   const { here, slug, path, namers } = place;
-  if (here === null || isInVault(facts, file, scanIfAny(facts, place))) return;
-  const exclusion = new Exclusion(vault.config, facts.projects, facts.local.all());
+  const exclusion = new Exclusion(vault.config, projects, local.all());
   const namer = namers.find((each) => !exclusion.excludes(each));
   const mayGo = file.project === null
     ? namer !== undefined
     : !isExcluded(vault.config, file.project);
   if (!mayGo) throw onlyHere(path);
-  const project = file.project ?? facts.projects.ofSession(namer!);
-  const shelf = { id: file.shelf, slug, files: [here], project };
-  const scope = { sessions: [], shelves: [shelf], all: false, dryRun: false, tearNow: true };
+  const project = file.project ?? projects.ofSession(namer!);
+  const shelf = { id: file.shelf, slug, files: [here!], project };
+  return { sessions: [], shelves: [shelf], all: false, dryRun: false, tearNow: true };
+}
+
+async function send(
+  { vault, sender }: Run,
+  facts: ChoiceFacts,
+  scope: PushScope,
+  path: string,
+): Promise<void> {
+  // It may look unchanged: a push passes over what it does not doubt.
+  vault.locals.doubt(path);
   const { failures } = await pushSessions(vault, sender, facts.projects, scope);
   const [failure] = failures;
   if (failure !== undefined) {
@@ -239,15 +278,16 @@ function onlyHere(path: string): ClaudeSyncError {
   });
 }
 
+/** False when a session of the plan was opened meanwhile; nothing was written then. */
 async function write(
   facts: ChoiceFacts,
   file: ShelfFile,
   place: ShelfPlace,
   state: Leaf,
-): Promise<void> {
+  bytes: Bytes,
+): Promise<boolean> {
   const { vault } = facts;
   const { fs, random, clock } = vault.context.platform;
-  const bytes = await readState(vault, file.shelf, file.name, state);
   // As late as can be: the file may have changed while the bytes came.
   const before = scanIfAny(facts, place);
   if (!isInVault(facts, file, before)) throw onlyHere(place.path);
@@ -255,6 +295,10 @@ async function write(
   const prepared = await prepareSessionFile(deps, place.path, before?.stat ?? null, (handle) => {
     handle.write(bytes);
   });
+  if (isOpen(facts, place)) {
+    prepared.discard();
+    return false;
+  }
   const isNewest = state.hash === file.newest.hash;
   const nowMs = clock.nowMs();
   const days = cleanupPeriodDays(fs, vault.root);
@@ -266,6 +310,7 @@ async function write(
   }
   fs.syncDir(prepared.dir);
   remember(facts, file, place.path, isNewest);
+  return true;
 }
 
 /**

@@ -8,13 +8,15 @@ import { discoverPlans } from "../sessions/plans.ts";
 import { describeProject, type ProjectIdentity } from "../sessions/project.ts";
 import type { SessionId } from "../sessions/session_id.ts";
 import { memoryShelfId, planShelfId, plansOfFile, shelfArea } from "../sessions/shelf.ts";
+import { stateKey } from "./forgotten.ts";
 import type { FileQuery } from "./history_api.ts";
 import { shelfOfRows } from "./local_shelves.ts";
 import { MemoryFolders } from "./memory_folders.ts";
 import { PlanNames } from "./plan_names.ts";
+import { matchProject } from "./project_query.ts";
 import { type ChoiceFacts, chooseProject } from "./restore_choice.ts";
 import type { Leaf, StoredVersion } from "./segment_index.ts";
-import { newestFirst } from "./shelf_targets.ts";
+import { newestFirst, planOfShelf, shelfFiles } from "./shelf_targets.ts";
 import type { Versioned } from "./versions.ts";
 
 /** One file of a shelf in the vault. */
@@ -78,7 +80,9 @@ export function findShelfFile(facts: ChoiceFacts, asked: FileQuery): ShelfFile {
   const shelves = of === null ? plansOfFile(planOf(name)).map(planShelfId) : [memoryShelfId(of)];
   for (const shelf of shelves) {
     const found = shelfFile(facts, shelf, name, of);
-    if (found !== null) return found;
+    if (found === null) continue;
+    requireSound(facts, shelf, area);
+    return found;
   }
   const { forgotten } = facts.vault;
   const isForgotten = shelves.some((shelf) => forgotten.files(shelf).includes(name));
@@ -87,6 +91,18 @@ export function findShelfFile(facts: ChoiceFacts, asked: FileQuery): ShelfFile {
   const all = of === null ? "plans/" : `memory/${projectFlag(asked)}`;
   throw new ClaudeSyncError("not-found", what, {
     hint: `See what is there with: claude-sync restore ${all} --list`,
+  });
+}
+
+/** Refuses what a pull refuses (FORMAT.md section 8). Errors: `unsafe-file`. */
+function requireSound({ vault }: ChoiceFacts, shelf: SessionId, area: "plans" | "memory"): void {
+  const { index } = vault;
+  const leaves = index.files(shelf).map((file) => [file, index.leaves(shelf, file)] as const);
+  const files = shelfFiles(shelf, new Map(leaves));
+  if (area === "memory" || planOfShelf(shelf, files) !== null) return;
+  throw new ClaudeSyncError("unsafe-file", "The vault has other files with that plan", {
+    sessionId: shelf,
+    hint: "A machine that is no claude-sync has written them; see: claude-sync verify",
   });
 }
 
@@ -128,21 +144,36 @@ function shelfFile(
   const leaves = index.leaves(shelf, name).toSorted(newestFirst);
   const [newest] = leaves;
   if (newest === undefined) return null;
+  const hidden = forgotten.hidden(shelf, name);
   const versions = index.versions(shelf, name)
-    .filter((version) => !forgotten.isForgotten(shelf, name, version));
+    .filter((version) => !hidden.has(stateKey(version)));
   return { shelf, name, project, newest, leaves, versions };
 }
 
 /** The client keeps a memory with the top of the main work tree, wherever it was started. */
 function memoryProject(facts: ChoiceFacts, wanted: string | null): ProjectIdentity {
-  if (wanted !== null) return chooseProject(facts, wanted);
-  const { fs, host } = facts.vault.context.platform;
-  const dir = host.cwd();
-  const real = fs.realpath(dir) ?? dir;
-  return facts.projects.ofDir(findRepository(fs, host.os, real)?.mainDir ?? real);
+  const { vault, projects } = facts;
+  const { fs, host } = vault.context.platform;
+  if (wanted === null) {
+    const dir = host.cwd();
+    const real = fs.realpath(dir) ?? dir;
+    return projects.ofDir(findRepository(fs, host.os, real)?.mainDir ?? real);
+  }
+  const shelves = new Set<string>();
+  for (const { session, file } of vault.index.allLeaves()) {
+    if (shelfArea(file) === "memory") shelves.add(session);
+  }
+  const remembered = [...shelves].map((shelf) => projects.ofVaultSession(shelf));
+  const found = matchProject(remembered, wanted);
+  if (found !== null) return found;
+  const project = chooseProject(facts, wanted);
+  return project.kind === "git" ? { ...project, sub: "" } : project;
 }
 
-/** Where the file belongs here. Errors: `not-found` when its project has no folder. */
+/**
+ * Where the file belongs here. Errors: `not-found` when its project has no folder, `unsafe-file`
+ * when that has another memory.
+ */
 export function placeOfShelfFile(facts: ChoiceFacts, file: ShelfFile): ShelfPlace {
   const { vault, local } = facts;
   const { fs } = vault.context.platform;
@@ -163,6 +194,12 @@ export function placeOfShelfFile(facts: ChoiceFacts, file: ShelfFile): ShelfPlac
   }
   const path = pathOf(vault.root, slug, file.shelf, file.name);
   const files = local.memories.find((memory) => memory.slug === slug)?.files ?? [];
+  // As a pull does: the vault may have two memories for one folder, and the first one stays.
+  if ((shelfOfRows(files, vault.locals.all()) ?? file.shelf) !== file.shelf) {
+    throw new ClaudeSyncError("unsafe-file", "The folder of that project holds another memory", {
+      hint: "It is from before the project got its remote; take --to DIR",
+    });
+  }
   return { slug, path, here: files.find((each) => each.path === path) ?? null, namers: [] };
 }
 

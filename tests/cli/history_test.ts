@@ -81,7 +81,7 @@ const FILE_RESTORED: RestoredFile = {
   sizeBytes: 1,
   path: `/home/${HOSTILE}`,
   replaced: "cd".repeat(32),
-  bytes: { received: 1, written: 1 },
+  bytes: { sent: 1, received: 1, written: 1 },
   dryRun: false,
   requests: 1,
   ms: 1,
