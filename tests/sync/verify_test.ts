@@ -1,5 +1,6 @@
 /** What `verify` says while another machine deletes, and of what is truly gone. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import type { ObjectInfo, ObjectStore } from "../../src/storage/object_store.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { gc, liveOn, pushTurns } from "../support/gc_world.ts";
@@ -77,13 +78,47 @@ Deno.test("verify reports an entry that stays listed and is not there", () =>
     const world = await newWorld(dir, { storeOf });
     const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
     await pushTurns(anna, world.clock, 3);
-    const entries = (await listOf(world.store)).filter(({ name }) => name.startsWith("log/"));
-    hidden = entries[1]!.name;
+    hidden = (await logEntriesOf(world.store))[1]!;
     const { problems } = await bert.verify();
     assert.ok(
       problems.some(({ code, objectName }) => code === "incomplete" && objectName === hidden),
     );
   }));
+
+Deno.test("verify fetches no entry twice because a log that others speak of is missing", () =>
+  inTempDir(async (dir) => {
+    let log = "log/none/";
+    const got: string[] = [];
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "carl" ? store : changedStore(store, {
+        get: (object, options) => {
+          got.push(object);
+          return store.get(object, options);
+        },
+        list: async function* (prefix, options) {
+          for await (const info of store.list(prefix, options)) {
+            if (!info.name.startsWith(log)) yield info;
+          }
+        },
+      });
+    const world = await newWorld(dir, { names: ["anna", "bert", "carl"], storeOf });
+    const [anna, bert, carl] = world.machines as [SyncMachine, SyncMachine, SyncMachine];
+    await pushTurns(bert, world.clock, 1);
+    const [first] = await logEntriesOf(world.store);
+    await anna.pull({ all: true });
+    await pushTurns(anna, world.clock, 5);
+    log = dirname(first!);
+    const { problems } = await carl.verify(false);
+    const claims = problems.filter(({ message }) => message.startsWith("It speaks of entry"));
+    assert.equal(claims.length, 5);
+    const entries = got.filter((name) => name.startsWith("log/")).sort();
+    assert.deepEqual(entries, [...new Set(entries)]);
+  }));
+
+async function logEntriesOf(store: ObjectStore): Promise<string[]> {
+  const names = (await listOf(store)).map(({ name }) => name);
+  return names.filter((name) => name.startsWith("log/")).sort();
+}
 
 async function listOf(store: ObjectStore): Promise<ObjectInfo[]> {
   const infos: ObjectInfo[] = [];
