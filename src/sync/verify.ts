@@ -5,9 +5,10 @@
 import { mapConcurrently } from "../base/pool.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
+import type { ListedEntry } from "../vault/log_plan.ts";
 import { lanesOf } from "../vault/log_reader.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
-import { type CheckedLogs, checkLogs, type Problem } from "../vault/verify.ts";
+import { type CheckedLogs, checkLogs, goneSince, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { knownMarks } from "./place_check.ts";
@@ -55,13 +56,19 @@ export async function verifyVault(
 
 /**
  * Checks the logs, again when an entry went between the list and the reading: that is what a
- * deletion by another machine looks like, unless the entry is listed for good.
+ * deletion by another machine looks like, unless the entry is listed for good, or is gone and no
+ * deletion explains it.
  */
 async function checkUntilSteady({ opener, config, context }: OpenVault): Promise<CheckedLogs> {
   const marks = knownMarks(context, config);
+  const earlier = new Map<string, ListedEntry>();
   for (let attempt = 1;; attempt++) {
     const checked = await checkLogs(opener, marks, config.vaultId);
-    if (attempt === RELIST_MAX || !await isOneGone(opener, checked)) return checked;
+    const lost = goneSince(earlier.values(), checked);
+    if (attempt === RELIST_MAX || (lost.length === 0 && !await isOneGone(opener, checked))) {
+      return { ...checked, problems: [...checked.problems, ...lost] };
+    }
+    for (const entry of checked.listed) earlier.set(entry.name, entry);
     await context.platform.clock.sleep(RELIST_PAUSE_MS, opener.signal);
   }
 }
