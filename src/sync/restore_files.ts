@@ -1,7 +1,7 @@
 /** Sessions of the vault as plain files in any folder, laid out like Claude Code's own. */
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import type { FileStat, WriteHandle } from "../platform/types.ts";
+import type { FileStat, FileSystem, Host, WriteHandle } from "../platform/types.ts";
 import type { ClaudeRoot } from "../sessions/claude_root.ts";
 import { type FileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import { areaDir, pathOf } from "../sessions/layout.ts";
@@ -51,7 +51,7 @@ export class FilesFolder {
     const { vault } = facts;
     const { fs } = vault.context.platform;
     const { os, configDir } = vault.root;
-    const real = (path: string) => fs.realpath(path) ?? path;
+    const real = (path: string) => realPlace(fs, os, path);
     const root = { os, configDir: dir, claudeJsonPath: pathRules(os).join(dir, ".claude.json") };
     const places = [dir, areaDir(root, "projects")].map(real);
     const own = [configDir, areaDir(vault.root, "projects")].map(real);
@@ -225,4 +225,13 @@ export class FilesFolder {
     const chain = chainTo(vault, id, wish.name, wish);
     for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) handle.write(bytes);
   }
+}
+
+/** Where `path`, which need not be there yet, lies when all links are followed. */
+function realPlace(fs: FileSystem, os: Host["os"], path: string): string {
+  const { dirname, basename, join } = pathRules(os);
+  const real = fs.realpath(path);
+  const parent = dirname(path);
+  if (real !== null || parent === path) return real ?? path;
+  return join(realPlace(fs, os, parent), basename(path));
 }

@@ -2,10 +2,13 @@
  * Checks the vault: logs and names (`vault/verify.ts`), then that every file can be put together,
  * and with `readData` that its bytes are right.
  */
+import { mapConcurrently } from "../base/pool.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
+import type { ListedEntry } from "../vault/log_plan.ts";
+import { lanesOf } from "../vault/log_reader.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
-import { type CheckedLogs, checkLogs, type Problem } from "../vault/verify.ts";
+import { type CheckedLogs, checkLogs, goneSince, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { knownMarks } from "./place_check.ts";
@@ -53,24 +56,37 @@ export async function verifyVault(
 
 /**
  * Checks the logs, again when an entry went between the list and the reading: that is what a
- * deletion by another machine looks like, unless the entry is listed for good.
+ * deletion by another machine looks like, unless the entry is listed for good, or is gone and no
+ * deletion explains it.
  */
 async function checkUntilSteady({ opener, config, context }: OpenVault): Promise<CheckedLogs> {
   const marks = knownMarks(context, config);
+  const earlier = new Map<string, ListedEntry>();
   for (let attempt = 1;; attempt++) {
     const checked = await checkLogs(opener, marks, config.vaultId);
-    const suspects = checked.problems.filter(({ code }) => code === "incomplete");
-    if (attempt === RELIST_MAX || !await isOneGone(opener, suspects)) return checked;
+    const lost = goneSince(earlier.values(), checked);
+    if (attempt === RELIST_MAX || (lost.length === 0 && !await isOneGone(opener, checked))) {
+      return { ...checked, problems: [...checked.problems, ...lost] };
+    }
+    for (const entry of checked.listed) earlier.set(entry.name, entry);
     await context.platform.clock.sleep(RELIST_PAUSE_MS, opener.signal);
   }
 }
 
+/** Whether an entry that could not be read is not there. */
 async function isOneGone(
   opener: OpenVault["opener"],
-  problems: readonly Problem[],
+  { problems, entries }: CheckedLogs,
 ): Promise<boolean> {
-  for (const { objectName } of problems) if (await isGone(opener, objectName)) return true;
-  return false;
+  const suspects = new Set<string | null>();
+  for (const { code, objectName } of problems) if (code === "incomplete") suspects.add(objectName);
+  // An entry that was read is there: it is only the one that speaks of what is missing.
+  for (const { objectName } of entries) suspects.delete(objectName);
+  let isFound = false;
+  await mapConcurrently([...suspects], lanesOf(opener), async (name) => {
+    if (!isFound && await isGone(opener, name)) isFound = true;
+  });
+  return isFound;
 }
 
 async function checkFiles(

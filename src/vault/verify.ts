@@ -27,6 +27,8 @@ export interface Problem {
 /** What the check of logs and names found. */
 export interface CheckedLogs {
   readonly problems: readonly Problem[];
+  /** Every entry that the store listed, good or not. */
+  readonly listed: readonly ListedEntry[];
   /** Entries that are good by themselves, each log's in order. */
   readonly entries: readonly VerifiedEntry[];
   readonly storedBytes: number;
@@ -76,7 +78,30 @@ export async function checkLogs(
     listed.filter(({ name }) => parsePackName(name) !== null && !referenced.has(name)).length;
   const replaced = unread + entries.length - counting.length;
   const storedBytes = listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { problems, entries, storedBytes, readBytes, packs, unreferenced, replaced };
+  const found = { listed: [...logs.values()].flat(), packs, unreferenced, replaced };
+  return { problems, entries, storedBytes, readBytes, ...found };
+}
+
+/**
+ * What is wrong when the store listed `earlier` before, and `checked` is what it shows now: entries
+ * that are gone though no deletion explains it, which takes only what a checkpoint or a `retire`
+ * covers (FORMAT.md section 12).
+ */
+export function goneSince(
+  earlier: Iterable<ListedEntry>,
+  { entries, listed }: Pick<CheckedLogs, "entries" | "listed">,
+): Problem[] {
+  const present = new Set<string>(listed.map(({ name }) => name));
+  const gone = [...earlier].filter(({ name }) => !present.has(name));
+  if (gone.length === 0) return [];
+  const machines = new Map<string, string>();
+  for (const { tag, machine } of retirementsIn(entries).values()) machines.set(tag, machine);
+  for (const { body } of entries) machines.set(body.tag, body.machine);
+  const isReplaced = replacedIn(entries);
+  const message = "The store listed the entry, and a moment later no longer";
+  return gone
+    .filter(({ tag, seq, hash8 }) => !isReplaced(machines.get(tag) ?? "", seq, hash8))
+    .map(({ name }) => ({ objectName: name, code: "incomplete", message }));
 }
 
 /** Logs in which entries are missing come last: what the others say may explain it. */

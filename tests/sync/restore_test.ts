@@ -312,7 +312,10 @@ Deno.test("restore --to follows no link out of the folder, and refuses Claude Co
     const result = await restore(bert, { queries: [FIRST], to });
     assert.equal(result.sessions[0]!.outcome, "failed");
     assert.deepEqual(filesBelow(outside), {});
-    for (const own of [bert.configDir, join(bert.configDir, "projects")]) {
+    const link = join(dir, "link");
+    symlinkSync(bert.configDir, link);
+    const inside = [join(bert.configDir, "projects"), join(link, "new"), join(link, "new", "er")];
+    for (const own of [bert.configDir, link, ...inside]) {
       assert.equal((await errorOf(restore(bert, { queries: [FIRST], to: own }))).code, "usage");
     }
     assert.ok(!existsSync(dirname(bert.transcriptPath(FIRST))));

@@ -1,6 +1,8 @@
 /** What `verify` says while another machine deletes, and of what is truly gone. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import type { ObjectInfo, ObjectStore } from "../../src/storage/object_store.ts";
+import { RELIST_MAX } from "../../src/sync/refresh.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { gc, liveOn, pushTurns } from "../support/gc_world.ts";
 import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
@@ -77,13 +79,102 @@ Deno.test("verify reports an entry that stays listed and is not there", () =>
     const world = await newWorld(dir, { storeOf });
     const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
     await pushTurns(anna, world.clock, 3);
-    const entries = (await listOf(world.store)).filter(({ name }) => name.startsWith("log/"));
-    hidden = entries[1]!.name;
+    hidden = (await logEntriesOf(world.store))[1]!;
     const { problems } = await bert.verify();
     assert.ok(
       problems.some(({ code, objectName }) => code === "incomplete" && objectName === hidden),
     );
   }));
+
+Deno.test("verify reports an entry that it listed, could not read, and is not shown again", () =>
+  inTempDir(async (dir) => {
+    let hidden = "";
+    let lists = 0;
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "bert" ? store : changedStore(store, {
+        get: (object, options) =>
+          object === hidden ? Promise.resolve(null) : store.get(object, options),
+        list: async function* (prefix, options) {
+          const isFirst = ++lists === 1;
+          for await (const info of store.list(prefix, options)) {
+            if (isFirst || info.name !== hidden) yield info;
+          }
+        },
+      });
+    const world = await newWorld(dir, { storeOf });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    await pushTurns(anna, world.clock, 3);
+    await bert.pull({ all: true });
+    // Nobody has seen the newest one, so that no mark and no claim tells of it.
+    await pushTurns(anna, world.clock, 1);
+    hidden = (await logEntriesOf(world.store)).at(-1)!;
+    lists = 0;
+    const { problems } = await bert.verify();
+    assert.deepEqual(
+      problems.map(({ code, objectName }) => [code, objectName]),
+      [["incomplete", hidden]],
+    );
+    assert.equal(lists, RELIST_MAX, "a list that lags may show it again");
+  }));
+
+Deno.test("verify says nothing of a log that was given up and goes while it is read", () =>
+  inTempDir(async (dir) => {
+    let deleteAll: (() => Promise<unknown>) | null = null;
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "carl" ? store : changedStore(store, {
+        get: async (object, options) => {
+          const work = deleteAll;
+          deleteAll = null;
+          await work?.();
+          return await store.get(object, options);
+        },
+      });
+    const world = await newWorld(dir, { names: ["anna", "bert", "carl"], storeOf });
+    const [anna, bert, carl] = world.machines as [SyncMachine, SyncMachine, SyncMachine];
+    await pushTurns(bert, world.clock, 4);
+    await anna.pull({ all: true });
+    await gc(anna, { machine: "bert" });
+    await liveOn(anna, world.clock, 7);
+    deleteAll = async () => assert.equal((await gc(anna)).deleted.objects, 4);
+    const { problems } = await carl.verify();
+    assert.equal(deleteAll, null, "it was deleted in the middle");
+    assert.deepEqual(problems, []);
+  }));
+
+Deno.test("verify fetches no entry twice because a log that others speak of is missing", () =>
+  inTempDir(async (dir) => {
+    let log = "log/none/";
+    const got: string[] = [];
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "carl" ? store : changedStore(store, {
+        get: (object, options) => {
+          got.push(object);
+          return store.get(object, options);
+        },
+        list: async function* (prefix, options) {
+          for await (const info of store.list(prefix, options)) {
+            if (!info.name.startsWith(log)) yield info;
+          }
+        },
+      });
+    const world = await newWorld(dir, { names: ["anna", "bert", "carl"], storeOf });
+    const [anna, bert, carl] = world.machines as [SyncMachine, SyncMachine, SyncMachine];
+    await pushTurns(bert, world.clock, 1);
+    const [first] = await logEntriesOf(world.store);
+    await anna.pull({ all: true });
+    await pushTurns(anna, world.clock, 5);
+    log = dirname(first!);
+    const { problems } = await carl.verify(false);
+    const claims = problems.filter(({ message }) => message.startsWith("It speaks of entry"));
+    assert.equal(claims.length, 5);
+    const entries = got.filter((name) => name.startsWith("log/")).sort();
+    assert.deepEqual(entries, [...new Set(entries)]);
+  }));
+
+async function logEntriesOf(store: ObjectStore): Promise<string[]> {
+  const names = (await listOf(store)).map(({ name }) => name);
+  return names.filter((name) => name.startsWith("log/")).sort();
+}
 
 async function listOf(store: ObjectStore): Promise<ObjectInfo[]> {
   const infos: ObjectInfo[] = [];
