@@ -193,8 +193,11 @@ class GarbageCollection {
     // What only replaced entries name belongs to the log that they are in.
     if (due.length === 0 || this.#hasReplacedEntries()) return NOTHING;
     requireWhole(this.#vault, this.#run.seen, listed);
-    const packs: ObjectInfo[] = [];
-    for (const { info, entry } of due) if (await this.#isAbsent(entry)) packs.push(info);
+    const absent = new Set<string>();
+    for (const entry of new Set(due.map((each) => each.entry))) {
+      if (await this.#isAbsent(entry)) absent.add(entry);
+    }
+    const packs = due.filter(({ entry }) => absent.has(entry)).map(({ info }) => info);
     if (!dryRun) {
       await deleteDoomed(this.#vault, { packs, entries: [] }, this.#watch);
       for (const { what } of due) this.#days.end(what);

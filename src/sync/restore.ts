@@ -29,7 +29,7 @@ import {
 import { restoreAsCopy } from "./restore_copy.ts";
 import { recallNamed } from "./restore_recall.ts";
 import { FilesFolder } from "./restore_files.ts";
-import { partialFailure, recorded } from "./run_log.ts";
+import { partialFailure, recorded, type RunOutcome } from "./run_log.ts";
 import { computeTargets } from "./targets.ts";
 import {
   chooseVersion,
@@ -45,19 +45,24 @@ export function restoreSessions(
   context: SyncContext,
   request: RestoreRequest,
 ): Promise<RestoreResult> {
-  const isOnlyReading = request.dryRun || request.to !== null;
-  const work = () =>
-    withFreshVault(
-      context,
-      isOnlyReading ? "left" : "if-possible",
-      (run) => restore(run, request),
-    );
-  return recorded(context, request, { command: "restore", by: "user" }, work, (result) => ({
+  return recordedRestore(context, request, (run) => restore(run, request), (result) => ({
     failure: partialFailure(result.failures),
     sentSessions: 0,
     receivedSessions: result.restored,
     bytes: { sent: 0, ...result.bytes },
   }));
+}
+
+/** Runs `work` with the vault as new as the store, and notes in the journal what came of it. */
+export function recordedRestore<Result>(
+  context: SyncContext,
+  request: Pick<RestoreRequest, "dryRun" | "to">,
+  work: (run: Run) => Promise<Result>,
+  outcomeOf: (result: Result) => RunOutcome,
+): Promise<Result> {
+  const staged = request.dryRun || request.to !== null ? "left" : "if-possible";
+  const kind = { command: "restore", by: "user" } as const;
+  return recorded(context, request, kind, () => withFreshVault(context, staged, work), outcomeOf);
 }
 
 /** See `SyncService.restoreVersions`. */

@@ -24,9 +24,9 @@ import type {
 import { Exclusion, isExcluded } from "./projects.ts";
 import { restoredMtimeMs } from "./pull_write.ts";
 import { type PushScope, pushSessions } from "./push.ts";
+import { recordedRestore } from "./restore.ts";
 import { type ChoiceFacts, choiceFacts } from "./restore_choice.ts";
 import { FilesFolder } from "./restore_files.ts";
-import { recorded } from "./run_log.ts";
 import type { FileState, Leaf } from "./segment_index.ts";
 import {
   findShelfFile,
@@ -44,18 +44,11 @@ export function restoreFile(
   context: SyncContext,
   request: FileRestoreRequest,
 ): Promise<RestoredFile> {
-  const isOnlyReading = request.dryRun || request.to !== null;
-  const work = () =>
-    withFreshVault(
-      context,
-      isOnlyReading ? "left" : "if-possible",
-      (run) => restore(run, request),
-    );
-  return recorded(context, request, { command: "restore", by: "user" }, work, (result) => ({
+  return recordedRestore(context, request, (run) => restore(run, request), ({ bytes }) => ({
     failure: null,
     sentSessions: 0,
     receivedSessions: 0,
-    bytes: result.bytes,
+    bytes,
   }));
 }
 

@@ -205,8 +205,9 @@ Deno.test("restore of a file passes on what was asked, and ends with 3 if it is 
     },
   };
   const options = ["--project", "app", "--pick", "abcd", "--to", "out", "--force", "-n"];
-  const { exit, out } = await run(["restore", "memory/a.md", ...options], take);
+  const { exit, out, err } = await run(["restore", "memory/a.md", ...options], take);
   assert.equal(exit, 3);
+  assert.match(err, /1 file failed/);
   assert.match(out, /is of a session that is open in Claude Code/);
   const place = { to: "/home/anna/code/out", force: true, dryRun: true };
   assert.deepEqual(asked, [

@@ -1,5 +1,4 @@
 /** `restore`. */
-import { ClaudeSyncError } from "../../errors.ts";
 import type { RestoredSession, RestoreResult, VersionList } from "../../sync/history_api.ts";
 import type { Answer, CommandDeps } from "../answer.ts";
 import type { InvocationOf } from "../command_line.ts";
@@ -28,9 +27,10 @@ export async function restore(
   const [file, ...others] = invocation.queries;
   if (file !== undefined && isFileText(file, deps.world.platform.host.os)) {
     if (others.length > 0 || invocation.archived) {
-      throw new ClaudeSyncError("usage", "A plan or a file of a memory is restored alone", {
-        hint: "Give its name and nothing else",
-      });
+      throw wrong(
+        "A plan or a file of a memory is restored alone",
+        "Give its name and nothing else",
+      );
     }
     return await restoreNamedFile(deps, invocation, file);
   }

@@ -28,10 +28,11 @@ export function isFileText(
 
 /** Brings the file back, or shows its versions; of a whole folder, shows its files. */
 export async function restoreNamedFile(
-  { service, context, ...deps }: CommandDeps,
+  deps: CommandDeps,
   invocation: InvocationOf<"restore">,
   file: string,
 ): Promise<Answer> {
+  const { service, context } = deps;
   checkVersionFlags(invocation);
   const { list } = invocation;
   const project = invocation.project ?? null;
@@ -40,7 +41,7 @@ export async function restoreNamedFile(
     throw wrong("A plan belongs to no project", "Leave --project out");
   }
   if (/^(plans|memory).$/.test(file)) {
-    if (!list) throw wrong("Which file is to be restored?", `See them with --list`);
+    if (!list) throw wrong("Which file is to be restored?", "See them with --list");
     const files = await service.listFiles(context, isPlan ? "plans" : "memory", project);
     return { json: { ...files }, data: fileLines(files) };
   }
@@ -48,12 +49,12 @@ export async function restoreNamedFile(
     const found = await service.fileVersions(context, { file, project });
     return { json: { ...found }, data: [nameOf(found), ...versionLines(found.versions)] };
   }
-  const asked = { file, project, ...versionAndPlace({ service, context, ...deps }, invocation) };
+  const asked = { file, project, ...versionAndPlace(deps, invocation) };
   const result = await service.restoreFile(context, asked);
   return {
     json: { ...result },
     result: restoredLines(result),
-    ...partialFailure(result.outcome === "open" ? 1 : 0),
+    ...partialFailure(result.outcome === "open" ? 1 : 0, "file"),
   };
 }
 

@@ -173,14 +173,17 @@ export function failureLines(failures: readonly Failure[]): string[] {
   return more > 0 ? [...lines, `failed: ${more} more`] : lines;
 }
 
-/** What makes an answer partial: empty when nothing failed. `failed` counts sessions. */
-export function partialFailure(failed: number): { readonly failure?: ErrorReport } {
+/** What makes an answer partial: empty when nothing failed. `of`: what `failed` counts. */
+export function partialFailure(
+  failed: number,
+  of: "session" | "file" = "session",
+): { readonly failure?: ErrorReport } {
   if (failed === 0) return {};
   return {
     failure: {
       code: "partial",
       exit: CONSEQUENCES.partial.exit,
-      message: `${countText(failed, "session")} failed`,
+      message: `${countText(failed, of)} failed`,
       facts: [],
       why: [],
       hint: CONSEQUENCES.partial.hint,
