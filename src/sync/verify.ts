@@ -7,6 +7,7 @@ import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { lanesOf } from "../vault/log_reader.ts";
+import { LOG_PREFIX, parseLogEntryName } from "../vault/names.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import { type CheckedLogs, checkLogs, goneSince, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
@@ -55,9 +56,9 @@ export async function verifyVault(
 }
 
 /**
- * Checks the logs, again when an entry went between the list and the reading: that is what a
- * deletion by another machine looks like, unless the entry is listed for good, or is gone and no
- * deletion explains it.
+ * Checks the logs, again when an entry went between the list and the reading, or came while the
+ * list was under way: that is what a deletion and a push by other machines look like, unless the
+ * entry is listed for good, is gone and no deletion explains it, or is spoken of and never listed.
  */
 async function checkUntilSteady({ opener, config, context }: OpenVault): Promise<CheckedLogs> {
   const marks = knownMarks(context, config);
@@ -65,11 +66,15 @@ async function checkUntilSteady({ opener, config, context }: OpenVault): Promise
   for (let attempt = 1;; attempt++) {
     const checked = await checkLogs(opener, marks, config.vaultId);
     const lost = goneSince(earlier.values(), checked);
-    if (attempt === RELIST_MAX || (lost.length === 0 && !await isOneGone(opener, checked))) {
+    const pause = () => context.platform.clock.sleep(RELIST_PAUSE_MS, opener.signal);
+    const isSteady = async () =>
+      lost.length === 0 && !await isOneGone(opener, checked) &&
+      !await isOneNew(opener, checked, pause);
+    if (attempt === RELIST_MAX || await isSteady()) {
       return { ...checked, problems: [...checked.problems, ...lost] };
     }
     for (const entry of checked.listed) earlier.set(entry.name, entry);
-    await context.platform.clock.sleep(RELIST_PAUSE_MS, opener.signal);
+    await pause();
   }
 }
 
@@ -87,6 +92,26 @@ async function isOneGone(
     if (!isFound && await isGone(opener, name)) isFound = true;
   });
   return isFound;
+}
+
+/**
+ * Whether an entry speaks of one that was not listed, and the logs have entries now that they did
+ * not have: it may be among them, pushed after the list had passed its log.
+ */
+async function isOneNew(
+  { store, signal }: OpenVault["opener"],
+  { problems, entries, listed }: CheckedLogs,
+  pause: () => Promise<void>,
+): Promise<boolean> {
+  const read = new Set<string | null>(entries.map(({ objectName }) => objectName));
+  const isClaim = ({ code, objectName }: Problem) => code === "incomplete" && read.has(objectName);
+  if (!problems.some(isClaim)) return false;
+  await pause();
+  const known = new Set<string>(listed.map(({ name }) => name));
+  for await (const { name } of store.list(LOG_PREFIX, { signal })) {
+    if (parseLogEntryName(name) !== null && !known.has(name)) return true;
+  }
+  return false;
 }
 
 async function checkFiles(

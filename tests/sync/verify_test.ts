@@ -141,6 +141,47 @@ Deno.test("verify says nothing of a log that was given up and goes while it is r
     assert.deepEqual(problems, []);
   }));
 
+Deno.test("verify looks again when machines pushed while the list was under way", () =>
+  inTempDir(async (dir) => {
+    let whileListed: (() => Promise<unknown>) | null = null;
+    let firstLog = "";
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "carl" ? store : changedStore(store, {
+        list: async function* (prefix, options) {
+          const work = whileListed;
+          whileListed = null;
+          if (work === null) return yield* store.list(prefix, options);
+          for await (const info of store.list(prefix, options)) {
+            if (info.name <= firstLog || info.name.startsWith(firstLog)) yield info;
+          }
+          await work();
+          for await (const info of store.list(prefix, options)) {
+            if (info.name > firstLog && !info.name.startsWith(firstLog)) yield info;
+          }
+        },
+      });
+    const world = await newWorld(dir, { names: ["anna", "bert", "carl"], storeOf });
+    const [anna, bert, carl] = world.machines as [SyncMachine, SyncMachine, SyncMachine];
+    await pushTurns(anna, world.clock, 1);
+    const [annas] = await logEntriesOf(world.store);
+    await bert.pull({ all: true });
+    await pushTurns(bert, world.clock, 1);
+    const logs = [...new Set((await logEntriesOf(world.store)).map((name) => dirname(name)))];
+    assert.equal(logs.length, 2);
+    firstLog = `${logs[0]!}/`;
+    const isAnnasFirst = dirname(annas!) === logs[0];
+    const [first, second] = isAnnasFirst ? [anna, bert] : [bert, anna];
+    whileListed = async () => {
+      await pushTurns(first, world.clock, 1);
+      await second.pull({ all: true });
+      await pushTurns(second, world.clock, 1);
+    };
+    const { problems, entries } = await carl.verify(false);
+    assert.equal(whileListed, null, "they pushed in the middle");
+    assert.deepEqual(problems, []);
+    assert.equal(entries, (await logEntriesOf(world.store)).length);
+  }));
+
 Deno.test("verify fetches no entry twice because a log that others speak of is missing", () =>
   inTempDir(async (dir) => {
     let log = "log/none/";
