@@ -375,7 +375,7 @@ function whatWasSaid(stderr: string): { theirs: string; ours: string } {
 export function withoutSecrets(text: string): string {
   return text
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ")
-    .replace(/\/\/[^/\s]*@/g, "//")
+    .replace(/\/\/(?:[^/\s]*@\/*)+/g, "//")
     .replace(/\b(bearer|basic)\s+\S+/gi, "$1 …")
     .replace(/\b(token|password|authorization)([=:]\s*)\S+/gi, "$1$2…")
     .replace(/[\w+=~-]{20,}/g, (word) => /\d/.test(word) ? "…" : word)

@@ -285,6 +285,7 @@ Deno.test("no message repeats a secret or a control character", () => {
   const secrets = [
     "remote: https://alice:hunter2@git.example/x",
     "fatal: unable to access 'https://alice:a@hunter2@git.example/x': strange",
+    "remote: https://alice:a@/bob:hunter2@git.example/x",
     "remote: token ghp_0123456789abcdefghijABCDEFGHIJ012345 is not allowed to push",
     "remote: Authorization: Basic aHVudGVyMg== denied by policy",
     "fatal: unable to access 'https://oauth2:glpat-hunter2@gitlab.com/a/b/': strange",
