@@ -184,6 +184,11 @@ export interface PullResult extends Traffic {
   /** Sessions that are open in Claude Code right now; applied when they end. */
   readonly waiting: number;
   readonly waitingIds: readonly string[];
+  /**
+   * Of a dry run: sessions that went on here and in the vault. A pull sends what is new here first,
+   * so that both are there to put together.
+   */
+  readonly sentFirstIds: readonly string[];
   /** Projects without a folder here, with the number of their sessions. */
   readonly unplaced: number;
   readonly unplacedProjects: readonly {

@@ -87,7 +87,7 @@ export async function pullSessions(
         beside: holdHistory(history),
         keptFor: request.keptFor ?? "half",
       });
-    const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures);
+    const totals = totalsOf(vault, sender, projects, targets, plan, written, pushFailures, request);
     const { shelves: stored } = targets;
     // What was written just now may name plans that were of no use here before. Who asks looks; of
     // many sessions nothing is held by then that was needed to write them.
@@ -187,6 +187,7 @@ function totalsOf(
   plan: PullPlan,
   written: Written,
   pushFailures: readonly Failure[],
+  { dryRun }: PullRequest,
 ): PullTotals {
   const planned = new Map<string, SessionTarget>();
   for (const { session } of writesOf(plan.families)) {
@@ -195,7 +196,11 @@ function totalsOf(
   const pulled = [...planned.values()];
   const failed = new Set(pushFailures.map(({ sessionId }) => sessionId));
   const own = plan.pushFirst.map(({ id }) => id).filter((id) => !failed.has(id));
-  const waitingIds = [...new Set([...plan.waiting.map(({ id }) => id), ...own, ...written.busy])];
+  const sentFirstIds = dryRun ? own : [];
+  // What is still ahead after all those pushes is being written to.
+  const growing = dryRun ? [] : own;
+  const open = [...plan.waiting.map(({ id }) => id), ...growing, ...written.busy];
+  const waitingIds = [...new Set(open)];
   const { fs, memory } = vault.context.platform;
   // What follows looks at each of them twice more.
   memory.passed(2 * LOOK_BYTES * pulled.length);
@@ -216,6 +221,7 @@ function totalsOf(
     otherFiles: 0,
     waiting: waitingIds.length,
     waitingIds,
+    sentFirstIds,
     unplaced: plan.unplaced.length,
     unplacedProjects: unplacedProjects(plan),
     branches: newBranches.length,

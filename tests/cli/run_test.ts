@@ -116,6 +116,17 @@ Deno.test("pull says what arrived and what needs the user", async () => {
   ]);
 });
 
+Deno.test("a dry run of pull says what it would send first", async () => {
+  const [first, second] = ["bbbbbbbb-0000-4000-8000-000000000001", "cccccccc-0000-4000-8000-1"];
+  const idle = { ...PULLED, dryRun: true, waiting: 0, waitingIds: [] };
+  const one = await run(["pull", "-n"], { pull: answered({ ...idle, sentFirstIds: [first] }) });
+  assert.match(one.out, /^1 session went on here, too, and would be sent first: bbbbbbbb$/m);
+  const both = answered({ ...idle, sentFirstIds: [first, second] });
+  const two = await run(["pull", "-n"], { pull: both });
+  assert.match(two.out, /^2 sessions went on here, too, .* first: bbbbbbbb, cccccccc$/m);
+  assert.doesNotMatch(two.out, /open in Claude Code/);
+});
+
 Deno.test("pull says of a branch what happened, and no more", async () => {
   const [branch] = PULLED.branchSessions;
   for (

@@ -37,6 +37,7 @@ export const PULLED: PullResult = {
   otherFiles: 0,
   waiting: 1,
   waitingIds: ["aaaaaaaa-0000-4000-8000-000000000001"],
+  sentFirstIds: [],
   unplaced: 2,
   unplacedProjects: [
     { key: "git:github.com/acme/infra", name: "infra", sessions: 1 },

@@ -19,7 +19,7 @@ import { parseListPage } from "../../src/storage/bucket/list_page.ts";
 import { googleUrl, subjectTokenUrl } from "../../src/storage/gcs/google_url.ts";
 import { requestToken } from "../../src/storage/gcs/token_request.ts";
 import { s3Words } from "../../src/storage/s3/words.ts";
-import { CHEAP, fuzz, fuzzAsync, MEDIUM } from "./fuzzing.ts";
+import { fuzz, fuzzAsync } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes, mutatedText } from "./mutations.ts";
 
@@ -42,7 +42,6 @@ function depthOf(element: XmlElement, names: readonly string[]): number {
 
 Deno.test("fuzz: XML is well-formed, not deep and without types of its own, or null", () => {
   fuzz(mutatedBytes([LIST, ERROR].map(utf8), WORDS), parseAnswerXml, {
-    runs: MEDIUM,
     check(root) {
       if (root === null) return;
       assert(depthOf(root, ["Contents", "Key", "a", "Error", "Code"]) <= XML_DEPTH_MAX);
@@ -57,7 +56,6 @@ Deno.test("fuzz: XML is well-formed, not deep and without types of its own, or n
 
 Deno.test("fuzz: a page of a list is whole or none", () => {
   fuzz(mutatedBytes([LIST, ENCODED].map(utf8), WORDS), parseListPage, {
-    runs: MEDIUM,
     check(page) {
       if (page === null) return;
       assert.equal(typeof page.isTruncated, "boolean");
@@ -114,7 +112,6 @@ Deno.test("fuzz: an answer that is no success becomes a sentence and a hint", ()
     } as const;
     return { parsed, error: bucketError(parsed, at) };
   }, {
-    runs: MEDIUM / 2,
     check({ parsed, error }) {
       assert(parsed.detail.length <= STORE_TEXT_LENGTH_MAX + 1);
       assert.doesNotMatch(parsed.detail, /\p{Cc}/u);
@@ -152,7 +149,6 @@ Deno.test("fuzz: an endpoint is a server's, and nothing secret goes over an open
       return parseEndpoint(text, rule);
     },
     {
-      runs: CHEAP / 4,
       codes: ["usage"],
       check(url, [, rule]) {
         assert(
@@ -185,7 +181,6 @@ Deno.test("fuzz: a secret goes to Google, or where the machine itself is", () =>
     google: googleUrl(text),
     subject: subjectTokenUrl(text),
   }), {
-    runs: CHEAP / 2,
     check({ google, subject }) {
       if (google !== null) {
         assert.match(google.href, /^https:\/\/([a-z0-9-]+\.)+googleapis\.com\/[^#]*#?$/);
@@ -220,7 +215,6 @@ Deno.test("fuzz: a token is one that fits a header, with an end that is near", a
     const request = { method: "POST", url: "https://oauth2.googleapis.com/token" };
     return await requestToken(request, { http, clock }, new AbortController().signal);
   }, {
-    runs: MEDIUM / 2,
     codes: ["store-invalid", "store-unreachable"],
     check(found) {
       if (found.kind === "refused") {

@@ -14,12 +14,8 @@ import { type ErrorCode, isClaudeSyncError } from "../../src/errors.ts";
  */
 const RUNS_VARIABLE = "CLAUDE_SYNC_FUZZ_RUNS";
 
-/** Cases for a decoder that is cheap to call. */
-export const CHEAP = 100_000;
-/** For one that parses JSON or checks a schema. */
-export const MEDIUM = 8_000;
-/** For one that calls the system's cryptography or a compressor, or walks a whole transcript. */
-export const COSTLY = 1_500;
+/** Cases of every decoder, unless a test says why it takes fewer. */
+export const CASES = 100_000;
 
 /**
  * Longest time that one case may take: far more than any does, also on a machine that is busy with
@@ -29,8 +25,8 @@ const CASE_MS_MAX = 10_000;
 
 /** How a decoder is tried. */
 export interface Fuzzed<Input, Value> {
-  /** Cases, unless the environment asks for more. */
-  readonly runs: number;
+  /** Cases, unless the environment asks for more; `CASES` unless given. */
+  readonly runs?: number;
   /** The only errors that it may throw; none unless given. */
   readonly codes?: readonly ErrorCode[];
   /** What must hold of what it gives. */
@@ -48,7 +44,7 @@ export function caseCount(usual: number): number {
 export function fuzz<Input, Value>(
   inputs: fc.Arbitrary<Input>,
   decode: (input: Input) => Value,
-  { runs, codes = [], check }: Fuzzed<Input, Value>,
+  { runs = CASES, codes = [], check }: Fuzzed<Input, Value> = {},
 ): void {
   const property = fc.property(inputs, (input) => {
     const startMs = performance.now();
@@ -63,7 +59,7 @@ export function fuzz<Input, Value>(
 export async function fuzzAsync<Input, Value>(
   inputs: fc.Arbitrary<Input>,
   decode: (input: Input) => Promise<Value>,
-  { runs, codes = [], check }: Fuzzed<Input, Value>,
+  { runs = CASES, codes = [], check }: Fuzzed<Input, Value> = {},
 ): Promise<void> {
   const property = fc.asyncProperty(inputs, async (input) => {
     const startMs = performance.now();

@@ -25,7 +25,7 @@ import { objectName } from "../../src/storage/object_name.ts";
 import { OBJECT_BYTES_MAX } from "../../src/storage/object_store.ts";
 import { fakeHost, put } from "../sessions/disk.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
-import { CHEAP, COSTLY, fuzz, MEDIUM } from "./fuzzing.ts";
+import { fuzz } from "./fuzzing.ts";
 import { mutatedBytes, mutatedText } from "./mutations.ts";
 
 const OID = "0123456789abcdef0123456789abcdef01234567";
@@ -50,7 +50,6 @@ Deno.test("fuzz: a tree is all of its entries or none", () => {
     fc.constantFrom("sha1" as const, "sha256" as const),
   );
   fuzz(inputs, ([tree, format]) => parseTree(tree, format), {
-    runs: CHEAP,
     check(entries, [tree]) {
       if (entries === null) return;
       for (const { mode } of entries) assert.match(mode, /^[0-7]{5,6}$/);
@@ -68,7 +67,6 @@ Deno.test("fuzz: paths in a tree are ours, whole, or a stranger's", () => {
     const [shard = "", ...file] = path.split("/");
     return readPath(shard, file.join("/"));
   }, {
-    runs: MEDIUM,
     check(meaning, path) {
       if (meaning === null) return;
       if (meaning.kind === "object") {
@@ -87,7 +85,6 @@ Deno.test("fuzz: answers of cat-file are those that were asked for, in their ord
   fuzz(mutatedBytes([utf8(answers), utf8(`${OID} missing\n`.repeat(3))]), (output) => {
     return parseBatch(output, 3);
   }, {
-    runs: CHEAP / 2,
     check(found, output) {
       if (found === null) return;
       assert.equal(found.length, 3);
@@ -111,7 +108,6 @@ Deno.test("fuzz: branches that Git lists are ours or passed over", () => {
     const oid = parseOid(output);
     return { tips, isEmpty, oid, ours: parseLocalTips(output, "refs/remotes/vault/"), text };
   }, {
-    runs: CHEAP / 2,
     check({ tips, isEmpty, oid, ours, text }) {
       for (const [id, tip] of [...tips, ...ours]) {
         assert(isBranchId(id));
@@ -140,7 +136,6 @@ Deno.test("fuzz: what Git and a server say becomes one harmless sentence", () =>
       plain: withoutSecrets(text),
     };
   }, {
-    runs: MEDIUM,
     check({ failure, inner, plain }) {
       assert(["by-id", "format", "cache", "locked", null].includes(inner));
       for (const text of [failure.message, failure.hint ?? "", plain]) {
@@ -163,7 +158,6 @@ Deno.test("fuzz: Git's settings are read as far as they make sense", () => {
     "\ufeff[a]\r\nb\r\n",
   ];
   fuzz(mutatedText(samples, ['[remote "', '"]', "\\\n", "url = "]), parseGitConfig, {
-    runs: CHEAP / 2,
     check(entries, text) {
       for (const { section, subsection, name } of entries) {
         assert.match(section, /^[a-z0-9-]+$|^$/);
@@ -188,7 +182,6 @@ Deno.test("fuzz: a project is told from whatever its Git folder holds", () => {
     if (name !== ".git" && name !== ".git/HEAD") put(fs, "/home/bob/p/.git/HEAD", "ref: x\n");
     return identifyProject(fs, fakeHost(), "/home/bob/p");
   }, {
-    runs: COSTLY,
     check: (identity) => {
       if (identity.kind === "git") assert(isRemote(identity.remote));
       else assert.deepEqual(identity, { kind: "home", path: "p" });
@@ -204,7 +197,6 @@ const URLS = [
 
 Deno.test("fuzz: a remote has one spelling, without users, passwords and schemes", () => {
   fuzz(mutatedText(URLS, ["@", "%2f", "%5c", ".git", "user:pa55word@"]), normaliseRemote, {
-    runs: CHEAP,
     check(remote) {
       if (remote === null) return;
       assert(isRemote(remote) && remote.length <= REMOTE_LENGTH_MAX);
@@ -220,7 +212,6 @@ Deno.test("fuzz: an address that Git gets names a place and no program", () => {
     fc.constantFrom("linux" as const, "darwin" as const, "windows" as const),
   );
   fuzz(inputs, ([text, os]) => parseGitUrl(text, os), {
-    runs: CHEAP / 2,
     codes: ["usage"],
     check(url, [text, os]) {
       assert.equal(url.url, text);

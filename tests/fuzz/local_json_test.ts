@@ -26,7 +26,7 @@ import { deriveEpoch, rootKeyFromBytes } from "../../src/crypto/root_key.ts";
 import { fixedRandom } from "../crypto/fixed_random.ts";
 import { fakeHost, idOf, put } from "../sessions/disk.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
-import { CHEAP, COSTLY, fuzz, fuzzAsync, MEDIUM } from "./fuzzing.ts";
+import { fuzz, fuzzAsync } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes, mutatedText } from "./mutations.ts";
 
@@ -67,20 +67,19 @@ Deno.test("fuzz: our own files are what we wrote, of a newer version, or malform
     assert.deepEqual(read(utf8(JSON.stringify(value))), JSON.parse(JSON.stringify(value)));
   };
   const config = (bytes: Uint8Array) => readConfig(platformWith(PATHS.config, bytes), PATHS);
-  fuzz(files([CONFIG]), config, { runs: MEDIUM / 4, codes, check: again(config) });
+  fuzz(files([CONFIG]), config, { codes, check: again(config) });
   const machine = (bytes: Uint8Array) => readMachineFile(platformWith(PATHS.machine, bytes), PATHS);
   const machineFile = { version: 1, tag: "0123456789abcdef", hostHash: HEX_64, machineId: HEX_32 };
-  fuzz(files([machineFile]), machine, { runs: MEDIUM / 4, codes, check: again(machine) });
+  fuzz(files([machineFile]), machine, { codes, check: again(machine) });
   const trust = (bytes: Uint8Array) => readTrust(platformWith(PATHS.trust, bytes), PATHS);
   const logs = { "0123456789abcdef": { ...MARK, twins: [{ seq: 3, hash: HEX_64 }] }, x: MARK };
   fuzz(files([{ version: 1, vaultId: HEX_32, logs }]), trust, {
-    runs: MEDIUM / 4,
     codes,
     check: again(trust),
   });
   const runs = (bytes: Uint8Array) => readRuns(platformWith(PATHS.runs, bytes), PATHS);
   const runsFile = { version: 1, lastPush: RUN, lastPull: null, told: { message: "x", atMs: 2 } };
-  fuzz(files([runsFile]), runs, { runs: MEDIUM / 4, codes: ["newer-format"], check: again(runs) });
+  fuzz(files([runsFile]), runs, { codes: ["newer-format"], check: again(runs) });
 });
 
 Deno.test("fuzz: kept keys are printable and for one place, or the file is malformed", () => {
@@ -88,7 +87,6 @@ Deno.test("fuzz: kept keys are printable and for one place, or the file is malfo
   fuzz(files([{ version: 1, places: [place, { ...place, store: "x" }] }]), (bytes) => {
     return readSavedKeys(platformWith(PATHS.credentials, bytes), PATHS.dir, PLACE);
   }, {
-    runs: MEDIUM / 4,
     codes: ["malformed-file"],
     check: (keys) => {
       if (keys !== null) assert.match(keys.accessKeyId + keys.secretAccessKey, /^[!-~]{2,1280}$/);
@@ -107,7 +105,7 @@ Deno.test("fuzz: a batch that waits is whole or planned anew", async () => {
     return new Outbox(platformWith(`${PATHS.outbox}/batch.json`, bytes), PATHS.outbox).recover(
       keys,
     );
-  }, { runs: COSTLY, check: (found) => assert.equal(found, null) });
+  }, { check: (found) => assert.equal(found, null) });
 });
 
 Deno.test("fuzz: what the client sends to a hook is taken field by field or not at all", () => {
@@ -119,12 +117,11 @@ Deno.test("fuzz: what the client sends to a hook is taken field by field or not 
     if (sessionId !== null) assert.notEqual(parseSessionId(sessionId), null);
     for (const text of [cwd, source]) assert(text === null || typeof text === "string");
   };
-  fuzz(files([sample]), parseHookInput, { runs: CHEAP / 4, check: isRight });
+  fuzz(files([sample]), parseHookInput, { check: isRight });
   const words = fc.array(
     fc.oneof(fc.constantFrom("hook", "stop", "--profile", "work"), fc.string()),
   );
   fuzz(words, parseHookArgs, {
-    runs: MEDIUM,
     check: (found) => {
       if (found?.profile) assert(isProfileName(found.profile) && !/[/\\]|^\./.test(found.profile));
     },
@@ -155,7 +152,6 @@ Deno.test("fuzz: hooks go into any settings and out again, and all else stays", 
   );
   const entries = hookEntries("linux", ["/opt/claude-sync"], null);
   fuzz(texts, (text) => ({ added: addHooks(text, entries), text }), {
-    runs: MEDIUM / 4,
     codes: ["malformed-file"],
     check({ added, text }) {
       const settings = valueOf(added);
@@ -175,7 +171,6 @@ Deno.test("fuzz: hooks go into any settings and out again, and all else stays", 
       command,
     ) => isOwnCommand(command),
     {
-      runs: CHEAP / 4,
       check: (isOwn, command) => {
         if (isOwn) assert.match(command, /claude-sync|main\.ts/);
       },
@@ -187,7 +182,6 @@ Deno.test("fuzz: places in JSON text are where the values are", () => {
   fuzz(fc.oneof(mutatedJson(SETTINGS), mutatedText(['{"a" : [1, "}\\""] , "b":{}}'])), (text) => {
     return { root: parseJsonText(text), text };
   }, {
-    runs: MEDIUM,
     codes: ["malformed-file"],
     check({ root, text }) {
       assert.deepEqual(JSON.parse(text.slice(root.start, root.end)), JSON.parse(text));
@@ -215,7 +209,6 @@ Deno.test("fuzz: the client's own files are hints, whatever they hold", () => {
       hooks: hooksInstalled(fs, host),
     };
   }, {
-    runs: COSTLY,
     check({ live, days, hooks }) {
       for (const id of live) assert.notEqual(parseSessionId(id), null);
       assert(days >= 1);
@@ -234,7 +227,6 @@ Deno.test("fuzz: what a store's driver remembers is facts or forgotten", () => {
     put(fs, `/cache/${name}`, bytes);
     return openRemembered({ ...place, fs, random: fixedRandom("x") }).facts;
   }, {
-    runs: COSTLY,
     check: ({ region }) => assert(region === null || /^[A-Za-z0-9-]{1,64}$/.test(region)),
   });
 });

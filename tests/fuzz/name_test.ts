@@ -27,7 +27,7 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import { OBJECT_NAME_BYTES_MAX, parseObjectName } from "../../src/storage/object_name.ts";
 import { objectKindOf, parseLogEntryName, parsePackName } from "../../src/vault/names.ts";
 import { fakeHost, idOf } from "../sessions/disk.ts";
-import { CHEAP, fuzz, MEDIUM } from "./fuzzing.ts";
+import { fuzz } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedText } from "./mutations.ts";
 
@@ -61,7 +61,6 @@ function staysInside(name: FileName): void {
 
 Deno.test("fuzz: file names of a vault stay in the client's folders on every system", () => {
   fuzz(mutatedText(FILE_NAMES, ["side/", "CON", "aux.", "NUL .txt", "．．", "／"]), parseFileName, {
-    runs: CHEAP,
     check(name, text) {
       assert.equal(name === null, fileNameProblem(text) !== null);
       if (name === null) return;
@@ -95,7 +94,6 @@ Deno.test("fuzz: names of objects, entries, packs and sessions mean one thing", 
     plans: plansOfFile(text),
     slug: slugOf(text),
   }), {
-    runs: CHEAP,
     check({ object, entry, pack, kind, session, plans, slug }, text) {
       if (object !== null) {
         assert.match(object, /^[a-z0-9._/-]+$/);
@@ -127,7 +125,6 @@ Deno.test("fuzz: projects that a vault claims are relative, or absolute and plai
     { kind: "path", path: "//server/share/x" },
   ];
   fuzz(mutatedJson(samples), (text) => parseProjectIdentity(JSON.parse(text)), {
-    runs: MEDIUM,
     check(identity) {
       if (identity === null) return;
       assert.deepEqual(parseProjectIdentity({ ...identity }), identity);
@@ -140,7 +137,6 @@ Deno.test("fuzz: projects that a vault claims are relative, or absolute and plai
     mutatedText(["code/app", "a/b", ""]),
     (path) => parseProjectIdentity({ kind: "home", path }),
     {
-      runs: MEDIUM,
       check: (identity) => {
         if (identity?.kind !== "home") return;
         assert(posix.join("/home/bob", identity.path).startsWith("/home/bob"), identity.path);
@@ -156,7 +152,6 @@ Deno.test("fuzz: text for a terminal moves, hides and reorders nothing", () => {
     fc.nat(60),
   );
   fuzz(inputs, ([text, limit]) => terminalText(text, limit + 1), {
-    runs: CHEAP / 4,
     check(shown, [, limit]) {
       assert.doesNotMatch(shown, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|[\u{e0000}-\u{e0fff}]/u);
       assert(shown.isWellFormed());
@@ -182,7 +177,6 @@ const SHELLS = [
 Deno.test("fuzz: a quoted word is one word, and itself", () => {
   const words = mutatedText(["it's", "a b", "$HOME `id` \\", "‘x’", "~/x", "%PATH%", "plain-word"]);
   fuzz(words, (word) => SHELLS.map(({ quote }) => quote(word)), {
-    runs: CHEAP,
     check(quoted, word) {
       quoted.forEach((text, at) => {
         assert.match(text, /^'.*'$/s);

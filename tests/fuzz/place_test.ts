@@ -23,7 +23,7 @@ import { processCredentials } from "../../src/storage/s3/credentials/process_cre
 import { readProfileFiles } from "../../src/storage/s3/credentials/profile_files.ts";
 import { fakeHost, put } from "../sessions/disk.ts";
 import { EXTERNAL, KEY, USER } from "../support/google_world.ts";
-import { CHEAP, COSTLY, fuzz, fuzzAsync, MEDIUM } from "./fuzzing.ts";
+import { fuzz, fuzzAsync } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes, mutatedText } from "./mutations.ts";
 
@@ -40,7 +40,6 @@ const PLACES: Json[] = [
 
 Deno.test("fuzz: a place in a file is one of a known form, and holds no more than that", () => {
   fuzz(mutatedJson(PLACES), (text) => storeLocationSchema.safeParse(JSON.parse(text)).data, {
-    runs: MEDIUM,
     codes: [],
     check(place) {
       if (place === undefined) return;
@@ -85,7 +84,6 @@ Deno.test("fuzz: a place that somebody types is one, or a wrong use, without its
     if (kind === 2) return gcsLocationOf({ bucket: first, auth: "oauth", endpoint: second });
     return gitLocationOf(first, (path) => `/cwd/${path}`, "linux");
   }, {
-    runs: CHEAP / 4,
     codes: ["usage"],
     check: (place) => {
       assert.deepEqual(storeLocationSchema.parse(JSON.parse(JSON.stringify(place))), place);
@@ -103,7 +101,6 @@ const INI = [
 
 Deno.test("fuzz: AWS's files are read as far as they make sense", () => {
   fuzz(mutatedText(INI, ["[profile ", "]", " #", "="]), parseIni, {
-    runs: CHEAP / 4,
     check(file) {
       for (const [title, section] of file) {
         for (const part of [title, ...section.keys(), ...section.values()]) {
@@ -124,7 +121,6 @@ Deno.test("fuzz: credentials are planned from any files", () => {
     const profiles = readProfileFiles({ fs, host });
     return [null, "work", ...profiles.names].map((name) => planCredentials(host, profiles, name));
   }, {
-    runs: COSTLY,
     codes: ["malformed-file"],
     check: (plans) => plans.forEach(({ kind }) => assert.equal(typeof kind, "string")),
   });
@@ -138,7 +134,6 @@ Deno.test("fuzz: a command line is split as its system does, or not at all", () 
       return splitCommandLine(command, os);
     },
     {
-      runs: CHEAP / 2,
       check(argv, [command, os]) {
         if (argv === null) return;
         assert(argv.length > 0 && argv[0] !== "");
@@ -171,7 +166,6 @@ Deno.test("fuzz: what a credential program prints is keys or a refusal", async (
     const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep: () => Promise.resolve() };
     return await processCredentials(program, { processes, clock } as never);
   }, {
-    runs: MEDIUM / 2,
     codes: ["store-refused"],
     check(keys) {
       assert.match(keys.accessKeyId + keys.secretAccessKey + (keys.sessionToken ?? ""), /^[!-~]+$/);
@@ -195,7 +189,6 @@ Deno.test("fuzz: Google's credential files ask Google, or are refused", () => {
     put(fs, "/c.json", text);
     return readCredentialFile({ fs, host: fakeHost() }, "/c.json");
   }, {
-    runs: COSTLY,
     codes: ["malformed-file", "too-large"],
     check(file) {
       for (const [name, value] of Object.entries(file!)) {

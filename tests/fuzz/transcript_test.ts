@@ -30,7 +30,7 @@ import {
 import { lastCompleteLineEnd, records, recordsFromEnd } from "../../src/sessions/transcript.ts";
 import { fakeHost, idOf, put } from "../sessions/disk.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
-import { COSTLY, fuzz, MEDIUM } from "./fuzzing.ts";
+import { CASES, fuzz } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes } from "./mutations.ts";
 
@@ -76,7 +76,6 @@ const transcripts = fc.oneof(
 
 Deno.test("fuzz: lines of a transcript make it up again, from both ends", () => {
   fuzz(transcripts, (bytes) => [...records(bytes)], {
-    runs: MEDIUM / 2,
     check(found, bytes) {
       const complete = found.filter((record) => record.isComplete);
       assert.equal(found.reduce((sum, { length }) => sum + length, 0), bytes.length);
@@ -99,7 +98,6 @@ Deno.test("fuzz: lines of a transcript make it up again, from both ends", () => 
 
 Deno.test("fuzz: JSON of others is an object that inherits nothing, not deep, or null", () => {
   fuzz(mutatedJson(RECORDS), (text) => parseJsonObject(utf8(text)), {
-    runs: MEDIUM,
     check(value) {
       if (value === null) return;
       assert.equal(Object.getPrototypeOf(value), null);
@@ -119,7 +117,6 @@ Deno.test("fuzz: members of a record lie where JSON has them", () => {
       return { members: membersOf(line), record: parseRecord(line) };
     },
     {
-      runs: MEDIUM,
       check({ members, record }, line) {
         if (members === null || record === null) return;
         let end = 0;
@@ -145,7 +142,6 @@ Deno.test("fuzz: members of a record lie where JSON has them", () => {
 
 Deno.test("fuzz: facts are short, of their kinds, and the same when gathered in two goes", () => {
   fuzz(fc.tuple(transcripts, fc.nat(1 << 16)), ([bytes]) => transcriptFacts(bytes), {
-    runs: MEDIUM / 4,
     check(facts, [bytes, cut]) {
       const { messages, lastActivityMs, ...texts } = facts;
       assert(Number.isSafeInteger(messages) && messages >= 0);
@@ -174,7 +170,6 @@ Deno.test("fuzz: a branch's copy is its beginning's copy going on, and turns bac
     const point = { rootId: ID, id, start: first.start, machine };
     return { id, first, leaf, point, copy: branchCopy(leaf, point) };
   }, {
-    runs: MEDIUM / 8,
     check(made, [bytes]) {
       if (made === null) return;
       const { id, first, leaf, point, copy } = made;
@@ -194,7 +189,6 @@ Deno.test("fuzz: a branch's copy is its beginning's copy going on, and turns bac
 
 Deno.test("fuzz: what was said is told the same whoever asks", () => {
   fuzz(transcripts, (bytes) => spokenRecords(bytes), {
-    runs: MEDIUM / 2,
     check(spoken, bytes) {
       let start = -1;
       for (const record of spoken) {
@@ -219,11 +213,25 @@ const PROMPTS: Json[] = [
   { display: "more", timestamp: 1764000000001, project: "/p", sessionId: idOf(2) },
 ];
 
-Deno.test("fuzz: the prompt history is told apart line by line, and grows by what is added", () => {
-  const histories = fc.oneof(
-    fc.array(mutatedJson(PROMPTS), { maxLength: 6 }).map((found) => utf8(found.join("\n"))),
-    mutatedBytes([utf8(PROMPTS.map((line) => JSON.stringify(line) + "\n").join(""))]),
-  );
+const histories = fc.oneof(
+  fc.array(mutatedJson(PROMPTS), { maxLength: 6 }).map((found) => utf8(found.join("\n"))),
+  mutatedBytes([utf8(PROMPTS.map((line) => JSON.stringify(line) + "\n").join(""))]),
+);
+
+Deno.test("fuzz: the prompt history is told apart line by line", () => {
+  fuzz(histories, (bytes) => [...historyLines(bytes)], {
+    check(found) {
+      for (const { session, bytes, timeMs } of found) {
+        assert.notEqual(parseSessionId(session), null);
+        assert.equal(bytes.indexOf(0x0a), bytes.length - 1);
+        assert.equal(typeof timeMs, "number");
+        assert.match(historyLineHash(bytes), /^[0-9a-f]{32}$/);
+      }
+    },
+  });
+});
+
+Deno.test("fuzz: the prompt history grows by what is added", () => {
   const root = claudeRoot(fakeHost());
   fuzz(histories, (bytes) => {
     const fs = new MemoryFs();
@@ -233,16 +241,11 @@ Deno.test("fuzz: the prompt history is told apart line by line, and grows by wha
     appendHistory(fs, root, found.map((line) => line.bytes));
     return { fs, found, before, after: sessionsInHistory(fs, root, before.mark) };
   }, {
-    runs: COSTLY / 4,
+    // Each writes a file and reads it four times, with the lines that have had their cases above.
+    runs: CASES / 50,
     check({ fs, found, before, after }, bytes) {
       const sessions = new Set(found.map(({ session }) => session));
       assert.deepEqual(before.sessions, sessions);
-      for (const { session, bytes, timeMs } of found) {
-        assert.notEqual(parseSessionId(session), null);
-        assert.equal(bytes.indexOf(0x0a), bytes.length - 1);
-        assert.equal(typeof timeMs, "number");
-        assert.match(historyLineHash(bytes), /^[0-9a-f]{32}$/);
-      }
       const now = fs.readFile("/home/bob/.claude/history.jsonl", 1 << 20)!;
       assert(equalBytes(now.subarray(0, bytes.length), bytes), "what was there stays");
       for (const session of sessions) assert(after.sessions.has(session));
@@ -258,7 +261,6 @@ Deno.test("fuzz: plans are named by records and by nothing else", () => {
     put(fs, "/t.jsonl", bytes);
     return readPlanNames(fs, "/t.jsonl", sha256Hex);
   }, {
-    runs: COSTLY / 4,
     check(found, bytes) {
       for (const name of found!.names) assert.match(name, /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/);
       assert(found!.lengthBytes <= bytes.length);

@@ -30,7 +30,7 @@ import {
   sampleRewrite,
 } from "../vault/sample_entry.ts";
 import { signRecord } from "../vectors/make_record.ts";
-import { CHEAP, COSTLY, fuzz, fuzzAsync, MEDIUM } from "./fuzzing.ts";
+import { CASES, fuzz, fuzzAsync } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes } from "./mutations.ts";
 
@@ -71,7 +71,6 @@ Deno.test("fuzz: frames give their payload or nothing, and have one form", () =>
     return frame;
   });
   fuzz(mutatedBytes([...samples, ...lied]), (frame) => decodeFrame(commit, frame), {
-    runs: MEDIUM,
     check(payload, frame) {
       if (payload !== null) assert(equalBytes(encodeFrame(commit, payload), frame));
     },
@@ -81,14 +80,13 @@ Deno.test("fuzz: frames give their payload or nothing, and have one form", () =>
 Deno.test("fuzz: frames hold any payload", () => {
   fuzz(fc.uint8Array({ maxLength: 9000 }), (payload) => {
     return decodeFrame(commit, encodeFrame(commit, payload));
-  }, { runs: COSTLY, check: (payload, input) => assert(equalBytes(payload!, input)) });
+  }, { check: (payload, input) => assert(equalBytes(payload!, input)) });
 });
 
 Deno.test("fuzz: envelopes open unchanged or not at all", async () => {
   const context = { type: "log", vaultId: VAULT_ID, name: OBJECT } as const;
   const object = await encryptObject(epoch, context, utf8("secret"), new Uint8Array(12));
   await fuzzAsync(mutatedBytes([object]), (bytes) => open(epoch, context, bytes), {
-    runs: COSTLY,
     codes: ["damaged"],
     check: (_payload, bytes) => assert(equalBytes(bytes, object)),
   });
@@ -98,7 +96,6 @@ Deno.test("fuzz: records are the signed one or damaged", async () => {
   const { payload, entryHash } = await encodeRecord(body, identity, VAULT_ID, group.stored);
   const expected = { tag: SAMPLE_TAG, seq: 1, hash8: entryHash.slice(0, 8), signPublic: null };
   await fuzzAsync(mutatedBytes([payload]), (bytes) => decodeRecord(bytes, VAULT_ID, expected), {
-    runs: COSTLY,
     codes: ["damaged"],
     check: (record) => {
       // The compressed form may differ in a bit that means nothing; what was signed may not.
@@ -118,7 +115,8 @@ Deno.test("fuzz: what a member signs is a whole entry or refused", async () => {
       ...{ tag: SAMPLE_TAG, seq: 1, hash8, signPublic: identity.signPublic },
     });
   }, {
-    runs: COSTLY / 2,
+    // The record and the body have had their cases by themselves.
+    runs: CASES / 10,
     codes: ["damaged", "newer-format"],
     check: ({ body, inline }) => assert.equal(body.inline.size, inline.length),
   });
@@ -127,7 +125,6 @@ Deno.test("fuzz: what a member signs is a whole entry or refused", async () => {
 Deno.test("fuzz: entry bodies keep the format's rules and mean the same again", () => {
   const samples = [body, secondBody] as unknown as Json[];
   fuzz(mutatedJson(samples), (text) => decodeEntryBody(utf8(text), OBJECT), {
-    runs: MEDIUM / 2,
     codes: ["damaged", "newer-format"],
     check(decoded) {
       // Encoding asserts every rule of the format.
@@ -147,7 +144,6 @@ Deno.test("fuzz: the header is a header or refused, never nothing", () => {
     mutatedJson([text, { ...text, format: 2 }]).map(utf8),
   );
   fuzz(inputs, decodeHeader, {
-    runs: MEDIUM,
     codes: ["malformed-file", "newer-format"],
     check(decoded) {
       assert.equal(decoded.vaultId.length + decoded.kid.length, 32);
@@ -160,7 +156,6 @@ Deno.test("fuzz: strict JSON holds no prototypes and no more levels than it may"
   const sample = { a: [1, { b: "c" }], d: { e: null } };
   const inputs = fc.oneof(mutatedJson([sample]).map(utf8), mutatedBytes([utf8('{"a":[1,"\\""]}')]));
   fuzz(inputs, (bytes) => parseJsonStrict(bytes, { bytesMax: 16_384, depthMax: 8 }), {
-    runs: MEDIUM,
     check: (value) => {
       const names = ["__proto__", "constructor", "prototype"];
       const walk = (part: unknown, depth: number): void => {
@@ -183,16 +178,13 @@ Deno.test("fuzz: groups are what was compressed, of the length that is said", ()
   fuzz(fc.tuple(mutatedBytes(frames), lengths), ([stored, raw]) => {
     return decodeGroup(stored, raw, "zstd", OBJECT);
   }, {
-    runs: COSTLY,
     codes: ["damaged"],
     check: (bytes, [, raw]) => assert.equal(bytes.length, raw),
   });
   fuzz(mutatedBytes(frames), zstdFrameLength, {
-    runs: CHEAP,
     check: (length, bytes) => assert(length === null || (length > 0 && length <= bytes.length)),
   });
   fuzz(fc.uint8Array({ maxLength: 2000 }), (raw) => zstdDecompress(zstdCompress(raw), raw.length), {
-    runs: COSTLY,
     check: (back, raw) => assert(equalBytes(back!, raw)),
   });
 });
@@ -203,7 +195,6 @@ Deno.test("fuzz: keys are typed with care or not taken", () => {
   const texts = [text, text.slice(0, 43), toHex(key), toHex(key).toUpperCase(), ` ${text}\r\n`];
   const inputs = mutatedBytes([key, ...texts.map(utf8)]);
   fuzz(inputs, (bytes) => [decodeKeyFile(bytes), parseKeyText(new TextDecoder().decode(bytes))], {
-    runs: CHEAP,
     check(found) {
       for (const bytes of found) {
         if (bytes === null) continue;
@@ -221,5 +212,5 @@ Deno.test("fuzz: lengths in front of a record are not believed", async () => {
   await fuzzAsync(fc.tuple(length, length, fc.nat(payload.length)), ([stored, raw, end]) => {
     const lying = concat(u32be(stored), u32be(raw), payload.subarray(8, Math.max(8, end)));
     return decodeRecord(lying, VAULT_ID, expected);
-  }, { runs: COSTLY, codes: ["damaged"], check: () => assert.fail("no such record was written") });
+  }, { codes: ["damaged"], check: () => assert.fail("no such record was written") });
 });

@@ -59,6 +59,18 @@ Deno.test("a branch with this machine's own turns is placed however old it is", 
     assert.ok(onDisk(b, "from bert"));
   }));
 
+Deno.test("a dry run tells turns to be sent first from a session that is open", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    await diverged(a, b, T0);
+    const before = b.files();
+    const { sentFirstIds, waitingIds, pulled } = await b.pull({ dryRun: true });
+    assert.deepEqual([sentFirstIds, waitingIds, pulled], [[ID], [], 0]);
+    assert.deepEqual(b.files(), before);
+    const done = await b.pull();
+    assert.deepEqual([done.sentFirstIds, done.waitingIds], [[], []]);
+  }));
+
 Deno.test("a session keeps its file when its branch cannot be placed", () =>
   inTempDir(async (dir) => {
     const broken = { now: false };

@@ -140,6 +140,11 @@ function pullRemarks(result: PullResult, os: Host["os"]): string[] {
       `${result.waiting} ${what} in Claude Code; new turns arrive when ${when}: ${ids}`,
     );
   }
+  if (result.sentFirstIds.length > 0) {
+    const ids = result.sentFirstIds.map(shortId).join(", ");
+    const what = countText(result.sentFirstIds.length, "session");
+    lines.push(`${what} went on here, too, and would be sent first: ${ids}`);
+  }
   if (result.archived > 0) {
     const verb = result.archived === 1 ? "stays" : "stay";
     lines.push(
