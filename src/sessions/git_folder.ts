@@ -14,6 +14,8 @@ export interface Repository {
   readonly mainDir: string | null;
 }
 
+/** What a `.git` that is a file begins with. */
+const POINTER = "gitdir: ";
 const POINTER_BYTES_MAX = 64 * 1024;
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
 const decoder = new TextDecoder();
@@ -50,7 +52,7 @@ function gitDirOf(fs: FileSystem, os: Host["os"], top: string): string | null {
   let dir: string | null = dotGit;
   if (statIfAny(fs, dotGit)?.kind === "file") {
     const text = readText(fs, dotGit, POINTER_BYTES_MAX) ?? "";
-    const pointer = /^gitdir:(.*)$/m.exec(text)?.[1]?.trim() ?? "";
+    const pointer = text.startsWith(POINTER) ? pathIn(text.slice(POINTER.length)) : "";
     dir = pointer === "" ? null : realpathIfAny(fs, absolutePath(os, top, pointer));
   }
   // An empty folder named .git is no repository, and Git looks further up.
@@ -59,9 +61,17 @@ function gitDirOf(fs: FileSystem, os: Host["os"], top: string): string | null {
 
 /** Where a worktree's repository keeps what all its worktrees share. */
 function commonDirOf(fs: FileSystem, os: Host["os"], gitDir: string): string {
-  const text = readText(fs, pathRules(os).join(gitDir, "commondir"), POINTER_BYTES_MAX)?.trim();
-  if (text === undefined || text === "") return gitDir;
-  return realpathIfAny(fs, absolutePath(os, gitDir, text)) ?? gitDir;
+  const text = readText(fs, pathRules(os).join(gitDir, "commondir"), POINTER_BYTES_MAX);
+  const path = pathIn(text ?? "");
+  if (path === "") return gitDir;
+  return realpathIfAny(fs, absolutePath(os, gitDir, path)) ?? gitDir;
+}
+
+/** Git takes off line ends and nothing else: a folder's name may begin and end with spaces. */
+function pathIn(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "\n" || text[end - 1] === "\r") end--;
+  return text.slice(0, end);
 }
 
 function readText(fs: FileSystem, path: string, bytesMax: number): string | null {

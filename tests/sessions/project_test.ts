@@ -184,7 +184,7 @@ Deno.test("identifyProject knows submodules, separate and bare repositories", ()
       sub: "",
     });
 
-    git("init", "-q", "--separate-git-dir", "store", "apart");
+    git("init", "-q", "--separate-git-dir", " store ", "apart");
     git("-C", "apart", "remote", "add", "up", "ssh://git@github.com/acme/apart");
     assert.deepEqual(here("apart"), { kind: "git", remote: "github.com/acme/apart", sub: "" });
 
@@ -269,6 +269,6 @@ Deno.test("identifyProject reads a pointer to a repository that has no end in no
     assert.equal(identifyProject(fs, fakeHost(), "/home/bob/tree").kind, "home");
     assert(performance.now() - startMs < 500, "it takes too long");
   }
-  put(fs, "/home/bob/tree/.git", "gitdir:  ../src/app/.git\t \r\n");
+  put(fs, "/home/bob/tree/.git", "gitdir: ../src/app/.git\r\n");
   assert.equal(identifyProject(fs, fakeHost(), "/home/bob/tree").kind, "git");
 });
