@@ -1,4 +1,4 @@
-/** Lines of transcripts and of the prompt history: written by any client, torn, glued, zeroed. */
+/** Lines of transcripts: written by any client, torn, glued, zeroed. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
@@ -7,18 +7,9 @@ import { sha256Hex } from "../../src/crypto/hash.ts";
 import { branchCopy, rootForm, rootSessionId } from "../../src/sessions/branch_copy.ts";
 import { branchId } from "../../src/sessions/branch_id.ts";
 import { machineSuffix, suffixOf, titleAt, typeOf } from "../../src/sessions/branch_title.ts";
-import { claudeRoot } from "../../src/sessions/claude_root.ts";
 import { JSON_DEPTH_MAX, parseJsonObject } from "../../src/sessions/json_object.ts";
 import { readPlanNames } from "../../src/sessions/plans.ts";
-import {
-  appendHistory,
-  historyLineHash,
-  historyLines,
-  readHistory,
-  sessionsInHistory,
-} from "../../src/sessions/prompt_history.ts";
 import { lines, membersOf, parseRecord } from "../../src/sessions/record_text.ts";
-import { parseSessionId } from "../../src/sessions/session_id.ts";
 import { isRewriteOf, spokenRecords } from "../../src/sessions/spoken_records.ts";
 import {
   extendFacts,
@@ -28,9 +19,9 @@ import {
   transcriptTail,
 } from "../../src/sessions/transcript_facts.ts";
 import { lastCompleteLineEnd, records, recordsFromEnd } from "../../src/sessions/transcript.ts";
-import { fakeHost, idOf, put } from "../sessions/disk.ts";
+import { idOf, put } from "../sessions/disk.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
-import { CASES, fuzz } from "./fuzzing.ts";
+import { fuzz } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes } from "./mutations.ts";
 
@@ -204,53 +195,6 @@ Deno.test("fuzz: what was said is told the same whoever asks", () => {
       // deno-lint-ignore no-control-regex
       assert.doesNotMatch(title, /[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/);
       assert.notEqual(suffixOf(title + machineSuffix(title)), null);
-    },
-  });
-});
-
-const PROMPTS: Json[] = [
-  { display: "hello", pastedContents: {}, timestamp: 1764000000000, project: "/p", sessionId: ID },
-  { display: "more", timestamp: 1764000000001, project: "/p", sessionId: idOf(2) },
-];
-
-const histories = fc.oneof(
-  fc.array(mutatedJson(PROMPTS), { maxLength: 6 }).map((found) => utf8(found.join("\n"))),
-  mutatedBytes([utf8(PROMPTS.map((line) => JSON.stringify(line) + "\n").join(""))]),
-);
-
-Deno.test("fuzz: the prompt history is told apart line by line", () => {
-  fuzz(histories, (bytes) => [...historyLines(bytes)], {
-    check(found) {
-      for (const { session, bytes, timeMs } of found) {
-        assert.notEqual(parseSessionId(session), null);
-        assert.equal(bytes.indexOf(0x0a), bytes.length - 1);
-        assert.equal(typeof timeMs, "number");
-        assert.match(historyLineHash(bytes), /^[0-9a-f]{32}$/);
-      }
-    },
-  });
-});
-
-Deno.test("fuzz: the prompt history grows by what is added", () => {
-  const root = claudeRoot(fakeHost());
-  fuzz(histories, (bytes) => {
-    const fs = new MemoryFs();
-    put(fs, "/home/bob/.claude/history.jsonl", bytes);
-    const found = [...historyLines(bytes)];
-    const before = sessionsInHistory(fs, root, null);
-    appendHistory(fs, root, found.map((line) => line.bytes));
-    return { fs, found, before, after: sessionsInHistory(fs, root, before.mark) };
-  }, {
-    // Each writes a file and reads it four times, with the lines that have had their cases above.
-    runs: CASES / 50,
-    check({ fs, found, before, after }, bytes) {
-      const sessions = new Set(found.map(({ session }) => session));
-      assert.deepEqual(before.sessions, sessions);
-      const now = fs.readFile("/home/bob/.claude/history.jsonl", 1 << 20)!;
-      assert(equalBytes(now.subarray(0, bytes.length), bytes), "what was there stays");
-      for (const session of sessions) assert(after.sessions.has(session));
-      const read = readHistory(fs, root, sessions);
-      assert.deepEqual(new Set(read.keys()), sessions as ReadonlySet<string>);
     },
   });
 });
