@@ -242,7 +242,10 @@ export interface StatusReport {
    */
   readonly unreceived: number;
   readonly archived: number;
+  /** Projects in the vault without a folder here. */
   readonly unplaced: number;
+  /** Sessions that wait in the vault and tell no project: no folder can be named for them. */
+  readonly withoutProject: number;
   readonly machines: readonly {
     readonly id: string;
     readonly name: string;

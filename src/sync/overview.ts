@@ -26,7 +26,8 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
   const config = readConfig(context.platform, homePaths(context.home));
   const epoch = await epochOf(context);
   return await withLocalState(context, "reader", async (local) => {
-    const { rows, missed, unplacedProjects } = await lookAround(local, config, epoch, "counts");
+    const around = await lookAround(local, config, epoch, "counts");
+    const { rows, missed, unplacedProjects, withoutProject } = around;
     const runs = readRuns(context.platform, local.paths);
     const { fs, host, clock } = context.platform;
     const counts = { unsent: missed, here: 0, hereBytes: 0, news: 0, archived: 0 };
@@ -63,6 +64,7 @@ export async function statusOf(context: SyncContext): Promise<StatusReport> {
       unreceived: counts.news,
       archived: counts.archived,
       unplaced: unplacedProjects,
+      withoutProject,
       // Who was given up and has not been seen since is no machine of the vault any more.
       machines: local.index.machines().filter((machine) =>
         !machine.isRetired || machine.seq >= machine.base
@@ -121,6 +123,8 @@ interface Surroundings {
   readonly missed: number;
   /** Projects of the vault that have no folder here. */
   readonly unplacedProjects: number;
+  /** Sessions that have no place here because they tell no project. */
+  readonly withoutProject: number;
 }
 
 async function lookAround(
@@ -142,12 +146,18 @@ async function lookAround(
   const skipped = exclusion === null
     ? discovery.skipped
     : skippedHere(discovery.skipped, local.root, exclusion);
-  const unplaced = new Set((news?.unplaced ?? []).map(({ project }) => keyOfProject(project)));
+  const unplaced = new Set<string>();
+  let withoutProject = 0;
+  for (const { project } of news?.unplaced ?? []) {
+    if (project === null) withoutProject++;
+    else unplaced.add(keyOfProject(project));
+  }
   return {
     rows: rowsOf(view, discovery.sessions),
     sessions: discovery.sessions,
     missed: skippedFailures(skipped).length,
     unplacedProjects: unplaced.size,
+    withoutProject,
   };
 }
 

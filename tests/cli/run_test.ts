@@ -154,6 +154,17 @@ Deno.test("pull names no folder for sessions that tell no project", async () => 
   assert.doesNotMatch(out, /project map/);
 });
 
+Deno.test("status says what sessions of no project and projects without folder need", async () => {
+  const status = answered({ ...STATUS, unplaced: 2, withoutProject: 1 });
+  const { out } = await run(["status"], { status });
+  assert.match(out, /Projects +2 projects need a folder here {6}claude-sync project list$/m);
+  assert.match(
+    out,
+    /Unplaced +1 session of no known project waits in the vault {6}claude-sync pull --all$/m,
+  );
+  assert.doesNotMatch((await run(["status"], { status: answered(STATUS) })).out, /Unplaced/);
+});
+
 Deno.test("--quiet leaves data and errors", async () => {
   assert.equal((await run(["pull", "-q"], { pull: answered(PULLED) })).out, "");
   assert.match((await run(["status", "-q"], { status: answered(STATUS) })).out, /In sync/);

@@ -73,6 +73,7 @@ export const STATUS: StatusReport = {
   unreceived: 0,
   archived: 41,
   unplaced: 0,
+  withoutProject: 0,
   machines: [
     { id: "a", name: "mbp-anna", lastSeenMs: 880_000, thisOne: false },
     { id: "b", name: "desk-anna", lastSeenMs: 990_000, thisOne: true },

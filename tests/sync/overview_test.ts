@@ -42,6 +42,18 @@ Deno.test("status counts another machine's continuation as not received until a 
     ]);
   }));
 
+Deno.test("status counts sessions that tell no project apart from projects without a folder", () =>
+  inTempDir(async (dir) => {
+    const [a, b] = await pair(dir);
+    a.writeTranscript(ID, '{"type":"summary","summary":"Old work","leafUuid":"u-1"}\n');
+    await a.push();
+    assert.equal((await b.pull()).unplacedProjects[0]?.key, "unknown");
+    const status = await syncService.status(b.context());
+    assert.deepEqual([status.unplaced, status.withoutProject], [0, 1]);
+    assert.equal((await b.pull({ all: true })).pulled, 1);
+    assert.equal((await syncService.status(b.context())).withoutProject, 0);
+  }));
+
 Deno.test("status tells sessions to come, projects without a folder, and archived ones apart", () =>
   inTempDir(async (dir) => {
     const [a, b] = await pair(dir);

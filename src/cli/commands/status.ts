@@ -110,6 +110,11 @@ function detailLines(report: StatusReport): string[] {
       "claude-sync project list",
     ]);
   }
+  if (report.withoutProject > 0) {
+    const verb = report.withoutProject === 1 ? "waits" : "wait";
+    const what = `${countText(report.withoutProject, "session")} of no known project ${verb}`;
+    rows.push(["Unplaced", `${what} in the vault      claude-sync pull --all`]);
+  }
   return tableLines(rows).map((line) => `  ${line}`);
 }
 
