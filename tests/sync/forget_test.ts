@@ -224,6 +224,21 @@ Deno.test("a recall brings everything back, on all machines and in whatever stat
     }
   }));
 
+Deno.test("what can be brought back is told with what was forgotten last first", () =>
+  withShared(async ([anna, bert], world) => {
+    await forget(anna, [OTHER]);
+    world.clock.advance(HOUR_MS);
+    await forget(anna, [FIRST]);
+    await bert.sync();
+    const told = async () => (await listForgotten(bert.context())).map(({ id }) => id);
+    assert.deepEqual(await told(), [FIRST, OTHER]);
+    await recall(anna, [OTHER]);
+    world.clock.advance(HOUR_MS);
+    await forget(anna, [OTHER]);
+    await bert.sync();
+    assert.deepEqual(await told(), [OTHER, FIRST]);
+  }));
+
 Deno.test("after a compaction it is not pushed again, but whole when somebody goes on", () =>
   withShared(async ([anna, bert], world) => {
     await forget(anna, [FIRST]);
