@@ -77,7 +77,13 @@ async function bytesOf(
   const target = targetTranscript(session);
   if (target === null) return null;
   if (!target.isDerived) return await readState(vault, session.id, TRANSCRIPT, target);
-  return (await targets.branches.derivedBytes(session.root, session.id)).slice();
+  const bytes = new Uint8Array(target.len);
+  let at = 0;
+  await targets.branches.makeDerived(session.root, session.id, (piece) => {
+    bytes.set(piece, at);
+    at += piece.length;
+  });
+  return bytes;
 }
 
 /** The other sessions of its family, and what each says that this one does not. */
