@@ -17,7 +17,7 @@
  * `rootForm(branchCopy(L)) = L` for every L whose records do not already name the branch as their
  * session or the root session as what they were forked from.
  */
-import { equalBytes, utf8 } from "../base/bytes.ts";
+import { equalBytes, joined, utf8 } from "../base/bytes.ts";
 import { branchId, mayBeBranchId } from "./branch_id.ts";
 import { machineSuffix, suffixOf, TitleSearch } from "./branch_title.ts";
 import { cutLines, type TextLine } from "./line_cutter.ts";
@@ -371,15 +371,4 @@ function rewritten(leaf: Leaf, begin: (put: PutLine) => BranchCopy | RootForm): 
   for (const line of cutLines(leaf.bytes)) rewrite.take(line);
   const writers = rewrite.end();
   return { bytes: joined(parts), writers };
-}
-
-/** Like `concat`, for more parts than a function takes as arguments. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -208,15 +208,18 @@ export function writersOf(vault: OpenVault, id: SessionId, leaf: Leaf): Writer[]
   return writers;
 }
 
-class Blocks {
+/** Puts small parts of a file together, to be written at once. */
+export class Blocks {
   readonly #block = new Uint8Array(BLOCK_BYTES);
   readonly #put: (bytes: Uint8Array) => void;
   #filled = 0;
 
+  /** `put` gets bytes that are gone after the call. */
   constructor(put: (bytes: Uint8Array) => void) {
     this.#put = put;
   }
 
+  /** Takes the next part; keeps nothing of it. */
   add(bytes: Uint8Array): void {
     if (bytes.length > this.#block.length - this.#filled) this.flush();
     if (bytes.length > this.#block.length) return this.#put(bytes);
@@ -224,6 +227,7 @@ class Blocks {
     this.#filled += bytes.length;
   }
 
+  /** Gives what is there; to be called at the end. */
   flush(): void {
     if (this.#filled > 0) this.#put(this.#block.subarray(0, this.#filled));
     this.#filled = 0;
