@@ -55,8 +55,8 @@ export function bundleAt(
 
 /**
  * Writes `version` of session `of` beside the session, or where its project is. What stands under
- * the copy's id already stays as it is. Errors: `local-io` without a folder here, those of reading and
- * writing.
+ * the copy's id already stays as it is. Errors: `local-io` without a folder here,
+ * those of reading and writing.
  */
 export async function restoreAsCopy(
   facts: ChoiceFacts,

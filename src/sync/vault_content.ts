@@ -85,9 +85,10 @@ export function assertComparable(state: FileState, session: string): void {
 }
 
 /**
- * The bytes of a state piece by piece, in order, after those that `prefix` is the hash of: of a file here that has them, else from the vault. Each piece is gone with the next. Only
- * when the last one has come is it sure that they are those of the state. Errors: `incomplete`,
- * `damaged`; `local-io` when the file changes meanwhile.
+ * The bytes of a state piece by piece, in order, after those that `prefix` is the hash of: of a
+ * file here that has them, else from the vault. Each piece is gone with the next. Only when the
+ * last one has come is it sure that they are those of the state. Errors: `incomplete`, `damaged`;
+ * `local-io` when the file changes meanwhile.
  */
 export async function* statePieces(
   vault: OpenVault,

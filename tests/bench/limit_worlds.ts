@@ -96,7 +96,7 @@ export function writeSmall(at: LimitHome, cwd: string, index: number): void {
   settle(path, at);
 }
 
-/** One more turn of the user in session `index`, minutes from now: another one for each `speaker`. */
+/** One more turn of the user in session `index`, half an hour later: each `speaker` has another. */
 export function goOn(at: LimitHome, index: number, speaker: number): void {
   const id = sessionId(index);
   const projects = join(at.claude, "projects");
@@ -112,7 +112,8 @@ export function goOn(at: LimitHome, index: number, speaker: number): void {
     timestamp: new Date(at.nowMs - HOUR_MS + speaker).toISOString(),
   };
   appendFileSync(path!, `${JSON.stringify(record)}\n`);
-  settle(path!, at);
+  const laterS = (at.nowMs - HOUR_MS / 2) / 1000;
+  utimesSync(path!, laterS, laterS);
 }
 
 /** A session with one line of `lineBytes`, line feed included, between two others. */

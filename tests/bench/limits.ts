@@ -179,7 +179,7 @@ class CaseRun {
     await this.#step(b, "sync that parts", ["sync", "--json"]);
     await this.#step(a, "sync of the branch", ["sync", "--json"]);
     await this.#step(b, "restore --list", ["restore", id, "--list", "--json"]);
-    await this.#step(b, "restore --at", ["restore", id, "--at", "5m", "--yes", "--json"]);
+    await this.#step(b, "restore --at", ["restore", id, "--at", "45m", "--json"]);
     await this.#step(b, "diff", ["diff", id, "--json"]);
   }
 
