@@ -73,7 +73,7 @@ async function diff({ vault, meter }: Run, queries: readonly string[]): Promise<
   };
 }
 
-/** Gives a transcript's bytes in order; they are gone after the call. False when it is not there. */
+/** Gives a transcript's bytes in order, each gone after the call; false when it is not there. */
 type Read = (put: (bytes: Uint8Array) => void) => Promise<boolean>;
 
 interface Looked {
