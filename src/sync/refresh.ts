@@ -39,8 +39,8 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
     const read = await readOnce(vault).catch((error: unknown) => {
-      // An entry may have been deleted since the list, or a folder may have been listed while others
-      // wrote to it, which shows some of what is new: the next list tells.
+      // An entry may have been deleted since the list, or a folder may have been listed while
+      // others wrote to it, which shows some of what is new: the next list tells.
       if (attempt < RELIST_MAX && isClaudeSyncError(error, "incomplete")) return null;
       throw error;
     });

@@ -7,7 +7,7 @@ import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
 
 const MANY = { pushes: 250, sessions: 10, pushBytes: 20_000 };
 
-Deno.test("after gc a first pull costs about what a fresh vault's does, and idle ones a request", () =>
+Deno.test("after gc a first pull costs what a fresh vault's does, an idle one a request", () =>
   inTempDir(async (dir) => {
     const world = await countedWorld(join(dir, "old"));
     const [anna] = world.machines as [SyncMachine];
