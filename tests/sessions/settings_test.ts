@@ -324,6 +324,8 @@ Deno.test("settings are the old ones or the new ones, wherever a change ends", (
     const before = `{"a":1}`;
     for (const effect of ["before", "after"] as const) {
       for (let failNth = 1;; failNth++) {
+        // Each backup that is there takes the next one more calls.
+        for (const name of nodeFs.readdirSync(folder)) nodeFs.rmSync(join(folder, name));
         nodeFs.writeFileSync(path, before);
         const change = planSettingsChange(platform, path, install)!;
         const fs = faultyFs(platform.fs, { failNth, effect, from: "then-on" });

@@ -290,38 +290,44 @@ Deno.test("the lines of two that went on keep their order, and the last title co
     assert.equal(titlesOf(branch).at(-1), "their last (from bert)");
   }));
 
+/** `fs` on which a file is deleted right before the nth call about it, counted in `seen`. */
+function deletingFs(fs: FileSystem, plan: { path: string; nth: number; seen: number }): FileSystem {
+  const calls = Object.entries(fs).map(([name, call]) => [
+    name,
+    (path: string, ...more: unknown[]) => {
+      if (path === plan.path && ++plan.seen === plan.nth) rmSync(path);
+      return (call as (...all: unknown[]) => unknown)(path, ...more);
+    },
+  ]);
+  return Object.fromEntries(calls);
+}
+
 Deno.test("a file that is deleted while a push reads it costs that file alone", () =>
   inTempDir(async (dir) => {
-    let gone = "";
-    const disk = (fs: FileSystem): FileSystem => ({
-      ...fs,
-      openRead: (path) => {
-        const handle = fs.openRead(path);
-        if (handle === null || gone === "" || !path.endsWith(gone)) return handle;
-        // Read a first time it is there; then, as if between two reads, it is not.
-        rmSync(path, { force: true });
-        return handle;
-      },
-    });
-    const a = new SyncMachine({ name: "anna", dir, fs: disk });
+    const plan = { path: "", nth: 0, seen: 0 };
+    const a = new SyncMachine({ name: "anna", dir, fs: (fs) => deletingFs(fs, plan) });
     const b = new SyncMachine({ name: "bert", dir });
     await a.init();
     await b.join(a);
-    const texts = [turn(a, "stays", T0), turn(a, "goes", T0, { session: OTHER })];
-    a.writeTranscript(ID, texts[0]!);
-    a.writeTranscript(OTHER, texts[1]!);
-    await a.push();
-    appendFileSync(a.transcriptPath(ID), turn(a, "more", T0 + 1000));
-    appendFileSync(a.transcriptPath(OTHER), turn(a, "more", T0 + 1000, { session: OTHER }));
-    gone = `${OTHER}.jsonl`;
-    const pushed = await a.push();
-    assert(!existsSync(a.transcriptPath(OTHER)), "it was read, and deleted meanwhile");
-    assert(pushed.pushed >= 1 && pushed.failures.every(({ sessionId }) => sessionId !== ID));
-    assert.equal((await a.push()).failed, 0);
-    assert.deepEqual((await a.verify()).problems, []);
-    await b.pull();
-    assert.equal(b.readTranscript(ID), a.readTranscript(ID));
-    assert(b.readTranscript(OTHER).startsWith(texts[1]!), "what was sent before is there");
+    const other = turn(a, "goes", T0, { session: OTHER });
+    a.writeTranscript(ID, turn(a, "stays", T0));
+    for (let nth = 1;; nth++) {
+      a.writeTranscript(OTHER, other);
+      await a.push();
+      appendFileSync(a.transcriptPath(ID), turn(a, "more", T0 + nth));
+      appendFileSync(a.transcriptPath(OTHER), turn(a, "more", T0 + nth, { session: OTHER }));
+      Object.assign(plan, { path: a.transcriptPath(OTHER), nth, seen: 0 });
+      const { failures } = await a.push();
+      Object.assign(plan, { path: "" });
+      assert(failures.every(({ sessionId }) => sessionId === OTHER), `call ${nth}`);
+      assert.equal((await a.push()).failed, 0);
+      assert.deepEqual((await a.verify()).problems, []);
+      await b.pull();
+      assert.equal(b.readTranscript(ID), a.readTranscript(ID), `call ${nth}`);
+      assert(b.readTranscript(OTHER).startsWith(other), "what was sent before is there");
+      if (plan.seen < nth) break;
+      assert(!existsSync(a.transcriptPath(OTHER)), `deleted at call ${nth}`);
+    }
   }));
 
 Deno.test("names of files come back sign for sign, whatever a store writes them as", () =>
