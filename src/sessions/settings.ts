@@ -330,7 +330,7 @@ export function applySettingsChange(platform: Platform, change: SettingsChange):
   return backup;
 }
 
-/** The client writes this file, too, without a lock: this close to our own writing is all we can. */
+/** The client writes this file, too, and takes no lock: to look right before is all we can do. */
 function requireUnchanged({ fs }: Platform, { path, target, before }: SettingsChange): void {
   const now = fs.readFile(target, SETTINGS_BYTES_MAX);
   if ((now === null ? null : fromUtf8(now)) === before) return;
