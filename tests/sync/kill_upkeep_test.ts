@@ -1,19 +1,24 @@
 /**
  * Kills the real program before each single call to the system that changes the disk, in what is
  * not done every day: a checkpoint and the deletion after its grace, forget, restore and import,
- * with the vault in a folder. Nobody may miss anything then, local files are old or new, and the
- * same command again completes.
+ * with the vault in a folder and in a Git repository. Nobody may miss anything then, local files are
+ * old or new, and the same command again completes. In the repository, Git itself is killed as well.
+ * Git takes its time: only some of that is done unless `CLAUDE_SYNC_KILL_STEPS=all`.
  */
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "../../src/crypto/hash.ts";
+import { folderLocationOf } from "../../src/storage/location.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { listed } from "../support/forget_world.ts";
 import { allStates, gc, liveOn, pushTurns } from "../support/gc_world.ts";
 import { APART, cleanUp, DAY_MS, FIRST, goOn, HOUR_MS, NOW } from "../support/history_world.ts";
 import { oldLaptop, pushVersions, SECOND } from "../support/history_world.ts";
+import { WatchedGit } from "../support/git_steps.ts";
 import {
+  atSteps,
+  type Budget,
   type Killable,
   killAtSteps,
   machineHere,
@@ -21,15 +26,18 @@ import {
   stepsOf,
   stepTest,
   succeeds,
+  TAKES_ALL,
   TEMPORARY,
 } from "../support/kill_steps.ts";
 import { seededNumbers } from "../support/session_corpus.ts";
 import { filesBelow, inMemoryDir, type SyncMachine } from "../support/sync_machine.ts";
 import { TestClock } from "../support/sync_machine.ts";
+import { objectsOf } from "../support/sync_world.ts";
 import { withoutFlush } from "../support/unflushed_fs.ts";
 
 /** For each scenario, so that all together stay under half a minute. */
-const BUDGET_MS = 2_500;
+const BUDGET = { ms: 2_500 };
+const GIT_BUDGET = { ms: 0, stepsMin: 2 };
 const HISTORY = ".claude/history.jsonl";
 /** Compressed, this is too much to travel inside an entry, and too little for a pack that stays. */
 const PACKED_BYTES = 600_000;
@@ -41,27 +49,42 @@ interface Scenario {
   readonly daysAgo: number;
   readonly prepare: (world: World) => Promise<void>;
   readonly args: (world: World) => readonly string[];
+  /**
+   * It writes to the vault, so that the processes of Git are killed as well. `always`: some of it in
+   * a Git repository also when there is little time.
+   */
+  readonly inGit?: "at-night" | "always";
   /** What must hold when all is done, besides that both machines are equal. */
   readonly finish: (world: World, what: string) => Promise<void>;
 }
 
-/** Two machines over one folder. */
+/** Where the vault is. */
+type Place = "folder" | "git";
+
+/** Two machines over one vault. */
 class World {
   readonly dir: string;
+  readonly place: Place;
   readonly clock: TestClock;
   readonly anna: SyncMachine;
   readonly bert: SyncMachine;
 
-  constructor(dir: string, nowMs: number) {
+  constructor(dir: string, place: Place, nowMs: number) {
     this.dir = dir;
+    this.place = place;
     this.clock = new TestClock(nowMs);
     const { clock } = this;
-    this.anna = machineHere({ name: "anna", dir, clock, fs: withoutFlush });
-    this.bert = machineHere({ name: "bert", dir, clock, fs: withoutFlush });
+    const path = join(dir, "vault");
+    const location = place === "folder" ? folderLocationOf(path) : { kind: place, url: path };
+    const childEnv = { GIT_CONFIG_NOSYSTEM: "1", HOME: dir };
+    const options = { dir, location, clock, fs: withoutFlush, childEnv };
+    this.anna = machineHere({ name: "anna", ...options });
+    this.bert = machineHere({ name: "bert", ...options });
   }
 
-  get objects(): string[] {
-    return Object.keys(filesBelow(this.anna.vaultDir)).filter((name) => !/\.tmp$/.test(name));
+  async objects(): Promise<string[]> {
+    const { bert } = this;
+    return [...(await objectsOf(await bert.openStore(bert.location, false))).keys()];
   }
 }
 
@@ -106,16 +129,18 @@ async function firstVersion({ anna }: World): Promise<string> {
 const SCENARIOS: readonly Scenario[] = [
   {
     name: "gc that writes a checkpoint",
+    inGit: "at-night",
     daysAgo: 2,
     prepare: withManyEntries,
     args: () => ["gc"],
     finish: async (world, what) => {
-      assert.ok(world.objects.length > 9, `${what}: nothing is deleted yet`);
+      assert.ok((await world.objects()).length > 9, `${what}: nothing is deleted yet`);
       await afterGraces(world, what, 4);
     },
   },
   {
     name: "gc that deletes after the grace",
+    inGit: "always",
     daysAgo: 20,
     prepare: async (world) => {
       await withManyEntries(world);
@@ -124,12 +149,14 @@ const SCENARIOS: readonly Scenario[] = [
     },
     args: () => ["gc"],
     finish: async (world, what) => {
-      assert.ok(world.objects.length <= 4, `${what}: ${world.objects}`);
+      const objects = await world.objects();
+      assert.ok(objects.length <= 4, `${what}: ${objects}`);
       await afterGraces(world, what, 4);
     },
   },
   {
     name: "forget",
+    inGit: "always",
     daysAgo: 0,
     prepare: async (world) => {
       await withVersions(world);
@@ -194,6 +221,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "import of an old laptop",
+    inGit: "at-night",
     daysAgo: 0,
     prepare: async (world) => {
       await bothSetUp(world);
@@ -236,13 +264,16 @@ async function afterGraces(
   what: string,
   objectsMax: number,
 ): Promise<void> {
-  const { anna, bert, clock } = world;
+  const { anna, bert, clock, place } = world;
+  // Dozens of looks at a repository take too long but for nights.
+  if (place === "git" && !TAKES_ALL) return;
   const states = await statesOf(bert);
   for (let round = 0; round < 2; round++) {
     await liveOn(anna, clock, 7);
     await gc(anna);
   }
-  assert.ok(world.objects.length <= objectsMax, `${what}: ${world.objects}`);
+  const objects = await world.objects();
+  assert.ok(objects.length <= objectsMax, `${what}: ${objects}`);
   assert.deepEqual(await statesOf(bert), states, `${what}: weeks later`);
   assert.deepEqual((await bert.verify()).problems, [], `${what}: weeks later`);
 }
@@ -264,13 +295,14 @@ interface Settled {
 class Stage {
   readonly #dir: string;
   readonly #scenario: Scenario;
+  readonly #kind: Place;
   #before = new Map<string, string>();
   #after = new Map<string, string>();
   #states: readonly string[] = [];
   #settled: Settled | null = null;
 
-  constructor(dir: string, scenario: Scenario) {
-    [this.#dir, this.#scenario] = [dir, scenario];
+  constructor(dir: string, scenario: Scenario, kind: Place) {
+    [this.#dir, this.#scenario, this.#kind] = [dir, scenario, kind];
   }
 
   get #place(): string {
@@ -278,11 +310,12 @@ class Stage {
   }
 
   world(): World {
-    return new World(this.#place, Date.now());
+    return new World(this.#place, this.#kind, Date.now());
   }
 
   async prepare(): Promise<void> {
-    const world = new World(this.#place, NOW - this.#scenario.daysAgo * DAY_MS);
+    const startMs = NOW - this.#scenario.daysAgo * DAY_MS;
+    const world = new World(this.#place, this.#kind, startMs);
     await this.#scenario.prepare(world);
     this.#states = await statesOf(world.bert);
     fs.renameSync(this.#place, join(this.#dir, "kept"));
@@ -353,16 +386,48 @@ class Stage {
   }
 }
 
+async function killProgram(stage: Stage, budget: Budget): Promise<string> {
+  await stage.prepare();
+  const steps = stepsOf(stage.killable);
+  return await killAtSteps(stage.killable, steps, budget, {
+    prepare: () => stage.restore(),
+    check: (what) => stage.check(what),
+  });
+}
+
+async function killGit(stage: Stage, dir: string): Promise<string> {
+  await stage.prepare();
+  const git = new WatchedGit(join(dir, "git"));
+  const { run, below } = stage.killable;
+  const steps = git.stepsOf(run, below);
+  return await atSteps(steps, GIT_BUDGET, async (step) => {
+    stage.restore();
+    const { killed, text } = git.kill(step, run);
+    const what = `git ${step.command} killed at ${step.call} ${step.nth}`;
+    assert.doesNotMatch(text, /\[bug\]/, what);
+    await stage.check(what);
+    return killed;
+  });
+}
+
 for (const scenario of SCENARIOS) {
-  const name = `${scenario.name} may be killed before every call to the system`;
-  stepTest(name, inMemoryDir, async (dir) => {
-    const stage = new Stage(dir, scenario);
-    await stage.prepare();
-    const steps = stepsOf(stage.killable);
-    const told = await killAtSteps(stage.killable, steps, BUDGET_MS, {
-      prepare: () => stage.restore(),
-      check: (what) => stage.check(what),
-    });
-    console.log(`${scenario.name}: ${told}`);
+  const { name } = scenario;
+  stepTest(`${name} may be killed before every call to the system`, inMemoryDir, async (dir) => {
+    console.log(`${name}: ${await killProgram(new Stage(dir, scenario, "folder"), BUDGET)}`);
+  });
+}
+
+for (const scenario of SCENARIOS.filter(({ inGit }) => TAKES_ALL || inGit === "always")) {
+  const { name } = scenario;
+  stepTest(`${name}, in Git, may be killed before every call`, inMemoryDir, async (dir) => {
+    const told = await killProgram(new Stage(dir, scenario, "git"), GIT_BUDGET);
+    console.log(`${name}, in Git: ${told}`);
+  });
+}
+
+for (const scenario of SCENARIOS.filter(({ inGit }) => TAKES_ALL && inGit !== undefined)) {
+  const { name } = scenario;
+  stepTest(`Git may be killed before every call in ${name}`, inMemoryDir, async (dir) => {
+    console.log(`Git in ${name}: ${await killGit(new Stage(dir, scenario, "git"), dir)}`);
   });
 }
