@@ -123,6 +123,20 @@ exec '${git}' "$@"
   }
 }
 
+/**
+ * Takes away the locks that a killed Git has left in the bare repository at `path`, as whoever is
+ * kept out by one is told: the same run again says so, or gets by.
+ */
+export function removeLocks(path: string, run: (before: readonly string[]) => Ended): void {
+  const below = fs.readdirSync(path, { recursive: true, encoding: "utf8" });
+  const locks = below.filter((name) => name.endsWith(".lock"));
+  if (locks.length === 0) return;
+  const { status, text } = run([]);
+  const isNamed = locks.some((name) => text.includes(name) && /remove that file/.test(text));
+  assert.ok(status === 0 || isNamed, `${locks} is in the way: ${text}`);
+  for (const name of locks) fs.rmSync(join(path, name));
+}
+
 function realGit(): string {
   const found = spawnSync("sh", ["-c", "command -v git"]).stdout.toString().trim();
   return fs.realpathSync(found);
