@@ -312,7 +312,7 @@ const MEANINGS: readonly Meaning[] = [
   },
 ];
 
-/** What the other side of a repository on a disk says of `alternateRefsCommand`, which it may not run. */
+/** On a disk, the other side says so of `alternateRefsCommand`, which it may not run. */
 const NOISE = /^remote: error: cannot run : .*$/gm;
 const LOCK = /^remote: .*Unable to create '(.+\.lock)': File exists/m;
 

@@ -18,8 +18,9 @@ const TAIL = "fatal: Could not read from remote repository.\n\nPlease make sure 
 const SAMPLES: readonly (readonly [what: string, stderr: string, ErrorCode, message: RegExp])[] = [
   [
     "the other side of a repository on a disk, killed, after it could not run what it may not",
-    "remote: error: cannot run : No such file or directory        \nKilled\nsend-pack: unexpected " +
-    "disconnect while reading sideband packet\nfatal: the remote end hung up unexpectedly\n",
+    "remote: error: cannot run : No such file or directory        \nKilled\nsend-pack: " +
+    "unexpected disconnect while reading sideband packet\nfatal: the remote end hung up " +
+    "unexpectedly\n",
     "store-unreachable",
     /cannot be reached/,
   ],
