@@ -50,7 +50,7 @@ export class RunOfProgram implements Visitor {
   readonly exposure: Exposure = {
     lies: new Set(),
     mustNotice: new Map(),
-    isReordered: false,
+    isVaultHidden: false,
     hasFailed: false,
     logNames: new Set(),
     hasLooked: false,
@@ -97,6 +97,10 @@ export class RunOfProgram implements Visitor {
 
   sleepsUntilMs(): number {
     return this.machine.sleepsUntilMs;
+  }
+
+  onCall(what: string): void {
+    this.machine.atCall?.(what);
   }
 
   /** `kill -9`. */

@@ -7,8 +7,8 @@
  * What breaks, and is no lie: a call fails before its effect; it fails after its effect (the answer
  * was lost); it takes seconds; a list is old, but shows this machine all that it has put or has
  * seen listed before; a list lacks some new names and shows later ones (`reordered`). A machine may
- * then fail with what transport errors give, and after a `reordered` list with `incomplete`. It
- * must never speak of rollback, fork or damage. An old list also shows what was deleted just now.
+ * then fail with what transport errors give; it must never speak of rollback, fork, damage or of
+ * something that is missing, as it looks again. An old list also shows what was deleted just now.
  *
  * What are lies, all of them undone before the end:
  * - `flip`, `truncate`, `swap`: `get` gives bytes with one bit turned over, fewer bytes, or the
@@ -58,8 +58,8 @@ export interface Exposure {
   readonly lies: Set<LieKind>;
   /** What it must have noticed, by object; what it has read again and got right is forgiven. */
   readonly mustNotice: Map<string, string>;
-  /** It was shown a list without names that are older than others in it. */
-  isReordered: boolean;
+  /** What says that there is a vault was withheld from it. */
+  isVaultHidden: boolean;
   /** A call of it has failed, which is no lie. */
   hasFailed: boolean;
   /** Names below `log/` that a look at the logs has shown it, or that it has put. */
@@ -75,6 +75,8 @@ export interface Visitor extends Owner {
   readonly accepted: ReadonlySet<string>;
   /** Names that it has put or seen. */
   readonly known: Set<string>;
+  /** Called when a call of it begins. */
+  onCall(what: string): void;
   /** When the run began. */
   readonly beganMs: number;
 }
@@ -162,6 +164,7 @@ export class SimStore {
   ): Promise<Result> {
     options.signal?.throwIfAborted();
     this.#report.trace(`${visitor.name} ${what}`);
+    visitor.onCall(what);
     await this.#scheduler.wait(this.#latencyMs(), visitor);
     options.signal?.throwIfAborted();
     if (this.#fails(visitor, "fail before", this.#options.failBefore)) throw unreachable(what);
@@ -261,6 +264,7 @@ export class SimStore {
       if (extra !== undefined) return extra.slice();
       if (stored === undefined || !lie.isHidden(name, stored)) continue;
       this.#strike(visitor, lie.kind);
+      if (!name.includes("/")) exposure.isVaultHidden = true;
       const isPromised = exposure.logNames.has(name) || name.startsWith("packs/");
       if (isPromised && this.#isNeeded(name)) {
         exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
@@ -358,7 +362,6 @@ export class SimStore {
       shown.set(name, stored.bytes.length);
     }
     if (wasLate) this.#report.fault(`${this.#options.lists} list`);
-    if (wasLate && this.#options.lists === "reordered") exposure.isReordered = true;
     for (const lie of this.#liesTo(visitor)) {
       for (const [name, bytes] of lie.extra) {
         if (!name.startsWith(prefix) || shown.has(name)) continue;

@@ -29,10 +29,11 @@ async function makeStore(): Promise<{
     name,
     isAlive: true,
     sleepsUntilMs: () => 0,
+    onCall: () => {},
     exposure: {
       lies: new Set(),
       mustNotice: new Map(),
-      isReordered: false,
+      isVaultHidden: false,
       hasFailed: false,
       logNames: new Set(),
       hasLooked: false,
