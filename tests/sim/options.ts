@@ -54,7 +54,7 @@ export interface SimOptions {
 /** Draws the options; `actions` are the kinds that may be left out. */
 export function drawOptions(seed: number, dice: Dice, actions: readonly string[]): SimOptions {
   const some = (chance: number, value: number) => dice.isLucky(chance) ? value : 0;
-  const lies = dice.isLucky(0.35) ? LIE_KINDS.filter(() => dice.isLucky(0.4)) : [];
+  const lies = dice.isLucky(0.45) ? LIE_KINDS.filter(() => dice.isLucky(0.4)) : [];
   return {
     seed,
     machines: dice.pick([2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6])!,

@@ -41,7 +41,6 @@ const EVENTS = [
   "interrupt of a run",
   "sleep",
   "sleep of a run",
-  "long sleep",
   "long sleep of a run",
   "clock jump",
   "clone",

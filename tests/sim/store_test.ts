@@ -6,7 +6,8 @@ import { Looks } from "./looks.ts";
 import { drawOptions } from "./options.ts";
 import { Report } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
-import { type Exposure, SimStore, type Visitor } from "./store.ts";
+import type { Exposure } from "./exposure.ts";
+import { SimStore, type Visitor } from "./store.ts";
 
 const ENTRY = objectName("log/aaaaaaaaaaaaaaaa/000000000001.00000001");
 const OTHER = objectName("log/bbbbbbbbbbbbbbbb/000000000001.00000002");
@@ -33,6 +34,7 @@ async function makeStore(): Promise<{
     exposure: {
       lies: new Set(),
       mustNotice: new Map(),
+      isTimely: null,
       isVaultHidden: false,
       hasFailed: false,
       logNames: new Set(),

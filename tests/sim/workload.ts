@@ -88,8 +88,8 @@ export const ACTIONS: readonly Action[] = [
   command("gc", 2),
   command("gc-machine", 0.3),
   command("forget", 0.7),
-  command("forget-before", 0.25),
-  command("recall", 0.5),
+  command("forget-before", 0.4),
+  command("recall", 0.7),
   command("restore", 0.6),
   command("restore-at", 0.6),
   command("restore-to", 0.4),
@@ -99,7 +99,7 @@ export const ACTIONS: readonly Action[] = [
   fate("power cut", 2, (world, machine) => inTheMiddle(world, machine, "power cut")),
   fate("interrupt", 1, (world, machine) => inTheMiddle(world, machine, "interrupt")),
   fate("laptop sleeps", 1.5, shutLid),
-  fate("clock jump", 0.5, (world, machine) => {
+  fate("clock jump", 1, (world, machine) => {
     world.report.event("clock jump");
     world.looks.noteJump(machine.name);
     machine.skewMs = (world.dice.number() - 0.5) * 2 * world.options.skewMs;
@@ -219,20 +219,27 @@ function useDaily(world: World, machine: SimMachine, days: number, isFirst = tru
     const tidy: Command = world.options.without.has("gc") ? "push" : "gc";
     const daily: Command = world.dice.pick(["pull", "sync", "hook-sync", tidy] as const)!;
     machine.begin(isFirst || days === 1 ? tidy : daily);
-    if (days === 1) lookMeanwhile(world);
+    if (days === 1) lookMeanwhile(world, machine);
   }
   world.scheduler.briefly(world.dice.between(300, 3_000), null, () => {
     useDaily(world, machine, days - 1, false);
   });
 }
 
-/** Somebody who was away looks at the vault while it is tidied. */
-function lookMeanwhile(world: World): void {
+/** Somebody who was away looks at the vault while it is tidied, and while things are deleted. */
+function lookMeanwhile(world: World, tidying: SimMachine): void {
   const other = world.dice.pick(world.machines)!;
-  world.scheduler.briefly(world.dice.below(500), null, () => {
-    if (world.isQuiet || other.runs.size > 0 || !other.isSetUp) return;
-    other.begin(world.dice.pick(["pull", "sync", "verify", "push"] as const)!);
-  });
+  const look = () =>
+    world.scheduler.briefly(world.dice.below(500), null, () => {
+      if (world.isQuiet || other.runs.size > 0 || !other.isSetUp) return;
+      other.begin(world.dice.pick(["pull", "sync", "verify", "push"] as const)!);
+    });
+  if (world.dice.isLucky(0.5) || tidying.atCall !== null) return look();
+  tidying.atCall = (what) => {
+    if (!what.startsWith("delete ")) return;
+    tidying.atCall = null;
+    look();
+  };
 }
 
 /** The actions that can mean something in a world. */
