@@ -135,7 +135,7 @@ export const ACTIONS: readonly Action[] = [
   fate("old laptop", 0.4, (world, machine) => {
     world.oldLaptop = machine.clientFiles();
   }),
-  fate("days of use", 0.5, (world, machine) => useDaily(world, machine, 8)),
+  fate("days of use", 0.9, (world, machine) => useDaily(world, machine, 8)),
   fate("month of use", 0.15, (world, machine) => useDaily(world, machine, 32)),
   fate("minutes pass", 2, (world) => world.pass(world.dice.between(1, 10) * MINUTE_MS)),
   fate("hours pass", 0.5, (world) => world.pass(world.dice.between(1, 20) * HOUR_MS)),
@@ -226,19 +226,20 @@ function useDaily(world: World, machine: SimMachine, days: number, isFirst = tru
   });
 }
 
-/** Somebody who was away looks at the vault while it is tidied, and while things are deleted. */
+/** Somebody who was away looks at the vault while it is tidied, best while something is deleted. */
 function lookMeanwhile(world: World, tidying: SimMachine): void {
-  const other = world.dice.pick(world.machines)!;
-  const look = () =>
-    world.scheduler.briefly(world.dice.below(500), null, () => {
-      if (world.isQuiet || other.runs.size > 0 || !other.isSetUp) return;
-      other.begin(world.dice.pick(["pull", "sync", "verify", "push"] as const)!);
+  const { dice, scheduler } = world;
+  const other = dice.pick(world.machines.filter((each) => each !== tidying));
+  const look = (withinMs: number) =>
+    scheduler.briefly(dice.below(withinMs), null, () => {
+      if (other === null || world.isQuiet || other.runs.size > 0 || !other.isSetUp) return;
+      other.begin(dice.pick(["pull", "sync", "verify", "push"] as const)!);
     });
-  if (world.dice.isLucky(0.5) || tidying.atCall !== null) return look();
+  if (dice.isLucky(0.3) || tidying.atCall !== null) return look(500);
   tidying.atCall = (what) => {
     if (!what.startsWith("delete ")) return;
     tidying.atCall = null;
-    look();
+    look(200);
   };
 }
 
