@@ -24,10 +24,8 @@ export function judge(
     report.count("runs given up after a long sleep");
   }
   const who = `${run.name} ${run.command} ${run.number}`;
-  const { lies, mustNotice, isTimely } = run.exposure;
-  // A list that shows an entry without the one before it is one of a log with a gap.
-  const unexplained = alarms.filter((code) => !(code === "incomplete" && isTimely === false));
-  if (unexplained.length > 0 && lies.size === 0) {
+  const { lies, mustNotice } = run.exposure;
+  if (alarms.length > 0 && lies.size === 0) {
     report.violation("no false alarm", `${who}: ${describe(outcome)}`);
     return;
   }

@@ -7,8 +7,6 @@ export interface Exposure {
   readonly lies: Set<LieKind>;
   /** What it must have noticed, by object; what it has read again and got right is forgiven. */
   readonly mustNotice: Map<string, string>;
-  /** Whether some list that it was shown had all or was old in order; null before the first. */
-  isTimely: boolean | null;
   /** What says that there is a vault was withheld from it. */
   isVaultHidden: boolean;
   /** A call of it has failed, which is no lie. */

@@ -51,7 +51,6 @@ export class RunOfProgram implements Visitor {
   readonly exposure: Exposure = {
     lies: new Set(),
     mustNotice: new Map(),
-    isTimely: null,
     isVaultHidden: false,
     hasFailed: false,
     logNames: new Set(),

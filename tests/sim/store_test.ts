@@ -34,7 +34,6 @@ async function makeStore(): Promise<{
     exposure: {
       lies: new Set(),
       mustNotice: new Map(),
-      isTimely: null,
       isVaultHidden: false,
       hasFailed: false,
       logNames: new Set(),
