@@ -23,6 +23,8 @@ const DAY_MS = 24 * HOUR_MS;
 const RUNS_MAX = 2;
 /** Most runs are over after this. */
 const END_WITHIN_MS = 250;
+/** Days of use after which what the first tidying has replaced may go. */
+const GRACE_USE_DAYS = 10;
 /** A backup that was made to be restored is so within this many actions on each machine. */
 const LATER_PACES = 10;
 
@@ -135,7 +137,7 @@ export const ACTIONS: readonly Action[] = [
   fate("old laptop", 0.4, (world, machine) => {
     world.oldLaptop = machine.clientFiles();
   }),
-  fate("days of use", 0.9, (world, machine) => useDaily(world, machine, 8)),
+  fate("days of use", 0.9, (world, machine) => useDaily(world, machine, GRACE_USE_DAYS)),
   fate("month of use", 0.15, (world, machine) => useDaily(world, machine, 32)),
   fate("minutes pass", 2, (world) => world.pass(world.dice.between(1, 10) * MINUTE_MS)),
   fate("hours pass", 0.5, (world) => world.pass(world.dice.between(1, 20) * HOUR_MS)),
@@ -171,7 +173,7 @@ function shutLid(world: World, machine: SimMachine): void {
     machine.atCall = null;
     sleep(world, machine, " of a run");
   };
-  if (call === "delete ") return useDaily(world, machine, 8);
+  if (call === "delete ") return useDaily(world, machine, GRACE_USE_DAYS);
   if (machine.runs.size === 0 && machine.isSetUp) machine.begin("push");
 }
 
