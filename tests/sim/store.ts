@@ -7,8 +7,8 @@
  * What breaks, and is no lie: a call fails before its effect; it fails after its effect (the answer
  * was lost); it takes seconds; a list is old, but shows this machine all that it has put or has
  * seen listed before; a list lacks some new names and shows later ones (`reordered`). A machine may
- * then fail with what transport errors give, but never speak of rollback, fork, damage or of what is
- * missing, as it looks again. An old list also shows what was deleted just now.
+ * then fail with what transport errors give, but never speak of rollback, fork, damage or of what
+ * is missing, as it looks again. An old list also shows what was deleted just now.
  *
  * What are lies, all of them undone before the end:
  * - `flip`, `truncate`, `swap`: `get` gives bytes with one bit turned over, fewer bytes, or the
