@@ -10,9 +10,9 @@ export const HISTORY_PAGES = {
     brief: "what was pushed and pulled, here and by other machines",
     purpose: [
       "Newest first, one line a run of this machine (by you or by a hook): what it did, " +
-      "bytes over the line, how long it took, how it ended; and one line a push of every " +
-      "other machine, by that machine's clock, as far as this one has read the vault. The " +
-      "store is not asked.",
+      "bytes over the line, how long it took, how it ended; and what every other machine did " +
+      "(push, forget, restore, gc or init), by that machine's clock, as far as this one has " +
+      "read the vault. The store is not asked.",
     ],
     flags: [
       ["--limit N", "at most N lines; 20 unless given"],

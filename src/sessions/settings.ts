@@ -311,7 +311,7 @@ export function planSettingsChange(
 /**
  * Makes the change: a copy of the old file beside it (`settings.json.bak-<date>`), then the new one
  * in its place with the old permissions, or none when no setting is left. Gives the copy's path, or
- * null when there was no file.
+ * null when there was no file. Errors: `busy` when the file is not what the plan was made for.
  */
 export function applySettingsChange(platform: Platform, change: SettingsChange): string | null {
   const { fs, random, host } = platform;
@@ -322,11 +322,22 @@ export function applySettingsChange(platform: Platform, change: SettingsChange):
   const backup = change.before === null
     ? null
     : writeBackup(platform, change.path, change.before, mode);
+  requireUnchanged(platform, change);
   // Settings without a member are what no file is; but what a link leads to stays.
   const isNothing = change.target === change.path && /^\ufeff?\s*\{\s*\}\s*$/.test(change.after);
   if (isNothing) fs.removeFile(change.target);
   else writeFileAtomic(fs, random, change.target, utf8(change.after), mode);
   return backup;
+}
+
+/** The client writes this file, too, and takes no lock: to look right before is all we can do. */
+function requireUnchanged({ fs }: Platform, { path, target, before }: SettingsChange): void {
+  const now = fs.readFile(target, SETTINGS_BYTES_MAX);
+  if ((now === null ? null : fromUtf8(now)) === before) return;
+  throw new ClaudeSyncError("busy", `"${path}" was changed meanwhile and was left untouched`, {
+    path,
+    hint: "Something else is writing it, such as Claude Code; run this again",
+  });
 }
 
 function writeBackup(

@@ -83,11 +83,11 @@ function spareOther(statements: Statements, op: RetireOp): string {
   return machine;
 }
 
-/** Nothing happened where a checkpoint only says again what had. */
+/** Nothing happened in the entries of a checkpoint but the last, which ended it. */
 function forgetRepetition(statements: Statements, { machine, seq, ops }: EntryBody): void {
   const last = ops.at(-1);
   if (last?.op !== "checkpoint") return;
-  statements.prepare("DELETE FROM activity WHERE machine = ? AND seq BETWEEN ? AND ?")
+  statements.prepare("DELETE FROM activity WHERE machine = ? AND seq >= ? AND seq < ?")
     .run(machine, last.from, seq);
 }
 

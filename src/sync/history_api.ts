@@ -156,16 +156,18 @@ export interface JournalRecord {
   readonly bytes: { readonly sent: number; readonly received: number; readonly written: number };
 }
 
-/** A push of another machine, as its log in the vault tells it. */
+/** What another machine did, as one entry of its log in the vault tells it. */
 export interface VaultActivity {
   readonly machineId: string;
   /** Hostile text. */
   readonly machine: string;
+  /** What wrote the entry; what a command sent before it did its own work is a `push`. */
+  readonly command: "push" | "restore" | "forget" | "gc" | "init";
   /** By that machine's clock. */
   readonly atMs: number;
   readonly seq: number;
   readonly sessions: number;
-  /** Of files, and of the objects that hold them. */
+  /** Of files, and of the objects that hold them; of a `gc`, which brings nothing new, 0. */
   readonly bytes: { readonly plain: number; readonly stored: number };
 }
 

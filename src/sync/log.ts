@@ -1,4 +1,4 @@
-/** What happened: this machine's runs, and what the others pushed. The store is not asked. */
+/** What happened: this machine's runs, and what the others did. The store is not asked. */
 import type { SyncContext } from "./api.ts";
 import { othersActivity } from "./activity.ts";
 import type { LogLine, LogReport, LogRequest } from "./history_api.ts";

@@ -4,19 +4,18 @@
  */
 import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
-import { parseObjectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { acceptedIn, readLogs } from "../vault/log_base.ts";
 import { groupByLog, type ListedEntry, type LogMark } from "../vault/log_plan.ts";
 import { foreignLogMessage, type LogContext, type ReadLogs } from "../vault/log_reader.ts";
 import { unmetClaims, type VerifiedEntry } from "../vault/log_reader.ts";
-import { HEADER_NAME, LOG_PREFIX, parseLogEntryName } from "../vault/names.ts";
+import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
 import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
 import { type OpenVault, readHeader } from "./vault_access.ts";
 
 /**
  * How often the logs are listed at most, when an entry speaks of another that the list did not
- * show, or one that it shows is not there.
+ * show, a log has a gap, or an entry that the list shows is not there.
  */
 export const RELIST_MAX = 3;
 /** Between two of these lists. */
@@ -39,8 +38,10 @@ export interface Refreshed {
 export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
-    const read = await readOnce(vault).catch(async (error: unknown) => {
-      if (attempt < RELIST_MAX && await isGoneError(vault, error)) return null;
+    const read = await readOnce(vault).catch((error: unknown) => {
+      // An entry may have been deleted since the list, or a folder may have been listed while
+      // others wrote to it, which shows some of what is new: the next list tells.
+      if (attempt < RELIST_MAX && isClaudeSyncError(error, "incomplete")) return null;
       throw error;
     });
     if (read === null) {
@@ -72,25 +73,6 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
     // A machine may have pushed between our list and the other machine's: the next list shows it.
     await clock.sleep(RELIST_PAUSE_MS, vault.context.signal);
   }
-}
-
-/** Whether reading failed because of an entry that `isGone`. */
-async function isGoneError({ opener }: OpenVault, error: unknown): Promise<boolean> {
-  return isClaudeSyncError(error, "incomplete") && await isGone(opener, error.objectName);
-}
-
-/**
- * Whether an object that was listed, and could not be read, is an entry that is not there. Another
- * machine may have deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next
- * list tells. Errors: the store's own.
- */
-export async function isGone(
-  { store, signal }: OpenVault["opener"],
-  objectNamed: string | null | undefined,
-): Promise<boolean> {
-  const name = parseObjectName(objectNamed ?? "");
-  if (name === null || parseLogEntryName(name) === null) return false;
-  return await store.get(name, { signal }) === null;
 }
 
 async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {

@@ -1,4 +1,5 @@
 /** An earlier version of a session, written here as a session of its own. */
+import { once } from "../base/once.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileStat } from "../platform/types.ts";
@@ -24,6 +25,7 @@ import { transcriptOf } from "./pull_place.ts";
 import { restoredMtimeMs } from "./pull_write.ts";
 import type { ChoiceFacts } from "./restore_choice.ts";
 import type { SegmentIndex, StoredVersion } from "./segment_index.ts";
+import { chosenAmong, writersApart } from "./side_choice.ts";
 import type { OpenVault } from "./vault_access.ts";
 import { chainBytes, chainTo } from "./vault_content.ts";
 
@@ -34,7 +36,8 @@ export interface FileVersion {
 }
 
 /**
- * The files that go with the version `transcript` of session `id`: of each the newest at that time.
+ * The files that go with the version `transcript` of session `id`: of each the newest at that time,
+ * and of the same machines where several wrote it apart from each other.
  * Names that are not safe, and what belongs to no single session, are left out.
  */
 export function bundleAt(
@@ -43,14 +46,27 @@ export function bundleAt(
   transcript: StoredVersion,
 ): FileVersion[] {
   const files: FileVersion[] = [];
+  const writers = once(() => writersApart(index, id, transcript));
   for (const text of index.files(id)) {
     const name = parseFileName(text);
     const isOwn = name !== null && name !== TRANSCRIPT && name !== HISTORY;
     if (!isOwn || shelfArea(name) !== null) continue;
-    const version = index.versions(id, name).find(({ mtimeMs }) => mtimeMs <= transcript.mtimeMs);
+    const version = versionWith(transcript, index.versions(id, name), writers);
     if (version !== undefined) files.push({ name, version });
   }
   return files;
+}
+
+function versionWith(
+  { mtimeMs: atMs, isLeaf }: StoredVersion,
+  versions: readonly StoredVersion[],
+  writers: () => ReadonlySet<string> | null,
+): StoredVersion | undefined {
+  const before = versions.filter(({ mtimeMs }) => mtimeMs <= atMs);
+  if (versions.length < 2) return before[0];
+  // What they wrote after the branch's last record belongs to it, too: nothing comes after that.
+  const own = isLeaf ? versions.filter(({ machine }) => writers()?.has(machine)) : [];
+  return chosenAmong(own.length > 0 ? own : before, writers());
 }
 
 /**

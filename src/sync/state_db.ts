@@ -15,7 +15,7 @@ const SHARED_TEXTS_MAX = 1_000;
 /**
  * Raised with every change of the tables; an older or unknown database is thrown away and rebuilt.
  */
-const SCHEMA_VERSION = 10;
+const SCHEMA_VERSION = 11;
 
 const TABLES = `
 CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
@@ -28,8 +28,8 @@ CREATE TABLE entry (machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT N
   spared INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (machine, seq, hash)) STRICT, WITHOUT ROWID;
 CREATE TABLE activity (
   machine TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, time INTEGER NOT NULL,
-  sessions INTEGER NOT NULL, plain INTEGER NOT NULL, stored INTEGER NOT NULL,
-  PRIMARY KEY (machine, seq, hash)
+  command TEXT NOT NULL, sessions INTEGER NOT NULL, plain INTEGER NOT NULL,
+  stored INTEGER NOT NULL, PRIMARY KEY (machine, seq, hash)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE object (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, sha256 TEXT

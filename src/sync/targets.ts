@@ -1,6 +1,7 @@
 /**
  * What every session of the vault should look like on any machine: one state for each of its files.
  */
+import { once } from "../base/once.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import { foldedFileName, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
@@ -12,7 +13,8 @@ import { BranchTargets, type SessionFamily, type TranscriptTarget } from "./bran
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { failureOf } from "./push.ts";
 import type { FileState, Leaf, StoredLeaf } from "./segment_index.ts";
-import { newestFirst, shelfFiles } from "./shelf_targets.ts";
+import { shelfFiles } from "./shelf_targets.ts";
+import { chosenAmong, writersApart } from "./side_choice.ts";
 import type { OpenVault } from "./vault_access.ts";
 
 /** The state that one file is to have. */
@@ -80,9 +82,13 @@ export async function computeTargets(
         shelves.push(targetOf(id, id, shelfFiles(id, byFile), byFile));
         return;
       }
-      const others = otherTargets(id, byFile);
       const leaf = byFile.get(TRANSCRIPT)?.[0];
       const family = families.decided.get(id);
+      const writersOf = (session: SessionId, transcript: FileState | undefined) =>
+        once(() =>
+          transcript === undefined ? null : writersApart(vault.index, session, transcript)
+        );
+      const others = otherTargets(id, byFile, writersOf(id, family?.main ?? leaf));
       if (family === undefined) {
         const own = leaf === undefined ? [] : [leafTarget(leaf, TRANSCRIPT)];
         sessions.set(id, targetOf(id, id, others.length === 0 ? own : [...own, ...others], byFile));
@@ -92,7 +98,7 @@ export async function computeTargets(
       for (const branch of family.branches) {
         const branchId = parseSessionId(branch.session)!;
         const branchFiles = files.get(branchId) ?? new Map<string, Leaf[]>();
-        const rest = otherTargets(branchId, branchFiles);
+        const rest = otherTargets(branchId, branchFiles, writersOf(branchId, branch));
         sessions.set(branchId, targetOf(branchId, id, [asTarget(branch), ...rest], branchFiles));
       }
     } catch (error) {
@@ -278,10 +284,14 @@ function targetOf(
 }
 
 /**
- * Of several states of a file that has no branches the newest is shown; the others stay in the
- * vault.
+ * Of several states of a file that has no branches the one is shown that goes with the transcript;
+ * the others stay in the vault, and `restore` brings them with the branch they go with.
  */
-function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]>): FileTarget[] {
+function otherTargets(
+  id: SessionId,
+  byFile: ReadonlyMap<string, readonly Leaf[]>,
+  writers: () => ReadonlySet<string> | null,
+): FileTarget[] {
   // Most sessions are a transcript and nothing else, and folding names is slow.
   if (byFile.size === 1 && byFile.has(TRANSCRIPT)) return [];
   const targets: FileTarget[] = [];
@@ -295,7 +305,7 @@ function otherTargets(id: SessionId, byFile: ReadonlyMap<string, readonly Leaf[]
     }
     folded.add(foldedFileName(name));
     if (name === TRANSCRIPT) continue;
-    const [winner] = leaves.toSorted(newestFirst);
+    const winner = leaves.length === 1 ? leaves[0] : chosenAmong(leaves, writers());
     if (winner !== undefined) targets.push(leafTarget(winner, name));
   }
   return targets;

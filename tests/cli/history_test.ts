@@ -17,6 +17,7 @@ const LOG: LogReport = {
       source: "vault",
       machineId: "00",
       machine: HOSTILE,
+      command: "push",
       atMs: Number.MAX_SAFE_INTEGER,
       seq: 1,
       sessions: 3,

@@ -24,26 +24,17 @@ import { readSavedKeys } from "../../src/sync/saved_keys.ts";
 import { Outbox } from "../../src/vault/outbox.ts";
 import { deriveEpoch, rootKeyFromBytes } from "../../src/crypto/root_key.ts";
 import { fixedRandom } from "../crypto/fixed_random.ts";
-import { fakeHost, idOf, put } from "../sessions/disk.ts";
+import { idOf, put } from "../sessions/disk.ts";
 import { MemoryFs } from "../support/memory_fs.ts";
 import { fuzz, fuzzAsync } from "./fuzzing.ts";
 import { type Json, mutatedJson } from "./json_mutations.ts";
 import { mutatedBytes, mutatedText } from "./mutations.ts";
+import { HOST, platformWith } from "./one_file.ts";
 
 const HEX_32 = "ab".repeat(16);
 const HEX_64 = "cd".repeat(32);
 const PLACE = { kind: "folder", path: "/mnt/nas" } as const;
 const PATHS = homePaths("/home/bob/.claude-sync");
-const host = fakeHost({ processes: new Map([[7, "123"]]) });
-
-/** As much of a platform as reading needs. */
-function platformWith(path: string, content: string | Uint8Array) {
-  const fs = new MemoryFs();
-  put(fs, path, content);
-  fs.setMode(path, 0o600);
-  const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep: () => Promise.resolve() };
-  return { fs, host, clock, random: fixedRandom("fuzz") } as never;
-}
 
 /** Damaged as JSON, and at times as bytes. */
 function files(samples: readonly Json[]) {
@@ -198,15 +189,15 @@ Deno.test("fuzz: the client's own files are hints, whatever they hold", () => {
   const inputs = fc.tuple(files([registry]), files([claudeJson]), files(SETTINGS));
   fuzz(inputs, ([entry, json, settings]) => {
     const fs = new MemoryFs();
-    const root = claudeRoot(host);
+    const root = claudeRoot(HOST);
     put(fs, "/home/bob/.claude/sessions/7.json", entry);
     put(fs, "/home/bob/.claude.json", json);
     put(fs, "/home/bob/.claude/settings.json", settings);
     return {
-      live: liveSessions(fs, host, root),
-      folders: knownFolders(fs, host, root, []),
+      live: liveSessions(fs, HOST, root),
+      folders: knownFolders(fs, HOST, root, []),
       days: cleanupPeriodDays(fs, root),
-      hooks: hooksInstalled(fs, host),
+      hooks: hooksInstalled(fs, HOST),
     };
   }, {
     check({ live, days, hooks }) {

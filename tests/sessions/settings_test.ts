@@ -14,6 +14,7 @@ import {
   removeHooks,
 } from "../../src/sessions/settings.ts";
 import { parseJsonText } from "../../src/sessions/settings_text.ts";
+import { faultyFs, LOOKS } from "../support/faulty_fs.ts";
 
 const ENTRIES = hookEntries("linux", ["/opt/it's here/claude-sync"], null);
 const END = "'/opt/it'\\''s here/claude-sync' hook session-end";
@@ -294,3 +295,68 @@ Deno.test("removeHooks takes out as many as are looked after, and refuses more",
   removeHooks(`{"hooks":{${'"a":[],'.repeat(200_000)}"b":[]}}`);
   assert(performance.now() - startMs < 3_000, "many events take too long");
 });
+
+Deno.test("settings that cannot be read are never taken for none", () =>
+  withFolder((folder) => {
+    const platform = nodePlatform();
+    const path = join(folder, "settings.json");
+    nodeFs.writeFileSync(path, `{"a":1}`);
+    for (const errno of ["EACCES", "EIO", "EMFILE"]) {
+      for (let failNth = 1;; failNth++) {
+        const fs = faultyFs(platform.fs, { failNth, errno, calls: LOOKS });
+        let change: ReturnType<typeof planSettingsChange> = null;
+        try {
+          change = planSettingsChange({ ...platform, fs }, path, install);
+        } catch (error) {
+          assert.ok(isClaudeSyncError(error), `${error}`);
+        }
+        if (fs.failed === 0) break;
+        assert.equal(change, null, `${errno} of ${fs.log.at(-1)}`);
+      }
+    }
+    assert.equal(nodeFs.readFileSync(path, "utf8"), `{"a":1}`);
+  }));
+
+Deno.test("settings are the old ones or the new ones, wherever a change ends", () =>
+  withFolder((folder) => {
+    const platform = nodePlatform();
+    const path = join(folder, "settings.json");
+    const before = `{"a":1}`;
+    for (const effect of ["before", "after"] as const) {
+      for (let failNth = 1;; failNth++) {
+        // Each backup that is there takes the next one more calls.
+        for (const name of nodeFs.readdirSync(folder)) nodeFs.rmSync(join(folder, name));
+        nodeFs.writeFileSync(path, before);
+        const change = planSettingsChange(platform, path, install)!;
+        const fs = faultyFs(platform.fs, { failNth, effect, from: "then-on" });
+        try {
+          applySettingsChange({ ...platform, fs }, change);
+        } catch (error) {
+          assert.ok(isClaudeSyncError(error), `${error}`);
+        }
+        const after = nodeFs.readFileSync(path, "utf8");
+        assert.ok([before, change.after].includes(after), fs.log.at(-1));
+        if (fs.failed === 0) break;
+      }
+    }
+  }));
+
+Deno.test("what the client writes into the settings meanwhile is not written over", () =>
+  withFolder((folder) => {
+    const platform = nodePlatform();
+    const path = join(folder, "settings.json");
+    for (const before of [`{"a":1}`, null]) {
+      nodeFs.rmSync(path, { force: true });
+      if (before !== null) nodeFs.writeFileSync(path, before);
+      const change = planSettingsChange(platform, path, install)!;
+      nodeFs.writeFileSync(path, `{"a":2,"model":"x"}`);
+      assert.throws(
+        () => applySettingsChange(platform, change),
+        (error: unknown) => isClaudeSyncError(error, "busy"),
+      );
+      assert.equal(nodeFs.readFileSync(path, "utf8"), `{"a":2,"model":"x"}`);
+    }
+    const again = planSettingsChange(platform, path, install)!;
+    applySettingsChange(platform, again);
+    assert.equal(JSON.parse(nodeFs.readFileSync(path, "utf8")).a, 2);
+  }));

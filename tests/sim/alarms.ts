@@ -5,9 +5,9 @@ import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 
 /** What is said when the store is no longer believed. */
 const ALARMS: readonly string[] = ["rolled-back", "forked", "incomplete", "damaged"];
-/** What may be said instead: a vault that is withheld as a whole is not there. */
 /** What commands say that are asked for something that is not there, or not in that way. */
 const UNFIT: readonly string[] = ["not-found", "ambiguous", "usage"];
+/** What may be said instead of an alarm: a vault that is withheld as a whole is not there. */
 const ABSENT: readonly string[] = ["store-unreachable", "no-vault"];
 
 /** Judges a run that has ended by itself. */
@@ -17,52 +17,66 @@ export function judge(
   isQuiet: boolean,
   report: Report,
 ): void {
-  const codes = [outcome.code, ...outcome.failures.map(({ code }) => code)]
-    .filter((code) => code !== null);
+  const codes = codesOf(outcome);
   const alarms = codes.filter((code) => ALARMS.includes(code));
   for (const code of new Set(alarms)) report.alarm(code);
+  if (codes.includes("interrupted") && !run.controller.signal.aborted) {
+    report.count("runs given up after a long sleep");
+  }
   const who = `${run.name} ${run.command} ${run.number}`;
-  const { lies, mustNotice, isReordered } = run.exposure;
-  const unexplained = alarms.filter((code) => !(code === "incomplete" && isReordered));
-  if (unexplained.length > 0 && lies.size === 0) {
+  const { lies, mustNotice } = run.exposure;
+  if (alarms.length > 0 && lies.size === 0) {
     report.violation("no false alarm", `${who}: ${describe(outcome)}`);
     return;
   }
-  // What fails after the sync itself, as tidying up, is told at the next start.
-  const hasSaid = run.hasTold || run.notes.some((note) => note.includes("it is left out"));
-  const isHook = run.command.startsWith("hook-");
   // Who joins takes nothing from the logs: one entry that opens proves the key, whatever the others
   // are. The first look at the vault is the one that must notice.
   const [missed] = run.command === "join" ? [] : mustNotice.values();
-  if (missed !== undefined && codes.length === 0 && !hasSaid) {
-    report.violation("no missed alarm", `${who} was done in spite of ${missed}`);
+  if (missed !== undefined && !hasNoticed(run, outcome)) {
+    const said = describe(outcome);
+    report.violation("no missed alarm", `${who} was done in spite of ${missed}: ${said}`);
     return;
   }
-  if (lies.size > 0) return;
   for (const code of codes) {
-    if (isExcused(code, run, isQuiet, isHook)) continue;
+    // Nothing goes wrong any more that would be a reason.
+    if (!isQuiet && isExcused(code, run)) continue;
     report.violation("no failure without a reason", `${who}: ${code}: ${describe(outcome)}`);
     return;
   }
 }
 
-function isExcused(
-  code: string,
-  run: RunOfProgram,
-  isQuiet: boolean,
-  isHook: boolean,
-): boolean {
-  if (isQuiet) return false;
+function codesOf({ code, failures }: Outcome): string[] {
+  return [code, ...failures.map((failure) => failure.code)].filter((each) => each !== null);
+}
+
+/** Whether the run has said of a lie that something is wrong with the store, or could not. */
+function hasNoticed(run: RunOfProgram, outcome: Outcome): boolean {
+  const codes = codesOf(outcome);
+  if (codes.some((code) => ALARMS.includes(code))) return true;
+  if (run.exposure.isVaultHidden && codes.some((code) => ABSENT.includes(code))) return true;
+  // What fails after the sync itself, as tidying up, is told at the next start.
+  if (run.hasTold || run.notes.some((note) => note.includes("it is left out"))) return true;
+  // It had to end before it came to that, and did nothing of what it was asked.
+  const end = isHook(run) ? codes[0] : outcome.code;
+  return typeof end === "string" && !UNFIT.includes(end) && isExcused(end, run);
+}
+
+function isHook({ command }: RunOfProgram): boolean {
+  return command.startsWith("hook-");
+}
+
+/** Whether there was a reason for the code. */
+function isExcused(code: string, run: RunOfProgram): boolean {
   if (ALARMS.includes(code)) return true;
-  if (ABSENT.includes(code) && run.exposure.hasFailed) return true;
+  const { hasFailed, isVaultHidden } = run.exposure;
+  if (ABSENT.includes(code) && (hasFailed || isVaultHidden)) return true;
   if (UNFIT.includes(code) && Object.hasOwn(PAST_COMMANDS, run.command)) return true;
   if (code === "busy" || code === "interrupted") return true;
-  if (run.controller.signal.aborted) return true;
   if (["no-space", "local-io"].includes(code) && run.wasDiskBroken) return true;
   // A file that a client writes while it is read fails alone.
   if (code === "local-io" && run.touched.size > 0) return true;
   // Of the background half only the record of the run is to be seen.
-  return isHook && ["partial", "unknown"].includes(code);
+  return isHook(run) && ["partial", "unknown"].includes(code);
 }
 
 function describe({ code, error, failures }: Outcome): string {

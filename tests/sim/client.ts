@@ -25,6 +25,7 @@ export interface ClientWorld {
   readonly configDir: string;
   readonly projects: readonly string[];
   readonly version: "2.1.330" | "2.0.77";
+  readonly cleanupDays: number;
   nowMs(): number;
   /** Called with every path that the client changes. */
   onTouch(path: string): void;
@@ -272,7 +273,7 @@ export class Client {
 
   /** The client's clean-up, by the time of the files. */
   retention(): void {
-    const oldMs = this.#world.nowMs() - 30 * DAY_MS;
+    const oldMs = this.#world.nowMs() - this.#world.cleanupDays * DAY_MS;
     for (const { session, path } of this.transcripts()) {
       if ((this.#world.disk.lstat(path)?.mtimeMs ?? Infinity) < oldMs) this.#deleteAll(session);
     }

@@ -14,7 +14,9 @@
  * - **Read-only**: whatever changes anything fails with EROFS.
  *
  * The program's SQLite files are real ones, in a folder in memory: SQLite opens them itself. Of
- * them a power cut leaves the state that they were in at the cut or when the run began, or none.
+ * them a power cut leaves the state that they were in at the cut or when the run began, or none. On
+ * a full disk the state database does not grow, on a read-only one it does not change; the lock is
+ * always to be had.
  */
 import realFs from "node:fs";
 import { dirname } from "node:path/posix";
@@ -24,9 +26,10 @@ import type { DirEntry, FileStat, FileSystem } from "../../src/platform/types.ts
 import type { ReadHandle, WriteHandle } from "../../src/platform/types.ts";
 import { systemError } from "../support/faulty_fs.ts";
 import type { Dice } from "./dice.ts";
-import { copyDir, cutFile, type DirNode, type FileNode, findIn, type Node } from "./disk_nodes.ts";
+import { copyDir, cutFile, type DirNode, type DiskOptions } from "./disk_nodes.ts";
+import { type FileNode, findIn, type Node } from "./disk_nodes.ts";
 import { entriesOf, filesIn, NONE, statOf } from "./disk_nodes.ts";
-import { closeKept, copyOfDatabase } from "./open_databases.ts";
+import { breakDatabases, closeKept, copyOfDatabase, type DiskState } from "./open_databases.ts";
 
 /** After this time the system has flushed what was written. */
 export const WRITE_BACK_MS = 30_000;
@@ -39,29 +42,29 @@ export interface DiskCopy {
 
 const DATABASE = /^(state|lock)\.db(-wal|-shm|-journal)?$/;
 
-/** Where and when a disk is. */
-export interface DiskOptions {
-  /** Real folder for the SQLite files; what lies in it has the same path on this disk. */
-  readonly databaseDir: string;
-  /** Time by which files get theirs. */
-  readonly nowMs: () => number;
-  /** Time that nobody can change. */
-  readonly trueMs: () => number;
-}
-
 /** A disk in memory. Absolute POSIX paths, no symbolic links. */
 export class SimDisk implements FileSystem {
   readonly #options: DiskOptions;
   #inodes = 1;
   #root: DirNode;
-  /** How it is broken right now. */
-  state: "sound" | "full" | "read-only" = "sound";
+  #state: DiskState = "sound";
   /** Called whenever it refuses. */
   onFailure: (what: string) => void = () => {};
 
   constructor(options: DiskOptions) {
     this.#options = options;
     this.#root = this.#newDir();
+    this.state = this.#state;
+  }
+
+  /** How it is broken right now. */
+  get state(): DiskState {
+    return this.#state;
+  }
+
+  set state(state: DiskState) {
+    this.#state = state;
+    breakDatabases(this.#options.databaseDir, state);
   }
 
   /** Bytes of every ordinary file by path; never changed in place. */
@@ -101,9 +104,7 @@ export class SimDisk implements FileSystem {
   }
 
   /** Nothing of the simulation itself has the SQLite files open then. */
-  letGo(): void {
-    closeKept(this.#options.databaseDir);
-  }
+  letGo = (): void => closeKept(this.#options.databaseDir);
 
   /** Replaces the SQLite files. Nobody may have them open. */
   setDatabases(databases: ReadonlyMap<string, Uint8Array>): void {
@@ -274,6 +275,7 @@ export class SimDisk implements FileSystem {
 
   removeFile(path: string): boolean {
     if (this.#isDatabase(path)) {
+      this.#mayChange("remove", path, "same");
       this.letGo();
       const isThere = realFs.existsSync(path);
       realFs.rmSync(path, { force: true });

@@ -121,3 +121,13 @@ export function statOf(node: Node): FileStat {
     uid: 1000,
   };
 }
+
+/** Where and when a disk is. */
+export interface DiskOptions {
+  /** Real folder for the SQLite files; what lies in it has the same path on this disk. */
+  readonly databaseDir: string;
+  /** Time by which files get theirs. */
+  readonly nowMs: () => number;
+  /** Time that nobody can change. */
+  readonly trueMs: () => number;
+}

@@ -127,9 +127,13 @@ export function checkEqual(
         const needless = new Set([...forgiven.marks, ...kept]);
         // What was taken out of the one file that had it is nowhere, once nobody wants the branch.
         const isUnwanted = !pair.some((machine) => wants(machine, owner));
-        const { dropped } = machines[at]!.world.book;
-        if (isUnwanted) { for (const mark of dropped) needless.add(mark); }
+        const { dropped, spoken } = machines[at]!.world.book;
         const contents = [first!, other].flatMap((content) => content.get(owner) ?? []);
+        if (isUnwanted) {
+          for (const mark of dropped) needless.add(mark);
+          // Where nobody spoke there is no branch, and such lines stay in the vault.
+          for (const mark of contents.flatMap(marksIn)) if (!spoken.has(mark)) needless.add(mark);
+        }
         return contents.length > 0 &&
           contents.every((each) => isOutdated(owner, each, machines[at]!, past, needless));
       };
@@ -174,7 +178,7 @@ function isUnnamedWhereMissing(
  * forgotten up to what somebody went on with. The one that was made before stays where it is, as
  * nothing is ever removed. It is outdated when `without` does not want it and has all of its words
  * in other transcripts, but for those that were forgotten, or that are in a session which it keeps
- * as it was for that reason, or that are dropped and in nothing that anybody wants.
+ * as it was for that reason, or that are dropped or no words and in nothing that anybody wants.
  */
 function isOutdated(
   key: string,

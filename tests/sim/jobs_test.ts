@@ -32,6 +32,7 @@ Deno.test("processes give the same reports as one does, in the order of the seed
 Deno.test("a report that was copied is the same, violations and all", () => {
   const report = new Report(7);
   report.operation("push");
+  report.event("append");
   report.fault("delay");
   report.alarm("forked");
   report.count("objects", 3);

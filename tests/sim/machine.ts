@@ -58,6 +58,10 @@ export class SimMachine {
   readonly dice: Dice;
   /** Names of log entries that it has accepted; they are in its marks. */
   accepted = new Set<string>();
+  /** Called with each call of its runs to the store, as it begins. */
+  atCall: ((what: string) => void) | null = null;
+  /** How often its client has changed a file. */
+  touches = 0;
   /** Names of objects that it has put or seen. */
   known = new Set<string>();
   /** Sessions that a person or the clean-up has removed here. */
@@ -110,8 +114,10 @@ export class SimMachine {
       configDir: this.configDir,
       projects: this.projects,
       version: options.clientVersion,
+      cleanupDays: options.cleanupDays,
       nowMs: () => this.nowMs(),
       onTouch: (path) => {
+        this.touches++;
         for (const run of this.runs) run.touched.add(path);
       },
       onRemove: (session) => this.removed.add(session),
@@ -154,7 +160,12 @@ export class SimMachine {
       COMMANDS[command](this.context(run), run).then(
         (outcome) => this.#end(run, { code: null, error: null, ...outcome }),
         (error: unknown) => {
-          const code = isClaudeSyncError(error) ? error.code : "unexpected";
+          const isStopped = error === run.controller.signal.reason;
+          const code = isClaudeSyncError(error)
+            ? error.code
+            : isStopped
+            ? "interrupted"
+            : "unexpected";
           this.#end(run, { code, error, failures: [], hasPushed: false, moved: 0 });
         },
       );

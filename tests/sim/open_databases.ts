@@ -6,6 +6,7 @@
  * So what a run closes stays open behind its back, for the next run that opens the same file.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { dirname } from "node:path/posix";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 
 const LOG_MODE = "journal_mode = WAL; PRAGMA synchronous = NORMAL";
@@ -36,6 +37,35 @@ const kept = new Map<string, OpenFile[]>();
 const inUse = new Map<DatabaseSync, OpenFile>();
 
 const { exec, close, prepare } = DatabaseSync.prototype;
+
+/** What makes a database like one on such a disk, or as it was. */
+const DISKS = {
+  // It is never made smaller than the file.
+  "full": "PRAGMA max_page_count = 1",
+  "read-only": "PRAGMA query_only = ON",
+  "sound": "PRAGMA query_only = OFF; PRAGMA max_page_count = 4294967294",
+} as const;
+/** How a disk is. */
+export type DiskState = keyof typeof DISKS;
+
+/** Folders on disks that are broken. */
+const broken = new Map<string, DiskState>();
+
+/** The disk of the state database in `dir` is like that from now on. */
+export function breakDatabases(dir: string, disk: DiskState): void {
+  if (disk === "sound") broken.delete(dir);
+  else broken.set(dir, disk);
+  for (const [path, files] of kept) {
+    if (dirname(path) !== dir) continue;
+    for (const file of files) if (file.isShared) setDisk(file);
+  }
+}
+
+function setDisk({ path, database }: OpenFile): void {
+  exec.call(database, DISKS.sound);
+  const disk = broken.get(dirname(path));
+  if (disk !== undefined) exec.call(database, DISKS[disk]);
+}
 
 /** To be called before anybody else touches database files in `dir`: nothing has them open then. */
 export function closeKept(dir: string): void {
@@ -130,7 +160,10 @@ function take(opened: DatabaseSync, sql: string): boolean {
   inUse.set(opened, file);
   if (isShared && known !== undefined) return true;
   exec.call(file.database, sql.replace(LOG_MODE, QUICK_MODE));
-  if (isShared) kept.set(path, [file]);
+  if (isShared) {
+    setDisk(file);
+    kept.set(path, [file]);
+  }
   return true;
 }
 

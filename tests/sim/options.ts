@@ -41,6 +41,8 @@ export interface SimOptions {
   readonly lies: readonly LieKind[];
   /** Whether the clients write to the registry of open sessions (2.1 and later). */
   readonly clientVersion: "2.1.330" | "2.0.77";
+  /** Age of sessions that the client's clean-up removes (`cleanupPeriodDays` of its settings). */
+  readonly cleanupDays: number;
   /** Kinds of actions that do not happen here. */
   readonly without: ReadonlySet<string>;
   /** Clocks that are wrong. */
@@ -52,7 +54,7 @@ export interface SimOptions {
 /** Draws the options; `actions` are the kinds that may be left out. */
 export function drawOptions(seed: number, dice: Dice, actions: readonly string[]): SimOptions {
   const some = (chance: number, value: number) => dice.isLucky(chance) ? value : 0;
-  const lies = dice.isLucky(0.35) ? LIE_KINDS.filter(() => dice.isLucky(0.4)) : [];
+  const lies = dice.isLucky(0.45) ? LIE_KINDS.filter(() => dice.isLucky(0.4)) : [];
   return {
     seed,
     machines: dice.pick([2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6])!,
@@ -64,6 +66,7 @@ export function drawOptions(seed: number, dice: Dice, actions: readonly string[]
     lists: dice.pick(["fresh", "fresh", "snapshot", "reordered"] as const)!,
     lies,
     clientVersion: dice.isLucky(0.75) ? "2.1.330" : "2.0.77",
+    cleanupDays: dice.pick([1, 7, 30])!,
     without: new Set(actions.filter(() => dice.isLucky(0.25))),
     skewMs: some(0.3, dice.pick([90_000, 3 * 3_600_000, 40 * 86_400_000])!),
     thresholds: {

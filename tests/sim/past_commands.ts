@@ -6,6 +6,8 @@ import type { ForgetResult } from "../../src/sync/forget_api.ts";
 import type { RestoreResult } from "../../src/sync/history_api.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { RESTORE } from "../support/restore_world.ts";
+import type { SimDisk } from "./disk.ts";
+import type { SimMachine } from "./machine.ts";
 import type { Outcome, RunOfProgram } from "./run_of_program.ts";
 
 type Done = Omit<Outcome, "code" | "error">;
@@ -40,6 +42,14 @@ function someSession({ machine, dice }: RunOfProgram): string | null {
   const past = machine.world.store.past;
   const all = past === null || dice.isLucky(0.6) ? here : past.sessions();
   return dice.pick(all);
+}
+
+/** What a person has put on the disk, when it was still sound if it is broken now. */
+function beforeItBroke({ disk }: SimMachine, put: (disk: SimDisk) => void): void {
+  const { state } = disk;
+  disk.state = "sound";
+  put(disk);
+  disk.state = state;
 }
 
 /** These commands, by name. */
@@ -93,14 +103,15 @@ export const PAST_COMMANDS = {
     const files = dice.pick(machine.world.machines)!.clientFiles();
     const from = dice.isLucky(0.5) ? machine.world.oldLaptop ?? files : files;
     const dir = `${machine.home}/old-${run.number}/.claude`;
-    if (machine.disk.state !== "sound") return NOTHING;
-    for (const [path, bytes] of from) {
-      const [, below] = path.split("/.claude/") as [string, string | undefined];
-      if (below === undefined || below.startsWith("sessions/")) continue;
-      const to = `${dir}/${below}`;
-      machine.disk.makeDir(to.slice(0, to.lastIndexOf("/")));
-      machine.disk.overwrite(to, bytes);
-    }
+    beforeItBroke(machine, (disk) => {
+      for (const [path, bytes] of from) {
+        const [, below] = path.split("/.claude/") as [string, string | undefined];
+        if (below === undefined || below.startsWith("sessions/")) continue;
+        const to = `${dir}/${below}`;
+        disk.makeDir(to.slice(0, to.lastIndexOf("/")));
+        disk.overwrite(to, bytes);
+      }
+    });
     if (machine.disk.readDir(`${dir}/projects`) === null) return NOTHING;
     const all = dice.isLucky(0.3);
     const result = await syncService.import(context, { paths: [dir], all, dryRun: false });
@@ -118,13 +129,15 @@ async function restoreTo(context: SyncContext, run: RunOfProgram): Promise<Done>
   const dir = `${machine.home}/restored`;
   const force = dice.isLucky(0.3);
   const own = new Map<string, Bytes>();
-  const isScribbled = dice.isLucky(0.5) && disk.state === "sound";
-  for (const [path, bytes] of isScribbled ? disk.files(dir) : []) {
-    // Bytes that the vault has not.
-    const scribbled = new Uint8Array([...bytes, 0x20, 0x0a]);
-    disk.overwrite(path, scribbled);
-    own.set(path, scribbled);
-  }
+  const isScribbled = dice.isLucky(0.5);
+  beforeItBroke(machine, () => {
+    for (const [path, bytes] of isScribbled ? disk.files(dir) : []) {
+      // Bytes that the vault has not.
+      const scribbled = new Uint8Array([...bytes, 0x20, 0x0a]);
+      disk.overwrite(path, scribbled);
+      own.set(path, scribbled);
+    }
+  });
   const before = force ? own : disk.files(dir);
   const request = { ...RESTORE, queries: [session], to: dir, force };
   const check = () => {

@@ -12,7 +12,7 @@ export interface Violation {
 export interface ReportCopy {
   readonly seed: number;
   readonly violations: readonly Violation[];
-  /** Operations, faults, alarms and counts. */
+  /** Operations, events, faults, alarms and counts. */
   readonly tables: readonly (readonly [string, number])[][];
   readonly traceHash: string;
 }
@@ -22,6 +22,8 @@ export class Report {
   readonly seed: number;
   readonly violations: Violation[] = [];
   readonly operations = new Map<string, number>();
+  /** What clients and people did, and what befell machines. */
+  readonly events = new Map<string, number>();
   readonly faults = new Map<string, number>();
   readonly alarms = new Map<string, number>();
   readonly counts = new Map<string, number>();
@@ -55,7 +57,7 @@ export class Report {
   }
 
   #tables(): Map<string, number>[] {
-    return [this.operations, this.faults, this.alarms, this.counts];
+    return [this.operations, this.events, this.faults, this.alarms, this.counts];
   }
 
   /** Whose time the trace shows. */
@@ -77,6 +79,10 @@ export class Report {
 
   operation(kind: string): void {
     add(this.operations, kind);
+  }
+
+  event(kind: string): void {
+    add(this.events, kind);
   }
 
   fault(kind: string): void {
@@ -116,6 +122,7 @@ export class Report {
     };
     return [
       table("operations", this.operations),
+      table("events", this.events),
       table("faults injected", this.faults),
       table("alarms raised", this.alarms),
       table("counts", this.counts),

@@ -3,8 +3,9 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Failure } from "../../src/sync/api.ts";
 import type { Dice } from "./dice.ts";
+import type { Exposure } from "./exposure.ts";
 import type { SimMachine } from "./machine.ts";
-import type { Exposure, Visitor } from "./store.ts";
+import type { Visitor } from "./store.ts";
 
 /** What a run can be asked to do. A further command is one more line in `COMMANDS`. */
 export type Command =
@@ -50,7 +51,7 @@ export class RunOfProgram implements Visitor {
   readonly exposure: Exposure = {
     lies: new Set(),
     mustNotice: new Map(),
-    isReordered: false,
+    isVaultHidden: false,
     hasFailed: false,
     logNames: new Set(),
     hasLooked: false,
@@ -97,6 +98,10 @@ export class RunOfProgram implements Visitor {
 
   sleepsUntilMs(): number {
     return this.machine.sleepsUntilMs;
+  }
+
+  onCall(what: string): void {
+    this.machine.atCall?.(what);
   }
 
   /** `kill -9`. */

@@ -7,8 +7,8 @@
  * What breaks, and is no lie: a call fails before its effect; it fails after its effect (the answer
  * was lost); it takes seconds; a list is old, but shows this machine all that it has put or has
  * seen listed before; a list lacks some new names and shows later ones (`reordered`). A machine may
- * then fail with what transport errors give, and after a `reordered` list with `incomplete`. It
- * must never speak of rollback, fork or damage. An old list also shows what was deleted just now.
+ * then fail with what transport errors give, but never speak of rollback, fork, damage or of what
+ * is missing, as it looks again. An old list also shows what was deleted just now.
  *
  * What are lies, all of them undone before the end:
  * - `flip`, `truncate`, `swap`: `get` gives bytes with one bit turned over, fewer bytes, or the
@@ -33,6 +33,7 @@ import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/obj
 import type { PutItem, PutOutcome, StoreOptions } from "../../src/storage/object_store.ts";
 import { putEach } from "../../src/storage/put_each.ts";
 import type { Dice } from "./dice.ts";
+import type { Exposure } from "./exposure.ts";
 import { latenessOf, STALE_MS_MAX } from "./lateness.ts";
 import { isLog, type Lie, makeLie, type Stored } from "./lies.ts";
 import type { Actor, Looks } from "./looks.ts";
@@ -52,22 +53,6 @@ const DELAY_MS_MAX = 9_000;
 /** A lie about bytes strikes this share of calls. */
 const STRIKE_CHANCE = 0.3;
 
-/** What one run of the program was shown. */
-export interface Exposure {
-  /** Kinds of lies that it was shown. */
-  readonly lies: Set<LieKind>;
-  /** What it must have noticed, by object; what it has read again and got right is forgiven. */
-  readonly mustNotice: Map<string, string>;
-  /** It was shown a list without names that are older than others in it. */
-  isReordered: boolean;
-  /** A call of it has failed, which is no lie. */
-  hasFailed: boolean;
-  /** Names below `log/` that a look at the logs has shown it, or that it has put. */
-  readonly logNames: Set<string>;
-  /** It has listed `log/`. */
-  hasLooked: boolean;
-}
-
 /** A machine as the store knows it. */
 export interface Visitor extends Owner {
   readonly exposure: Exposure;
@@ -75,6 +60,8 @@ export interface Visitor extends Owner {
   readonly accepted: ReadonlySet<string>;
   /** Names that it has put or seen. */
   readonly known: Set<string>;
+  /** Called when a call of it begins. */
+  onCall(what: string): void;
   /** When the run began. */
   readonly beganMs: number;
 }
@@ -162,6 +149,7 @@ export class SimStore {
   ): Promise<Result> {
     options.signal?.throwIfAborted();
     this.#report.trace(`${visitor.name} ${what}`);
+    visitor.onCall(what);
     await this.#scheduler.wait(this.#latencyMs(), visitor);
     options.signal?.throwIfAborted();
     if (this.#fails(visitor, "fail before", this.#options.failBefore)) throw unreachable(what);
@@ -261,6 +249,7 @@ export class SimStore {
       if (extra !== undefined) return extra.slice();
       if (stored === undefined || !lie.isHidden(name, stored)) continue;
       this.#strike(visitor, lie.kind);
+      if (!name.includes("/")) exposure.isVaultHidden = true;
       const isPromised = exposure.logNames.has(name) || name.startsWith("packs/");
       if (isPromised && this.#isNeeded(name)) {
         exposure.mustNotice.set(name, `${lie.kind}: ${name} is not there`);
@@ -357,8 +346,7 @@ export class SimStore {
       else this.#report.fault("deleted object listed");
       shown.set(name, stored.bytes.length);
     }
-    if (wasLate) this.#report.fault(`${this.#options.lists} list`);
-    if (wasLate && this.#options.lists === "reordered") exposure.isReordered = true;
+    if (wasLate) this.#report.fault(`${lists} list`);
     for (const lie of this.#liesTo(visitor)) {
       for (const [name, bytes] of lie.extra) {
         if (!name.startsWith(prefix) || shown.has(name)) continue;

@@ -6,7 +6,8 @@ import { Looks } from "./looks.ts";
 import { drawOptions } from "./options.ts";
 import { Report } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
-import { type Exposure, SimStore, type Visitor } from "./store.ts";
+import type { Exposure } from "./exposure.ts";
+import { SimStore, type Visitor } from "./store.ts";
 
 const ENTRY = objectName("log/aaaaaaaaaaaaaaaa/000000000001.00000001");
 const OTHER = objectName("log/bbbbbbbbbbbbbbbb/000000000001.00000002");
@@ -29,10 +30,11 @@ async function makeStore(): Promise<{
     name,
     isAlive: true,
     sleepsUntilMs: () => 0,
+    onCall: () => {},
     exposure: {
       lies: new Set(),
       mustNotice: new Map(),
-      isReordered: false,
+      isVaultHidden: false,
       hasFailed: false,
       logNames: new Set(),
       hasLooked: false,

@@ -94,7 +94,7 @@ export class World implements Surroundings {
       disk.letGo();
       rmSync(programDir, { recursive: true });
     }
-    this.report.count("events", this.scheduler.count);
+    this.report.count("steps of time", this.scheduler.count);
   }
 
   onEnd(run: RunOfProgram, outcome: Outcome): void {
@@ -116,7 +116,7 @@ export class World implements Surroundings {
   clone(machine: SimMachine): void {
     const name = NAMES[this.machines.length];
     if (name === undefined || machine.runs.size > 0 || !machine.isSetUp) return;
-    this.report.fault("clone");
+    this.report.event("clone");
     // A copy of the whole disk: same home, same computer's id, as far as anybody can tell.
     const isTwin = this.dice.isLucky(0.5);
     const clone = new SimMachine(this, name, this.dice.stream(`clone ${name}`), machine, isTwin);

@@ -35,8 +35,6 @@ export interface Scenario {
   readonly actor: typeof ANNA | typeof BERT;
   readonly prepare: (anna: SyncMachine, bert: SyncMachine) => Promise<void>;
   readonly run: (anna: SyncMachine, bert: SyncMachine) => Promise<unknown>;
-  /** Breaks only the store: for worlds that take long. */
-  readonly isLarge?: true;
   /** A sync alone does not finish it: whoever wanted it tries again. */
   readonly isRepeated?: true;
   /** What it brings stays on the actor's machine. */
@@ -46,6 +44,8 @@ export interface Scenario {
    * Default: 1.
    */
   readonly stride?: number;
+  /** The same for the disk's calls alone. Default: `stride`. */
+  readonly diskStride?: number;
 }
 
 /** A prepared world that can be had again and again, at the same place on the disk. */
@@ -89,9 +89,15 @@ class Stage {
     return this.#scenario.run(anna, bert);
   }
 
-  /** Of the calls that are to be broken, every so many are. */
-  get stride(): number {
-    return BREAKS_ALL ? 1 : this.#scenario.stride ?? 1;
+  /** Of the disk's calls that are to be broken, every so many are. */
+  get diskStride(): number {
+    const { stride = 1, diskStride = stride } = this.#scenario;
+    return BREAKS_ALL ? 1 : diskStride;
+  }
+
+  /** The same of the store's, of which a command makes few. */
+  get storeStride(): number {
+    return BREAKS_ALL ? 1 : Math.min(this.#scenario.stride ?? 1, STORE_STRIDE_MAX);
   }
 
   /** Finishes what is to be done, by what a person would repeat; the actor goes first. */
@@ -167,7 +173,6 @@ async function checkAftermath(stage: Stage, world: SyncWorld, what: string): Pro
 /** Of the calls after which nothing can be seen any more, which are many: every so many. */
 const LOOKS_STRIDE = 8;
 
-/** A command makes few calls to the store. */
 const STORE_STRIDE_MAX = 4;
 
 const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
@@ -181,7 +186,7 @@ const DISK_FAULTS: readonly Omit<FaultPlan, "failNth">[] = [
 
 /** Makes the tests of one scenario. */
 export function survivesEveryFailure(scenario: Scenario): void {
-  for (const fault of scenario.isLarge ? [] : DISK_FAULTS) {
+  for (const fault of DISK_FAULTS) {
     const how = `${fault.from}, ${fault.effect} the effect${
       fault.calls === LOOKS ? ", looks" : ""
     }`;
@@ -212,7 +217,7 @@ async function breakDisk(
   const { faulty: undisturbed } = await broken(Infinity);
   const chosen = callsToBreak(undisturbed.log);
   assert.ok(chosen.length > 5, `${chosen.length} calls are too few to be all`);
-  const stride = stage.stride * (fault.calls === LOOKS && !BREAKS_ALL ? LOOKS_STRIDE : 1);
+  const stride = stage.diskStride * (fault.calls === LOOKS && !BREAKS_ALL ? LOOKS_STRIDE : 1);
   for (const n of every(stride, chosen)) {
     const { world, faulty } = await broken(n);
     assert.equal(faulty.failed > 0, true, `call ${n} is made in every run`);
@@ -227,9 +232,8 @@ function every<Item>(stride: number, items: readonly Item[]): Item[] {
 async function breakStore(dir: string, scenario: Scenario, times: number): Promise<void> {
   const stage = new Stage(dir, scenario);
   await stage.prepare();
-  const storeStride = Math.min(stage.stride, STORE_STRIDE_MAX);
   for (const effect of ["before", "after"] as const) {
-    for (let n = 1;; n += storeStride) {
+    for (let n = 1;; n += stage.storeStride) {
       // The store is opened anew by every command, and counts on.
       const opened: FaultyStore[] = [];
       const total = (of: "calls" | "struck") => opened.reduce((sum, one) => sum + one[of], 0);

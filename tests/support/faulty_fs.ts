@@ -11,7 +11,7 @@ export function systemError(errno: string, action: string, path: string): Claude
 
 /** Calls that change the disk: for all others it makes no difference when they fail. */
 export const CHANGES = [
-  ...["createFile", "write", "sync", "rename", "link", "makeDir"],
+  ...["createFile", "openAppend", "write", "sync", "rename", "link", "makeDir"],
   ...["removeFile", "removeDir", "syncDir", "setMtime", "setMode"],
 ];
 

@@ -20,15 +20,23 @@ export const BINARY = process.env["CLAUDE_SYNC_BINARY"] ??
 /** Our own temporary files, which a kill may leave. */
 export const TEMPORARY = /(^|\/)\.claude-sync-[0-9a-f]{16}\.tmp$/;
 
-const TAKES_ALL = process.env["CLAUDE_SYNC_KILL_STEPS"] === "all";
-/** At least so many, however slow the machine. */
-const STEPS_MIN = 4;
-/** With everything that a file goes through until it is safe, or gone. */
-const CALLS = [
+/** Whether the program is ended at all of its steps. */
+export const TAKES_ALL = process.env["CLAUDE_SYNC_KILL_STEPS"] === "all";
+/** How many of the steps are taken. */
+export interface Budget {
+  /** For so long. */
+  readonly ms: number;
+  /** At least so many, however slow the machine. Default 4. */
+  readonly stepsMin?: number;
+}
+
+/** System calls: everything that a file goes through until it is safe, or gone. */
+export const CALLS = [
   ...["openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat2", "link"],
   ...["linkat", "unlink", "unlinkat", "mkdir", "rmdir", "utimensat", "ftruncate", "fchmod"],
 ];
-const READ_ONLY = /O_RDONLY(?!.*O_CREAT)/;
+/** Of a line of a trace: a file is opened, and nothing can be changed by it. */
+export const READ_ONLY = /O_RDONLY(?!.*O_CREAT)/;
 
 /** The `nth` call of one kind by the program's first thread. */
 export interface Step {
@@ -110,32 +118,50 @@ export function stepsOf({ dir, below, run }: Killable): readonly Step[] {
   return steps;
 }
 
+/** Around each run that is ended. */
+export interface Around {
+  readonly prepare: () => void;
+  readonly check: (what: string) => Promise<void> | void;
+}
+
 /**
- * Ends a run at as many of `steps` as `budgetMs` allows, calling `prepare` before each and `check`
+ * Ends a run at as many of `steps` as `budget` allows, calling `prepare` before each and `check`
  * after it. Gives a line that says how many there were.
  */
 export async function killAtSteps(
   { run }: Killable,
   steps: readonly Step[],
-  budgetMs: number,
-  { prepare, check }: {
-    readonly prepare: () => void;
-    readonly check: (what: string) => Promise<void> | void;
-  },
+  budget: Budget,
+  { prepare, check }: Around,
 ): Promise<string> {
-  const startMs = performance.now();
-  let [tried, killed] = [0, 0];
-  for (const { call, nth } of spread(steps)) {
-    const isOver = performance.now() - startMs > budgetMs && tried >= STEPS_MIN;
-    if (isOver && !TAKES_ALL) break;
+  return await atSteps(steps, budget, async ({ call, nth }) => {
     prepare();
     const inject = `inject=${call}:signal=KILL:when=${nth}`;
     const watching = ["strace", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", inject];
     const { status, text } = run(watching);
-    tried++;
-    if (status !== 0) killed++;
-    else assert.equal(text.includes("error"), false, text);
+    if (status === 0) assert.equal(text.includes("error"), false, text);
     await check(`killed at ${call} ${nth}`);
+    return status !== 0;
+  });
+}
+
+/**
+ * Does `work`, which tells whether something was killed, for as many of `steps` as `budget` allows.
+ * Gives a line that says how many there were.
+ */
+export async function atSteps<AnyStep>(
+  steps: readonly AnyStep[],
+  budget: Budget,
+  work: (step: AnyStep) => Promise<boolean>,
+): Promise<string> {
+  const { ms, stepsMin = 4 } = budget;
+  const startMs = performance.now();
+  let [tried, killed] = [0, 0];
+  for (const step of spread(steps)) {
+    const isOver = performance.now() - startMs > ms && tried >= stepsMin;
+    if (isOver && !TAKES_ALL) break;
+    tried++;
+    if (await work(step)) killed++;
   }
   assert.ok(killed >= tried / 2, `only ${killed} of ${tried} runs were killed at work`);
   return `killed at ${killed} of ${tried}; ${steps.length} steps`;

@@ -1,161 +1,31 @@
 /**
  * Disks without room, without inodes and without permission to write, on file systems made for the
- * purpose where this process may mount, and always on a disk that only says it is full.
+ * purpose, where this process or one in a namespace of its own may mount; `quota_test.ts` has disks
+ * that only say that they are full, for everywhere.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
-import { faultyFs } from "../support/faulty_fs.ts";
 import { SessionCorpus } from "../support/session_corpus.ts";
-import { filesBelow, inTempDir, said, SyncMachine } from "../support/sync_machine.ts";
+import {
+  IDS,
+  LARGE_BYTES,
+  machineOf,
+  onSmallDisk,
+  refuses,
+  ROOM,
+  run,
+  runInNamespace,
+  type Said,
+  speak,
+  succeeds,
+} from "../support/small_disk.ts";
+import { filesBelow, type SyncMachine } from "../support/sync_machine.ts";
 
-const PROGRAM = process.platform === "win32" ? "claude-sync.exe" : "claude-sync";
-const BINARY = process.env["CLAUDE_SYNC_BINARY"] ??
-  join(import.meta.dirname!, "..", "..", "dist", PROGRAM);
 const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
-const IDS = [1, 2].map((n) => `${String(n).repeat(8)}-1111-4111-8111-111111111111`);
-/** Compressed, this is more than what the small disks have. */
-const LARGE_BYTES = 6_000_000;
-const ROOM = "size=64m,nr_inodes=10000";
 
-/** A file system in memory, at `path`. */
-class SmallDisk {
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** Mounts it; throws where this process may not. */
-  static mount(path: string): SmallDisk {
-    mkdirSync(path, { recursive: true });
-    const run = spawnSync("mount", ["-t", "tmpfs", "-o", `${ROOM},mode=700`, "tmpfs", path]);
-    const reason = run.error?.message ?? run.stderr.toString().trim();
-    assert.equal(run.status, 0, `mount: ${reason}`);
-    return new SmallDisk(path);
-  }
-
-  /** Gives it another size or mode, e.g. `size=1m`, `ro`. */
-  remount(options: string): void {
-    const run = spawnSync("mount", ["-o", `remount,${options}`, this.#path]);
-    assert.equal(run.status, 0, run.stderr.toString());
-  }
-
-  /** Leaves no byte free. */
-  fill(): void {
-    spawnSync("dd", ["if=/dev/zero", `of=${join(this.#path, "filler")}`, "bs=4k"]);
-  }
-
-  empty(): void {
-    rmSync(join(this.#path, "filler"), { recursive: true });
-  }
-
-  /** Leaves no inode free; `empty` gives them back. */
-  fillInodes(): void {
-    this.remount("nr_inodes=200");
-    mkdirSync(join(this.#path, "filler"));
-    for (let n = 0; n < 200; n++) {
-      try {
-        writeFileSync(join(this.#path, "filler", `${n}`), "");
-      } catch {
-        return;
-      }
-    }
-  }
-
-  unmount(): void {
-    spawnSync("umount", ["-l", this.#path]);
-  }
-}
-
-/** Why this process may not mount, which is then said; null when it may. */
-const whyNoMount = await inTempDir((dir) => {
-  try {
-    SmallDisk.mount(join(dir, "disk")).unmount();
-    return Promise.resolve(null);
-  } catch (error) {
-    console.log(`not on a real disk, only on one that says it is full: ${error}`);
-    return Promise.resolve(String(error));
-  }
-});
-
-interface Said {
-  readonly exit: number | null;
-  readonly text: string;
-}
-
-function run(machine: SyncMachine, args: readonly string[], stdin = ""): Said {
-  const done = spawnSync(BINARY, [...args], {
-    cwd: machine.home,
-    env: { HOME: machine.home, PATH: process.env["PATH"] },
-    input: stdin,
-  });
-  return { exit: done.status, text: `${done.stdout}${done.stderr}` };
-}
-
-function machineOf(dir: string, name: string): SyncMachine {
-  const machine = new SyncMachine({ name, dir });
-  const host = { ...machine.platform.host, hostname: hostname() };
-  return Object.assign(machine, { platform: { ...machine.platform, host } });
-}
-
-function speak(machine: SyncMachine, id: string, bytes: number): void {
-  const facts = { session: id, cwd: machine.project, seed: 7, startMs: Date.now() - 86_400_000 };
-  machine.writeTranscript(id, new SessionCorpus(facts).next(bytes));
-}
-
-function succeeds({ exit, text }: Said): void {
-  assert.equal(exit, 0, text);
-}
-
-/** The run failed for want of `code`, said where and what to do, and left no half file. */
-function refuses({ exit, text }: Said, code: RegExp, where: string): void {
-  assert.notEqual(exit, 0, text);
-  assert.match(text, code);
-  assert.ok(text.includes(where), `${text} names ${where}`);
-  assert.match(text, /^ *fix {3}/m);
-}
-
-interface World {
-  readonly anna: SyncMachine;
-  readonly bert: SyncMachine;
-  readonly disk: SmallDisk;
-  readonly at: string;
-}
-
-/** Runs `work` with a vault and two machines, `at` being a small file system of its own. */
-function onSmallDisk(
-  name: string,
-  at: (dir: string) => string,
-  work: (world: World) => void | Promise<void>,
-): void {
-  const fn = () =>
-    inTempDir(async (dir) => {
-      assert.ok(existsSync(BINARY), `${BINARY} is missing: run deno task build first`);
-      const path = at(dir);
-      const disk = SmallDisk.mount(path);
-      try {
-        const [anna, bert] = [machineOf(dir, "anna"), machineOf(dir, "bert")];
-        speak(anna, IDS[0]!, 5_000);
-        succeeds(run(anna, ["init", "--dir", anna.vaultDir, "--yes"]));
-        succeeds(run(anna, ["push"]));
-        succeeds(run(bert, ["init", "--dir", anna.vaultDir, "--yes"]));
-        const key = run(anna, ["key", "export", "--quiet"]);
-        succeeds(run(bert, ["key", "import"], key.text));
-        succeeds(run(bert, ["pull", "--all"]));
-        await work({ anna, bert, disk, at: path });
-        const verified = run(anna, ["verify", "--read-data"]);
-        succeeds(verified);
-        assert.match(verified.text, /No damage/);
-      } finally {
-        disk.unmount();
-      }
-    });
-  Deno.test({ name: `without room: ${name}`, ignore: whyNoMount !== null, fn });
-}
+runInNamespace(import.meta.filename!);
 
 function wholeFiles(machine: SyncMachine): Record<string, string> {
   const files = Object.entries(machine.files()).filter(([path]) => !TEMPORARY.test(path));
@@ -186,13 +56,7 @@ onSmallDisk("our own folder", (dir) => join(dir, "anna", ".claude-sync"), (world
   refuses(run(anna, ["push"]), /\[no-space\]/, at);
   refuses(run(anna, ["pull"]), /\[no-space\]/, at);
   succeeds(run(anna, ["status"]));
-  const hook = JSON.stringify({
-    session_id: IDS[1],
-    transcript_path: anna.transcriptPath(IDS[1]!),
-    cwd: anna.project,
-    hook_event_name: "SessionEnd",
-  });
-  assert.deepEqual(run(anna, ["hook", "session-end"], hook), { exit: 0, text: "" });
+  assert.deepEqual(hook(anna, "SessionEnd"), { exit: 0, text: "" });
   assert.deepEqual(anna.files(), before);
   disk.empty();
   succeeds(run(anna, ["push"]));
@@ -267,25 +131,139 @@ onSmallDisk("push into a full Git repository", (dir) => join(dir, "remote"), (wo
   succeeds(run(gina, ["verify", "--read-data"]));
 });
 
-for (const errno of ["ENOSPC", "EDQUOT"] as const) {
-  Deno.test(`a disk that says ${errno} from some write on keeps everything, and can go on`, () =>
-    inTempDir(async (dir) => {
-      for (const failNth of [1, 2, 3, 5, 8, 12]) {
-        const at = join(dir, `${failNth}`);
-        const anna = new SyncMachine({ name: "anna", dir: at });
-        const facts = { session: IDS[0]!, cwd: anna.project, atMs: Date.now() - 3_600_000 };
-        anna.writeTranscript(IDS[0]!, said("user", "a", facts) + said("assistant", "b", facts));
-        await anna.init();
-        const before = anna.files();
-        cpSync(anna.home, `${anna.home}.kept`, { recursive: true });
-        const calls = ["createFile", "write", "makeDir"];
-        const plan = { failNth, from: "then-on", errno, calls } as const;
-        const full = new SyncMachine({ name: "anna", dir: at, fs: (fs) => faultyFs(fs, plan) });
-        const outcome = await full.push().then(() => "done", (error) => error.code);
-        assert.ok(["no-space", "done"].includes(outcome), `${failNth}: ${outcome}`);
-        assert.deepEqual(anna.files(), before);
-        assert.equal((await anna.push()).failed, 0);
-        assert.deepEqual((await anna.verify()).problems, []);
-      }
-    }));
+/** Runs the hook with what the client says. */
+function hook(machine: SyncMachine, event: "SessionStart" | "SessionEnd"): Said {
+  const name = event === "SessionStart" ? "session-start" : "session-end";
+  const said = {
+    session_id: IDS[0],
+    transcript_path: machine.transcriptPath(IDS[0]!),
+    cwd: machine.project,
+    hook_event_name: event,
+    ...(event === "SessionStart" ? { source: "startup" } : { reason: "exit" }),
+  };
+  return run(machine, ["hook", name], JSON.stringify(said));
+}
+
+for (const [what, place] of [["the vault", "vault"], ["our own folder", "own"]] as const) {
+  const at = (dir: string) =>
+    join(dir, ...(place === "own" ? ["anna", ".claude-sync"] : ["vault"]));
+
+  onSmallDisk(`gc, in ${what}`, at, async (world) => {
+    const { anna, bert, disk } = world;
+    const facts = {
+      session: IDS[1]!,
+      cwd: anna.project,
+      seed: 8,
+      startMs: Date.now() - 86_400_000,
+    };
+    const corpus = new SessionCorpus(facts);
+    for (let text = "", turn = 0; turn < 8; turn++) {
+      text += corpus.next(2_000);
+      anna.writeTranscript(IDS[1]!, text);
+      await anna.push();
+    }
+    const [files, objects] = [anna.files(), objectsIn(anna)];
+    disk.fill();
+    refuses(run(anna, ["gc"]), /\[no-space\]/, world.at);
+    assert.deepEqual(anna.files(), files);
+    succeeds(run(bert, ["pull", "--all"]));
+    disk.empty();
+    // What was put before there was no room is nobody's; what was there is there.
+    const left = objectsIn(anna);
+    for (const [name, bytes] of objects) assert.ok(left.get(name) === bytes, name);
+    const done = run(anna, ["gc", "--json"]);
+    succeeds(done);
+    assert.ok(objectsIn(anna).size > objects.size, `a checkpoint was written: ${done.text}`);
+    assert.ok(bert.readTranscript(IDS[1]!) === anna.readTranscript(IDS[1]!));
+  });
+
+  onSmallDisk(`forget, in ${what}`, at, ({ anna, bert, disk, at }) => {
+    const files = anna.files();
+    disk.fill();
+    refuses(run(anna, ["forget", IDS[0]!, "--yes"]), /\[no-space\]/, at);
+    assert.deepEqual(anna.files(), files);
+    disk.empty();
+    assert.ok(!isForgotten(bert), "nobody takes half a wish for one");
+    succeeds(run(anna, ["forget", IDS[0]!, "--yes"]));
+    assert.ok(isForgotten(bert));
+    assert.deepEqual(anna.files(), files);
+  });
+
+  onSmallDisk(`import, in ${what}`, at, ({ anna, bert, disk, at }) => {
+    const laptop = machineOf(join(anna.home, ".."), "laptop");
+    const facts = {
+      session: IDS[1]!,
+      cwd: anna.project,
+      seed: 9,
+      startMs: Date.now() - 86_400_000,
+    };
+    laptop.writeTranscript(IDS[1]!, new SessionCorpus(facts).next(LARGE_BYTES));
+    const files = anna.files();
+    disk.fill();
+    refuses(run(anna, ["import", laptop.home]), /\[no-space\]/, at);
+    assert.deepEqual(anna.files(), files);
+    disk.empty();
+    succeeds(run(anna, ["import", laptop.home]));
+    succeeds(run(bert, ["pull", "--all"]));
+    assert.ok(bert.readTranscript(IDS[1]!) === laptop.readTranscript(IDS[1]!));
+  });
+}
+
+onSmallDisk("restore", (dir) => join(dir, "anna", ".claude"), ({ anna, disk, at }) => {
+  speak(anna, IDS[1]!, LARGE_BYTES);
+  succeeds(run(anna, ["push"]));
+  const wanted = anna.readTranscript(IDS[1]!);
+  rmSync(anna.transcriptPath(IDS[1]!));
+  const before = wholeFiles(anna);
+  disk.remount("size=1m");
+  refuses(run(anna, ["restore", IDS[1]!]), /\[no-space\]/, at);
+  assert.deepEqual(anna.files(), before, "no file is half, and nothing is left over");
+  disk.remount(ROOM);
+  succeeds(run(anna, ["restore", IDS[1]!]));
+  assert.ok(anna.readTranscript(IDS[1]!) === wanted);
+});
+
+onSmallDisk("a home that is read-only", (dir) => join(dir, "anna"), ({ anna, disk, at }) => {
+  speak(anna, IDS[1]!, 5_000);
+  const before = filesBelow(at);
+  disk.remount("ro");
+  for (const args of [["push"], ["pull"], ["gc"], ["forget", IDS[0]!, "--yes"]]) {
+    refuses(run(anna, args), /read-only/, at);
+  }
+  succeeds(run(anna, ["status"]));
+  assert.deepEqual(hook(anna, "SessionEnd"), { exit: 0, text: "" });
+  assert.equal(hook(anna, "SessionStart").exit, 0);
+  assert.deepEqual(filesBelow(at), before);
+  disk.remount("rw");
+  succeeds(run(anna, ["push"]));
+});
+
+onSmallDisk("init in a home that is read-only", (dir) => join(dir, "carl"), (world) => {
+  const { anna, disk, at } = world;
+  const carl = machineOf(join(anna.home, ".."), "carl");
+  speak(carl, IDS[0]!, 5_000);
+  const before = filesBelow(at);
+  disk.remount("ro");
+  const vault = join(anna.home, "..", "carls-vault");
+  refuses(run(carl, ["init", "--dir", vault, "--yes"]), /read-only/, at);
+  assert.ok(!existsSync(join(vault, "claude-sync.json")), "no vault without a key");
+  assert.deepEqual(hook(carl, "SessionEnd"), { exit: 0, text: "" });
+  assert.deepEqual(filesBelow(at), before);
+  disk.remount("rw");
+  succeeds(run(carl, ["init", "--dir", vault, "--yes"]));
+  succeeds(run(carl, ["push"]));
+  succeeds(run(carl, ["verify", "--read-data"]));
+});
+
+/** What lies in the vault, but for what a put that failed has left. */
+function objectsIn(machine: SyncMachine): Map<string, string> {
+  const files = Object.entries(filesBelow(machine.vaultDir));
+  return new Map(files.filter(([name]) => !/\.tmp$/.test(name)));
+}
+
+function isForgotten(machine: SyncMachine): boolean {
+  succeeds(run(machine, ["pull"]));
+  const listed = run(machine, ["list", "--forgotten", "--json"]);
+  succeeds(listed);
+  return listed.text.includes(IDS[0]!);
 }

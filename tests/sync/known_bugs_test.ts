@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { slugOf } from "../../src/sessions/slug.ts";
 import type { Clock } from "../../src/platform/types.ts";
+import { slugOf } from "../../src/sessions/slug.ts";
 import { syncService } from "../../src/sync/service.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { ID, pair, T0 } from "../support/pair.ts";

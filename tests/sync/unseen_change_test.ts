@@ -1,6 +1,7 @@
 /** Files of the same size, time and number whose bytes are others all the same. */
 import assert from "node:assert/strict";
-import { appendFileSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, renameSync, statSync } from "node:fs";
+import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { restore } from "../support/restore_world.ts";
 import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
@@ -45,6 +46,29 @@ Deno.test("a pull joins nothing to a beginning that is another one than it looks
     assert.deepEqual([pulled, failures.map(({ code }) => code)], [0, ["local-io"]]);
     assert.match(failures[0]!.message, /changed while it was read/);
     assert.equal(bert.readTranscript(ID), before);
+  }));
+
+Deno.test("a push sees what was added to a file, or put in its place, under the old time", () =>
+  withPair(async (world, anna, bert) => {
+    const path = anna.transcriptPath(ID);
+    anna.writeTranscript(ID, turn(world, "first words"));
+    await anna.push();
+    const { atimeMs, mtimeMs } = statSync(path);
+    const keepTime = (of: string) => utimesSync(of, atimeMs / 1000, Math.floor(mtimeMs) / 1000);
+    keepTime(path);
+    assert.equal((await anna.push()).bytes.sent, 0);
+    appendFileSync(path, turn(world, "added"));
+    keepTime(path);
+    assert.equal((await anna.push()).pushed, 1);
+    // As `cp -p` and a restored backup do.
+    const other = join(anna.home, "other.jsonl");
+    writeFileSync(other, readFileSync(path, "utf8").replaceAll("first words", "other words"));
+    keepTime(other);
+    renameSync(other, path);
+    assert.equal((await anna.push()).pushed, 1);
+    await bert.pull();
+    const onBert = Object.values(bert.files()).join("");
+    for (const text of ["first words", "other words", "added"]) assert.match(onBert, RegExp(text));
   }));
 
 Deno.test("a branch is made of the vault's bytes where the file only looks like them", () =>

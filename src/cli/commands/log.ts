@@ -49,7 +49,8 @@ function logLines({ machineName, lines, more }: LogReport, columns: number): str
 
 function cellsOf(line: LogLine): string[] {
   if (line.source === "vault") {
-    return ["push", directions(line.sessions, 0), directions(line.bytes.stored, 0, bytesText), ""];
+    const { command, sessions, bytes } = line;
+    return [command, directions(sessions, 0), directions(bytes.stored, 0, bytesText), ""];
   }
   const { command, by, sentSessions, receivedSessions, bytes, ms, code, message } = line;
   const ending = line.ok

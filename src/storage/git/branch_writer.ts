@@ -211,6 +211,14 @@ export class BranchWriter {
   }
 
   #outrun(): ClaudeSyncError {
+    const { lock } = this.#repository.remote;
+    if (lock !== null) {
+      // Whose it is cannot be known: over a network, the process may be on another computer.
+      return new ClaudeSyncError("store-unreachable", "A lock in the repository stays locked", {
+        path: lock,
+        hint: "Should no Git be at work there any more, remove that file, then try again",
+      });
+    }
     const message = "Other machines were always faster to push to the repository";
     return new ClaudeSyncError("store-unreachable", message, {
       hint: "Nothing is lost: what waits goes out with the next push",

@@ -312,12 +312,17 @@ const MEANINGS: readonly Meaning[] = [
   },
 ];
 
+/** On a disk, the other side says so of `alternateRefsCommand`, which it may not run. */
+const NOISE = /^remote: error: cannot run : .*$/gm;
+const LOCK = /^remote: .*Unable to create '(.+\.lock)': File exists/m;
+
 /** The patterns are slow on long lines, so none is given to them. */
 function lookedAt(stderr: string): string {
   const ends = stderr.length <= 2 * SAID_LENGTH_MAX
     ? stderr
     : `${stderr.slice(0, SAID_LENGTH_MAX)}\n${stderr.slice(-SAID_LENGTH_MAX)}`;
-  return ends.split("\n").map((line) => line.slice(0, SAID_LINE_LENGTH_MAX)).join("\n");
+  const lines = ends.split("\n").map((line) => line.slice(0, SAID_LINE_LENGTH_MAX));
+  return lines.join("\n").replace(NOISE, "");
 }
 
 function quote(path: string): string {
@@ -333,6 +338,11 @@ export function innerFailure(stderr: string): InnerFailure | null {
     if (pattern.test(text)) return meaning;
   }
   return null;
+}
+
+/** The lock in the repository, by its path there, because of which a push failed; or null. */
+export function lockInTheWay(stderr: string): string | null {
+  return LOCK.exec(lookedAt(stderr))?.[1] ?? null;
 }
 
 /** The error for a `git` that failed with this on its standard error. */

@@ -56,6 +56,8 @@ const FETCH = [
 /** The server's side of the driver. */
 export class GitRemote {
   readonly requests: RemoteRequests = { get: 0, put: 0, list: 0, delete: 0 };
+  /** A lock in the repository that kept the last push from moving its branch: its path there. */
+  lock: string | null = null;
   readonly #platform: Platform;
   readonly #runner: GitRunner;
   readonly #cache: GitCache;
@@ -151,6 +153,7 @@ export class GitRemote {
       [...args, `${commit}:${ref}`],
       { signal, timeoutMs: TRANSFER_TIMEOUT_MS },
     );
+    this.lock = result.ok ? null : result.lock;
     if (result.ok) return "done";
     if (isRaced(result.stdout)) return "raced";
     const isLost = result.inner === null && isClaudeSyncError(result.failure, "store-unreachable");

@@ -5,7 +5,7 @@
 import type { Bytes } from "../../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../../errors.ts";
 import type { Platform, RunOptions } from "../../platform/types.ts";
-import { gitFailure, type InnerFailure, innerFailure } from "./git_failure.ts";
+import { gitFailure, type InnerFailure, innerFailure, lockInTheWay } from "./git_failure.ts";
 import { noGit, requireGit } from "./git_program.ts";
 import type { GitUrl } from "./git_url.ts";
 import { BRANCH_PREFIX } from "./object_path.ts";
@@ -35,6 +35,8 @@ export type RemoteResult =
     readonly ok: false;
     readonly stdout: string;
     readonly inner: InnerFailure | null;
+    /** What `lockInTheWay` says. */
+    readonly lock: string | null;
     readonly failure: ClaudeSyncError;
   };
 
@@ -182,10 +184,11 @@ export class GitRunner {
     const text = latin1(stdout);
     if (code === 0) return { ok: true, stdout: text };
     if (typeof stderr !== "string") {
-      return { ok: false, stdout: text, inner: null, failure: stderr };
+      return { ok: false, stdout: text, inner: null, lock: null, failure: stderr };
     }
     const inner = innerFailure(stderr);
-    return { ok: false, stdout: text, inner, failure: gitFailure(this.#url, stderr) };
+    const [lock, failure] = [lockInTheWay(stderr), gitFailure(this.#url, stderr)];
+    return { ok: false, stdout: text, inner, lock, failure };
   }
 
   async #run(

@@ -17,6 +17,14 @@ const TAIL = "fatal: Could not read from remote repository.\n\nPlease make sure 
 
 const SAMPLES: readonly (readonly [what: string, stderr: string, ErrorCode, message: RegExp])[] = [
   [
+    "the other side of a repository on a disk, killed, after it could not run what it may not",
+    "remote: error: cannot run : No such file or directory        \nKilled\nsend-pack: " +
+    "unexpected disconnect while reading sideband packet\nfatal: the remote end hung up " +
+    "unexpectedly\n",
+    "store-unreachable",
+    /cannot be reached/,
+  ],
+  [
     "no credentials",
     "fatal: could not read Username for 'http://127.0.0.1:28893': terminal prompts disabled\n",
     "store-refused",

@@ -1,5 +1,7 @@
 /** Servers that cannot do what makes fetches small. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { objectName } from "../../../src/storage/object_name.ts";
 import { gitHttpUrl, startGitHttp } from "../../servers/git_http.ts";
 import { makeRepository } from "../../servers/git_repository.ts";
@@ -56,4 +58,28 @@ Deno.test("a repository that names its objects by SHA-256 works, empty or not", 
     const b = await world.open("b");
     assert.deepEqual(await listNames(b), ["claude-sync.json", "log/1", "packs/1"]);
     assert.equal((await b.get(objectName("packs/1")))?.length, 500_000);
+  }));
+
+Deno.test("a repository works whatever its default branch, or the user's, is called", () =>
+  withGitWorld(async (world) => {
+    for (const [at, head] of ["master", "trunk"].entries()) {
+      const url = join(world.folder, `${head}.git`);
+      const names = ["a", "b", "c"].map((name) => `${name}${at}`);
+      for (const name of names) {
+        const config = "[init]\n\tdefaultBranch = master\n";
+        writeFileSync(join(world.homeOf(name), ".gitconfig"), config);
+      }
+      world.gitIn(url, "init", "-q", "--bare", `--initial-branch=${head}`);
+      const a = await world.open(names[0]!, { url, create: true });
+      const b = await world.open(names[1]!, { url });
+      for (const round of ["1", "2"]) {
+        await a.putAll(itemsOf([`packs/a${round}`, patterned(500_000)], [`log/a/${round}`, one]));
+        await b.putAll(itemsOf([`log/b/${round}`, one]));
+      }
+      const objects = ["log/a/1", "log/a/2", "log/b/1", "log/b/2", "packs/a1", "packs/a2"];
+      for (const store of [a, b, await world.open(names[2]!, { url })]) {
+        assert.deepEqual(await listNames(store), objects, head);
+        assert.equal((await store.get(objectName("packs/a2")))?.length, 500_000);
+      }
+    }
   }));
