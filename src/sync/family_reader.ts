@@ -20,8 +20,6 @@ import { assertComparable, chainTo, statePieces } from "./vault_content.ts";
 
 /** Small parts of a file are put together up to this. */
 const BLOCK_BYTES = 256 * 1024;
-/** What looking into lines takes for a while: their texts, and what is parsed of them. */
-const LOOKED_COPIES = 4;
 
 /** A leaf of the vault. */
 export interface VaultLeaf extends StoredLeaf {
@@ -44,7 +42,6 @@ export async function scanLeaves(
   leaves: readonly VaultLeaf[],
 ): Promise<ScannedLeaf<VaultLeaf>[]> {
   for (const { id, leaf } of leaves) assertComparable(leaf, id);
-  const { memory } = vault.context.platform;
   const base = leaves.filter(({ id }) => id === rootId)
     .toSorted((a, b) => b.sizeBytes - a.sizeBytes)[0];
   const scanned = new Map<VaultLeaf, ScannedLeaf<VaultLeaf>>();
@@ -58,10 +55,7 @@ export async function scanLeaves(
     const { scan, prefix } = forks.get(leaf) ??
       { scan: new LeafScan(leaf, rootId, spoken), prefix: new Sha256() };
     const pieces = statePieces(vault, leaf.id, TRANSCRIPT, leaf.leaf, prefix);
-    for await (const bytes of pieces) {
-      scan.take(bytes);
-      memory.passed(LOOKED_COPIES * bytes.length);
-    }
+    for await (const bytes of pieces) scan.take(bytes);
     scanned.set(leaf, scan.end());
   }
   return leaves.map((leaf) => scanned.get(leaf)!);
@@ -104,7 +98,6 @@ async function scanBase(
       }
     }
     take(bytes.subarray(done));
-    vault.context.platform.memory.passed(LOOKED_COPIES * bytes.length);
   }
   return scan.end();
 }
@@ -181,10 +174,7 @@ export async function makeFile(
   }
   const blocks = new Blocks(put);
   const file = new MadeFile(rootId, session, (bytes) => blocks.add(bytes));
-  for await (const bytes of pieces) {
-    file.take(bytes);
-    vault.context.platform.memory.passed(LOOKED_COPIES * bytes.length);
-  }
+  for await (const bytes of pieces) file.take(bytes);
   file.end();
   blocks.flush();
 }

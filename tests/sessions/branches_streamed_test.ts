@@ -2,13 +2,18 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { concat, utf8 } from "../../src/base/bytes.ts";
-import { branchCopy, type Leaf, rootForm } from "../../src/sessions/branch_copy.ts";
+import { branchCopy, copiedRecord, type Leaf, rootForm } from "../../src/sessions/branch_copy.ts";
 import { branchId } from "../../src/sessions/branch_id.ts";
 import type { SessionId } from "../../src/sessions/session_id.ts";
 import { spokenRecords } from "../../src/sessions/spoken_records.ts";
+import { titleAt } from "../../src/sessions/branch_title.ts";
+import { lines } from "../../src/sessions/record_text.ts";
+import { diffRecords, saidOnlyIn } from "../../src/sessions/record_diff.ts";
+import { RestoredCopy } from "../../src/sessions/restored_copy.ts";
 import { play, ROOT, steps, type Stored } from "./branch_histories.ts";
-import { fileOf, resolveBranches } from "./branches_in_memory.ts";
+import { fileOf, piecesOf, resolveBranches } from "./branches_in_memory.ts";
 import * as whole from "./whole_memory/branches.ts";
+import * as wholeDiff from "./whole_memory/record_diff.ts";
 import * as wholeCopy from "./whole_memory/branch_copy.ts";
 
 const said = (text: string, type = "user") =>
@@ -178,5 +183,40 @@ Deno.test("branchCopy and rootForm give what they give of whole leaves", () => {
       }
     }),
     { numRuns: 400 },
+  );
+});
+
+Deno.test("diffRecords and saidOnlyIn give what they give of whole transcripts", () => {
+  fc.assert(
+    fc.property(cutText, cutText, cutText, (base, one, other) => {
+      for (const [a, b] of [[one, other], [concat(base, one), concat(base, other)]] as const) {
+        assert.deepEqual(diffRecords(a, b), wholeDiff.diffRecords(a, b));
+        assert.deepEqual(saidOnlyIn(a, b), wholeDiff.saidOnlyIn(a, b));
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("RestoredCopy of pieces gives the copy of the whole", () => {
+  const id = branchId(ROOT, "0".repeat(64));
+  fc.assert(
+    fc.property(cutText, (bytes) => {
+      const expected: Uint8Array[] = [];
+      for (const { start, end, next } of lines(bytes)) {
+        const copy = copiedRecord(bytes.subarray(start, end), { rootId: ROOT, id }, null);
+        expected.push(copy, bytes.subarray(end, next));
+      }
+      if (bytes.length > 0 && bytes.at(-1) !== 0x0a) expected.push(utf8("\n"));
+      const customTitle = `${titleAt(bytes, Infinity)} (as of 1970-01-01 00:00 UTC)`;
+      const title = { type: "custom-title", customTitle, sessionId: id };
+      expected.push(utf8(JSON.stringify(title) + "\n"));
+      const parts: Uint8Array[] = [];
+      const copy = new RestoredCopy({ of: ROOT, id, atMs: 0 }, (part) => parts.push(part.slice()));
+      for (const piece of piecesOf(bytes)) copy.take(piece);
+      copy.end();
+      assert.deepEqual(concat(...parts), concat(...expected));
+    }),
+    { numRuns: 1000 },
   );
 });
