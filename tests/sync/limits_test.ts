@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { isClaudeSyncError } from "../../src/errors.ts";
 import { NAME_BYTES_MAX } from "../../src/sessions/file_name.ts";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { RECORD_BYTES_MAX } from "../../src/sessions/transcript.ts";
 import { BATCH_FILES_MAX } from "../../src/sync/pull_write.ts";
+import { EMPTY_HASH } from "../../src/sync/segment_index.ts";
+import { assertComparable, COMPARED_BYTES_MAX } from "../../src/sync/vault_content.ts";
 import { longPath, workFolder, writeBundle, writeLongLine } from "../bench/limit_worlds.ts";
 import { sessionId, writeSmall } from "../bench/limit_worlds.ts";
 import { inMemoryDir, SyncMachine } from "../support/sync_machine.ts";
@@ -53,6 +56,15 @@ for (const over of [0, 1]) {
       assert.deepEqual(filesOf(b), filesOf(a));
     }));
 }
+
+Deno.test("continuations are compared up to the limit, and refused past it", () => {
+  const state = (len: number) => ({ gen: "", hash: EMPTY_HASH, len });
+  assertComparable(state(COMPARED_BYTES_MAX), sessionId(0));
+  assert.throws(
+    () => assertComparable(state(COMPARED_BYTES_MAX + 1), sessionId(0)),
+    (error) => isClaudeSyncError(error, "too-large") && /too large/.test(error.message),
+  );
+});
 
 // All 10,000 of them take a while on every machine: `bench limits` has that.
 Deno.test("more files of one session than a pull publishes at once come to the other machine", () =>
