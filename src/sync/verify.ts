@@ -5,7 +5,6 @@
 import { mapConcurrently } from "../base/pool.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
-import { parseObjectName } from "../storage/object_name.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { lanesOf } from "../vault/log_reader.ts";
 import { LOG_PREFIX, parseLogEntryName } from "../vault/names.ts";
@@ -14,7 +13,7 @@ import { type CheckedLogs, checkLogs, goneSince, type Problem } from "../vault/v
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { knownMarks } from "./place_check.ts";
-import { RELIST_MAX, RELIST_PAUSE_MS } from "./refresh.ts";
+import { isGone, RELIST_MAX, RELIST_PAUSE_MS } from "./refresh.ts";
 import { SegmentIndex, type StoredLeaf, type StoredSegment } from "./segment_index.ts";
 import { openScratchDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
@@ -93,20 +92,6 @@ async function isOneGone(
     if (!isFound && await isGone(opener, name)) isFound = true;
   });
   return isFound;
-}
-
-/**
- * Whether an object that was listed, and could not be read, is an entry that is not there. Another
- * machine may have deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next
- * list tells. Errors: the store's own.
- */
-async function isGone(
-  { store, signal }: OpenVault["opener"],
-  objectNamed: string | null | undefined,
-): Promise<boolean> {
-  const name = parseObjectName(objectNamed ?? "");
-  if (name === null || parseLogEntryName(name) === null) return false;
-  return await store.get(name, { signal }) === null;
 }
 
 /**
