@@ -16,15 +16,20 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 /** Joins `parts` into one new array. */
 export function concat(...parts: readonly Uint8Array[]): Bytes {
+  return joined(parts);
+}
+
+/** `concat` for any number of parts: a function takes only so many arguments. */
+export function joined(parts: readonly Uint8Array[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
-  const joined = new Uint8Array(length);
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
-    joined.set(part, at);
+    bytes.set(part, at);
     at += part.length;
   }
-  return joined;
+  return bytes;
 }
 
 /** Four bytes, big-endian. `value` is 0..2^32-1. */

@@ -5,7 +5,9 @@
 import { assert } from "../base/assert.ts";
 import { rootForm, writerAt } from "./branch_copy.ts";
 import { branchId } from "./branch_id.ts";
+import { sourceOf } from "./branch_file.ts";
 import type { ResolvedBranch, ResolvedSession } from "./branches.ts";
+import type { ScannedLeaf, StoredLeaf } from "./leaf_scan.ts";
 import type { SessionId } from "./session_id.ts";
 import { spokenRecords } from "./spoken_records.ts";
 import { lastCompleteLineEnd, records } from "./transcript.ts";
@@ -18,22 +20,23 @@ import { lastCompleteLineEnd, records } from "./transcript.ts";
 export type Beside = "follows" | "nothing-new" | { readonly firstHash: string };
 
 /**
- * Compares `session`, of the family of `rootId`, with the file `kept` that stands where it is to
- * go: under `kept.id`. What was said is what `spoken_records.ts` says it is.
+ * Compares a session of the family of `rootId`, whose bytes in the root's form are `rootBytes`,
+ * with the file `kept` that stands where it is to go: under `kept.id`. What was said is what
+ * `spoken_records.ts` says it is.
  */
 export function besideKept(
   rootId: SessionId,
-  session: ResolvedSession,
+  rootBytes: Uint8Array,
   kept: { readonly id: SessionId; readonly bytes: Uint8Array },
 ): Beside {
   const keptBytes = rootForm({ bytes: kept.bytes, writers: [] }, kept.id, rootId).bytes;
-  const said = spokenRecords(session.rootForm.bytes).map(({ hash }) => hash);
+  const said = spokenRecords(rootBytes).map(({ hash }) => hash);
   const keptSaid = spokenRecords(keptBytes).map(({ hash }) => hash);
   const [has, keptHas] = [new Set(said), new Set(keptSaid)];
   const firstHash = said.find((hash) => !keptHas.has(hash));
   if (firstHash === undefined) return "nothing-new";
   const saysAll = keptSaid.every((hash) => has.has(hash));
-  return saysAll && hasLinesOf(session.rootForm.bytes, keptBytes) ? "follows" : { firstHash };
+  return saysAll && hasLinesOf(rootBytes, keptBytes) ? "follows" : { firstHash };
 }
 
 /** Whether every line of `kept` is one of `bytes`: also what nobody said, and a torn last line. */
@@ -49,22 +52,17 @@ function hasLinesOf(bytes: Uint8Array, kept: Uint8Array): boolean {
 }
 
 /** `session` as the branch that begins with one of its records. */
-export function branchFrom(
+export function branchFrom<Stored extends StoredLeaf>(
   rootId: SessionId,
-  session: ResolvedSession,
+  session: ResolvedSession<Stored>,
   firstHash: string,
-): ResolvedBranch {
+): ResolvedBranch<Stored> {
   const id = branchId(rootId, firstHash);
-  const { rootForm } = session;
-  const first = spokenRecords(rootForm.bytes).find(({ hash }) => hash === firstHash);
+  const { spoken, writers } = sourceOf(session);
+  const first = spoken.find(({ hash }) => hash === firstHash);
   assert(first !== undefined, "the session has the record");
-  const isOwn = (ref: ResolvedSession["from"][number]) => Number(ref.id === id);
-  return {
-    id,
-    from: session.from.toSorted((a, b) => isOwn(b) - isOwn(a)),
-    rootForm,
-    firstHash,
-    start: first.start,
-    machine: writerAt(rootForm.writers, first.start),
-  };
+  const isOwn = ({ stored }: ScannedLeaf) => Number(stored.id === id);
+  const { start } = first;
+  const from = session.from.toSorted((a, b) => isOwn(b) - isOwn(a));
+  return { id, from, firstHash, start, machine: writerAt(writers, start) };
 }

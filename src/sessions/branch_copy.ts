@@ -17,17 +17,15 @@
  * `rootForm(branchCopy(L)) = L` for every L whose records do not already name the branch as their
  * session or the root session as what they were forked from.
  */
-import { equalBytes, utf8 } from "../base/bytes.ts";
+import { equalBytes, joined, utf8 } from "../base/bytes.ts";
 import { branchId, mayBeBranchId } from "./branch_id.ts";
-import { machineSuffix, suffixOf, titleAt } from "./branch_title.ts";
+import { machineSuffix, suffixOf, TitleSearch } from "./branch_title.ts";
+import { cutLines, type TextLine } from "./line_cutter.ts";
 import {
   type Edit,
   edited,
   isWritten,
   lastMember,
-  type Line,
-  lineAt,
-  lines,
   type Member,
   membersOf,
   parseRecord,
@@ -70,15 +68,46 @@ export interface BranchPoint {
 
 /** Gives the branch's file for `leaf`, which is in the root session's form. */
 export function branchCopy(leaf: Leaf, point: BranchPoint): Leaf {
-  const suffix = machineSuffix(point.machine);
-  const title = titleAt(leaf.bytes, point.start) + suffix;
-  const rawSuffix = utf8(JSON.stringify(suffix).slice(1, -1));
-  return rewriteLines(leaf, (line, text) => {
-    const isOwn = line.start >= point.start;
-    const copy = copiedRecord(text, point, isOwn ? rawSuffix : null);
-    if (line.start !== point.start) return [copy];
-    return [titleRecord(point.id, title), lineEndNear(leaf.bytes, line), copy];
-  });
+  return rewritten(leaf, (put) => new BranchCopy(leaf.writers, point, put));
+}
+
+/** Makes what `branchCopy` gives of lines that come one after the other. */
+export class BranchCopy {
+  readonly #rewrite: LineRewrite;
+  readonly #point: BranchPoint;
+  readonly #suffix: string;
+  readonly #rawSuffix: Uint8Array;
+  readonly #title = new TitleSearch();
+  #wasCrlf = false;
+
+  /** `put` gets the bytes; they may share memory with the line. */
+  constructor(writers: readonly Writer[], point: BranchPoint, put: PutLine) {
+    this.#rewrite = new LineRewrite(writers, put);
+    this.#point = point;
+    this.#suffix = machineSuffix(point.machine);
+    this.#rawSuffix = utf8(JSON.stringify(this.#suffix).slice(1, -1));
+  }
+
+  /** Takes the next line. */
+  take(line: TextLine): void {
+    const { id, start } = this.#point;
+    if (line.start <= start) this.#title.take(line.text);
+    const isOwn = line.start >= start;
+    const copy = copiedRecord(line.text, this.#point, isOwn ? this.#rawSuffix : null);
+    const crlf = utf8(this.#wasCrlf ? "\r\n" : "\n");
+    // A torn last line ends like the one before it.
+    const ending = line.ending.length > 0 ? line.ending : crlf;
+    const title = line.start === start
+      ? [titleRecord(id, this.#title.title() + this.#suffix), ending]
+      : [];
+    this.#rewrite.put(line, [...title, copy]);
+    this.#wasCrlf = line.ending.length === 2;
+  }
+
+  /** Says that all lines were taken; gives who wrote what was put. */
+  end(): readonly Writer[] {
+    return this.#rewrite.writers;
+  }
 }
 
 /**
@@ -88,13 +117,54 @@ export function branchCopy(leaf: Leaf, point: BranchPoint): Leaf {
  */
 export function rootForm(leaf: Leaf, id: SessionId, rootId: SessionId): Leaf {
   if (id === rootId) return leaf;
-  const inserted = insertedTitle(leaf.bytes, id, [rootId]);
-  const rawSuffix = inserted === null ? null : utf8(JSON.stringify(inserted.suffix).slice(1, -1));
-  return rewriteLines(leaf, (line, text) => {
-    if (line.start === inserted?.line.start) return null;
-    const isOwn = inserted !== null && line.start > inserted.line.start;
-    return [restoredRecord(text, id, rootId, isOwn ? rawSuffix : null)];
-  });
+  return rewritten(leaf, (put) => new RootForm(leaf.writers, id, rootId, put));
+}
+
+/** Makes what `rootForm` gives of lines that come one after the other. */
+export class RootForm {
+  readonly #rewrite: LineRewrite;
+  readonly #id: SessionId;
+  readonly #rootId: SessionId;
+  /** What the machine's suffix is in a title from here on; null above the title put in. */
+  #rawSuffix: Uint8Array | null = null;
+  /** What may be the title that was put in: the next line tells. */
+  #maybe: { readonly line: TextLine; readonly suffix: string } | null = null;
+
+  /** `id`: not the root's. `put` gets the bytes; they may share memory with the line. */
+  constructor(writers: readonly Writer[], id: SessionId, rootId: SessionId, put: PutLine) {
+    this.#rewrite = new LineRewrite(writers, put);
+    this.#id = id;
+    this.#rootId = rootId;
+  }
+
+  /** Takes the next line. */
+  take(line: TextLine): void {
+    const maybe = this.#maybe;
+    this.#maybe = null;
+    if (maybe !== null) {
+      const first = spokenRecord(line.text, line.start);
+      if (first !== null && branchId(this.#rootId, first.hash) === this.#id) {
+        this.#rewrite.put(maybe.line, null);
+        this.#rawSuffix = utf8(JSON.stringify(maybe.suffix).slice(1, -1));
+      } else this.#put(maybe.line);
+    }
+    const suffix = this.#rawSuffix === null ? insertedSuffix(line.text, this.#id) : null;
+    if (suffix === null) return this.#put(line);
+    const [text, ending] = [line.text.slice(), line.ending.slice()];
+    this.#maybe = { line: { start: line.start, text, ending }, suffix };
+  }
+
+  /** Says that all lines were taken; gives who wrote what was put. */
+  end(): readonly Writer[] {
+    if (this.#maybe !== null) this.#put(this.#maybe.line);
+    this.#maybe = null;
+    return this.#rewrite.writers;
+  }
+
+  #put(line: TextLine): void {
+    const text = restoredRecord(line.text, this.#id, this.#rootId, this.#rawSuffix);
+    this.#rewrite.put(line, [text]);
+  }
 }
 
 /**
@@ -103,7 +173,42 @@ export function rootForm(leaf: Leaf, id: SessionId, rootId: SessionId): Leaf {
  */
 export function rootSessionId(id: SessionId, bytes: Uint8Array): SessionId {
   if (!mayBeBranchId(id)) return id;
-  return insertedTitle(bytes, id, forkSources(bytes))?.rootId ?? id;
+  const search = new RootSearch(id);
+  for (const line of cutLines(bytes)) search.take(line);
+  return search.rootId();
+}
+
+/** Finds what `rootSessionId` gives in lines that come one after the other. */
+export class RootSearch {
+  readonly #id: SessionId;
+  /** Session ids that the records name as what they were forked from. */
+  readonly #sources = new Set<SessionId>();
+  /** Identities of the records that stand below what may be the title put in. */
+  readonly #firsts: string[] = [];
+  #isBelow = false;
+
+  constructor(id: SessionId) {
+    this.#id = id;
+  }
+
+  /** Takes the next line. */
+  take({ text, start }: TextLine): void {
+    const first = this.#isBelow ? spokenRecord(text, start) : null;
+    if (first !== null) this.#firsts.push(first.hash);
+    this.#isBelow = insertedSuffix(text, this.#id) !== null;
+    const source = forkSource(text);
+    if (source !== null) this.#sources.add(source);
+  }
+
+  /** The root by what was taken so far. */
+  rootId(): SessionId {
+    const roots = [...this.#sources];
+    for (const hash of this.#firsts) {
+      const root = roots.find((root) => branchId(root, hash) === this.#id);
+      if (root !== undefined) return root;
+    }
+    return this.#id;
+  }
 }
 
 /**
@@ -201,52 +306,24 @@ function titleRecord(id: SessionId, title: string): Uint8Array {
 }
 
 /**
- * The title that `branchCopy` put in, the suffix in it, and that one of `rootIds` from which `id`
- * derives with the record below the title. Null when there is none.
+ * The suffix in a title as `branchCopy` puts it into the file of `id`; null when the line is none.
+ * It is the one that was put in only if `id` derives from the record below it.
  */
-function insertedTitle(
-  bytes: Uint8Array,
-  id: SessionId,
-  rootIds: readonly SessionId[],
-): { readonly line: Line; readonly suffix: string; readonly rootId: SessionId } | null {
-  for (const line of lines(bytes)) {
-    if (!startsWith(bytes, line.start, TITLE_START) || line.next === bytes.length) continue;
-    const text = bytes.subarray(line.start, line.end);
-    const title = membersOf(text) === null ? null : parseRecord(text)?.["customTitle"];
-    const suffix = typeof title === "string" ? suffixOf(title) : null;
-    if (typeof title !== "string" || suffix === null) continue;
-    if (!equalBytes(text, titleRecord(id, title))) continue;
-    const first = spokenRecord(bytes, lineAt(bytes, line.next));
-    const rootId = first === null
-      ? undefined
-      : rootIds.find((rootId) => branchId(rootId, first.hash) === id);
-    if (rootId !== undefined) return { line, suffix, rootId };
-  }
-  return null;
+function insertedSuffix(text: Uint8Array, id: SessionId): string | null {
+  if (!startsWith(text, 0, TITLE_START)) return null;
+  const title = membersOf(text) === null ? null : parseRecord(text)?.["customTitle"];
+  const suffix = typeof title === "string" ? suffixOf(title) : null;
+  if (typeof title !== "string" || suffix === null) return null;
+  return equalBytes(text, titleRecord(id, title)) ? suffix : null;
 }
 
-/** Session ids that the transcript's records name as what they were forked from. */
-function forkSources(bytes: Uint8Array): SessionId[] {
-  const sources = new Set<SessionId>();
-  for (const line of lines(bytes)) {
-    const text = bytes.subarray(line.start, line.end);
-    const member = lastMember(membersOf(text) ?? [], "forkedFrom");
-    if (member === undefined) continue;
-    const value = textOf(text, member.valueStart, member.valueEnd);
-    const source = /^\{"sessionId":"([0-9a-f-]{36})",/.exec(value)?.[1];
-    const id = source === undefined ? null : parseSessionId(source);
-    if (id !== null) sources.add(id);
-  }
-  return [...sources];
-}
-
-/**
- * The end of `line`; of the line before it when it has none; a newline when that has none either.
- */
-function lineEndNear(bytes: Uint8Array, line: Line): Uint8Array {
-  if (line.next > line.end) return bytes.subarray(line.end, line.next);
-  const isCrlf = line.start > 1 && bytes[line.start - 2] === 0x0d;
-  return utf8(isCrlf ? "\r\n" : "\n");
+/** The session id that a record names as what it was forked from. */
+function forkSource(text: Uint8Array): SessionId | null {
+  const member = lastMember(membersOf(text) ?? [], "forkedFrom");
+  if (member === undefined) return null;
+  const value = textOf(text, member.valueStart, member.valueEnd);
+  const source = /^\{"sessionId":"([0-9a-f-]{36})",/.exec(value)?.[1];
+  return source === undefined ? null : parseSessionId(source);
 }
 
 function endsWith(line: Uint8Array, end: number, suffix: Uint8Array): boolean {
@@ -258,38 +335,40 @@ function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boole
   return true;
 }
 
-/** Puts what `rewrite` gives in the place of each line (null removes it), and moves the writers. */
-function rewriteLines(
-  leaf: Leaf,
-  rewrite: (line: Line, text: Uint8Array) => readonly Uint8Array[] | null,
-): Leaf {
-  const parts: Uint8Array[] = [];
-  const writers: Writer[] = [];
-  let lengthBytes = 0;
-  const add = (part: Uint8Array) => {
-    parts.push(part);
-    lengthBytes += part.length;
-  };
-  let due = 0;
-  for (const line of lines(leaf.bytes)) {
-    for (; (leaf.writers[due]?.start ?? Infinity) <= line.start; due++) {
-      writers.push({ start: lengthBytes, machine: leaf.writers[due]!.machine });
-    }
-    const text = leaf.bytes.subarray(line.start, line.end);
-    const replacement = rewrite(line, text);
-    if (replacement === null) continue;
-    replacement.forEach(add);
-    add(leaf.bytes.subarray(line.end, line.next));
+/** Takes a line as it is now, in parts, and where it begins. */
+export type PutLine = (parts: readonly Uint8Array[], start: number) => void;
+
+/** Puts other text in the place of lines, and moves the writers. */
+class LineRewrite {
+  /** Who wrote what was put. */
+  readonly writers: Writer[] = [];
+  readonly #from: readonly Writer[];
+  readonly #put: PutLine;
+  #due = 0;
+  #lengthBytes = 0;
+
+  constructor(from: readonly Writer[], put: PutLine) {
+    this.#from = from;
+    this.#put = put;
   }
-  return { bytes: joined(parts, lengthBytes), writers };
+
+  /** Puts `texts` and the line's end where the line was; null removes it. */
+  put(line: TextLine, texts: readonly Uint8Array[] | null): void {
+    for (; (this.#from[this.#due]?.start ?? Infinity) <= line.start; this.#due++) {
+      this.writers.push({ start: this.#lengthBytes, machine: this.#from[this.#due]!.machine });
+    }
+    if (texts === null) return;
+    const start = this.#lengthBytes;
+    const parts = [...texts, line.ending];
+    for (const { length } of parts) this.#lengthBytes += length;
+    this.#put(parts, start);
+  }
 }
 
-function joined(parts: readonly Uint8Array[], lengthBytes: number): Uint8Array {
-  const bytes = new Uint8Array(lengthBytes);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+function rewritten(leaf: Leaf, begin: (put: PutLine) => BranchCopy | RootForm): Leaf {
+  const parts: Uint8Array[] = [];
+  const rewrite = begin((line) => parts.push(...line));
+  for (const line of cutLines(leaf.bytes)) rewrite.take(line);
+  const writers = rewrite.end();
+  return { bytes: joined(parts), writers };
 }

@@ -54,19 +54,34 @@ export function suffixOf(title: string): string | null {
  * record, else `Untitled`. Looks at nothing after it, so that a growing branch keeps its name.
  */
 export function titleAt(bytes: Uint8Array, start: number): string {
-  let custom = "";
-  let generated = "";
-  let prompt = "";
+  const search = new TitleSearch();
   for (const line of lines(bytes)) {
     if (line.start > start) break;
-    const text = bytes.subarray(line.start, line.end);
-    const type = typeOf(text);
-    if (type === "custom-title") custom = stringField(text, "customTitle");
-    else if (type === "ai-title") generated = stringField(text, "aiTitle") || generated;
-    else if (type === "user" && prompt === "") prompt = promptIn(text);
+    search.take(bytes.subarray(line.start, line.end));
   }
-  return cut(custom || generated, GIVEN_TITLE_CHARS_MAX) || cut(prompt, TITLE_CHARS_MAX) ||
-    "Untitled";
+  return search.title();
+}
+
+/** Finds what `titleAt` gives in lines that come one after the other. */
+export class TitleSearch {
+  #custom = "";
+  #generated = "";
+  #prompt = "";
+
+  /** Takes the next line, without its end. */
+  take(text: Uint8Array): void {
+    const type = typeOf(text);
+    if (type === "custom-title") this.#custom = stringField(text, "customTitle");
+    else if (type === "ai-title") {
+      this.#generated = stringField(text, "aiTitle") || this.#generated;
+    } else if (type === "user" && this.#prompt === "") this.#prompt = promptIn(text);
+  }
+
+  /** The title by what was taken so far. */
+  title(): string {
+    return cut(this.#custom || this.#generated, GIVEN_TITLE_CHARS_MAX) ||
+      cut(this.#prompt, TITLE_CHARS_MAX) || "Untitled";
+  }
 }
 
 /** The record's type when it is written plainly, else "". */

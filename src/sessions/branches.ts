@@ -29,86 +29,76 @@
  * one arrives; the one that stood there then gets the id of the record at which these two part.
  */
 import { assert } from "../base/assert.ts";
-import { branchCopy, type Leaf, writerAt } from "./branch_copy.ts";
+import { writerAt } from "./branch_copy.ts";
 import { branchId } from "./branch_id.ts";
 import { machineSuffix } from "./branch_title.ts";
 import {
   byFormThenWriters,
   bySizeThenHash,
   type Continuation,
-  gatherFamily,
-  isPrefixOf,
-  type StoredLeaves,
+  type GatheredFamily,
 } from "./continuations.ts";
+import type { ScannedLeaf, StoredLeaf } from "./leaf_scan.ts";
 import type { SessionId } from "./session_id.ts";
 import type { SpokenRecord } from "./spoken_records.ts";
 
-/** A leaf as the caller gave it, and the session it is stored under. */
-export interface LeafRef {
-  readonly id: SessionId;
-  readonly leaf: Leaf;
-}
-
 /** A session that keeps its file or gets one. */
-export interface ResolvedSession {
+export interface ResolvedSession<Stored extends StoredLeaf = StoredLeaf> {
   readonly id: SessionId;
   /** All leaves that stand for this very continuation, those under `id` first. */
-  readonly from: readonly LeafRef[];
-  /** Continuation in the root session's form. */
-  readonly rootForm: Leaf;
+  readonly from: readonly ScannedLeaf<Stored>[];
 }
 
 /** A branch; its first own record is at `start` of the root form and was written by `machine`. */
-export interface ResolvedBranch extends ResolvedSession {
+export interface ResolvedBranch<Stored extends StoredLeaf = StoredLeaf>
+  extends ResolvedSession<Stored> {
   readonly firstHash: string;
   readonly start: number;
   readonly machine: string;
 }
 
 /** A leaf that gets no file of its own because others have all that it says. */
-export interface DroppedLeaf extends LeafRef {
+export interface DroppedLeaf<Stored extends StoredLeaf = StoredLeaf> {
+  readonly leaf: ScannedLeaf<Stored>;
   readonly why: "prefix" | "covered";
 }
 
 /** The files of a session and its branches. */
-export interface Resolution {
+export interface Resolution<Stored extends StoredLeaf = StoredLeaf> {
   readonly rootId: SessionId;
-  readonly main: ResolvedSession;
+  readonly main: ResolvedSession<Stored>;
   /** Sorted by id. */
-  readonly branches: readonly ResolvedBranch[];
-  readonly dropped: readonly DroppedLeaf[];
+  readonly branches: readonly ResolvedBranch<Stored>[];
+  readonly dropped: readonly DroppedLeaf<Stored>[];
   /** Every derived id that has stored leaves; these sessions are decided here and nowhere else. */
   readonly storedBranchIds: readonly SessionId[];
 }
 
+/** Whether the second begins with all bytes of the first, which is shorter (see `mayBePrefix`). */
+export type IsPrefix<Stored extends StoredLeaf> = (
+  shorter: Continuation<Stored>,
+  longer: Continuation<Stored>,
+) => boolean;
+
 /**
- * Decides the files of session `rootId`, which is no branch (`rootSessionId` tells). At least one
- * leaf; order and duplicates of `leaves`, of what `storedLeaves` gives and of `knownBranches` (see
- * `gatherFamily`) do not matter. A session with one leaf and no known branch needs no call. Throws
- * `too-large`.
+ * Decides the files of a session that is no branch (`rootSessionId` tells) and that has a leaf.
+ * Order and duplicates of its leaves do not matter. A session with one leaf and no known branch
+ * needs no call.
  */
-export function resolveBranches(
-  rootId: SessionId,
-  leaves: readonly Leaf[],
-  storedLeaves: StoredLeaves,
-  knownBranches: readonly SessionId[] = [],
-): Resolution {
-  assert(leaves.length > 0, "a session has a leaf");
-  const { continuations, branchIds } = gatherFamily(
-    rootId,
-    leaves,
-    storedLeaves,
-    knownBranches,
-  );
-  const dropped: DroppedLeaf[] = [];
-  const survivors = surviving(continuations, dropped);
+export function resolveBranches<Stored extends StoredLeaf>(
+  { rootId, continuations, branchIds }: GatheredFamily<Stored>,
+  isPrefix: IsPrefix<Stored>,
+): Resolution<Stored> {
+  assert(continuations.length > 0, "a session has a leaf");
+  const dropped: DroppedLeaf<Stored>[] = [];
+  const survivors = surviving(continuations, isPrefix, dropped);
   const main = keeperOf(survivors);
   const said = new Set(main.hashes);
   let rest = survivors.filter((other) => other !== main);
-  const branches: ResolvedBranch[] = [];
+  const branches: ResolvedBranch<Stored>[] = [];
   while (rest.length > 0) {
     const groups = groupsByFirst(rest, said, dropped);
-    const kept = new Set<Continuation>();
+    const kept = new Set<Continuation<Stored>>();
     for (const { first, members } of groups) {
       const keeper = keeperOf(members);
       kept.add(keeper);
@@ -126,27 +116,20 @@ export function resolveBranches(
   };
 }
 
-/** The bytes that belong into the file of `session`, and who wrote them. */
-export function fileOf(rootId: SessionId, session: ResolvedSession | ResolvedBranch): Leaf {
-  const stored = session.from[0];
-  if (stored?.id === session.id) return stored.leaf;
-  if (!("firstHash" in session)) return session.rootForm;
-  return branchCopy(session.rootForm, { ...session, rootId });
-}
-
-function surviving(
-  continuations: readonly Continuation[],
-  dropped: DroppedLeaf[],
-): Continuation[] {
+function surviving<Stored extends StoredLeaf>(
+  continuations: readonly Continuation<Stored>[],
+  isPrefix: IsPrefix<Stored>,
+  dropped: DroppedLeaf<Stored>[],
+): Continuation<Stored>[] {
   const whole = continuations.filter((one) => {
-    const isPrefix = continuations.some((other) => other !== one && isPrefixOf(one, other));
-    if (isPrefix) drop(one, "prefix", dropped);
-    return !isPrefix;
+    const isCut = continuations.some((other) =>
+      one.sizeBytes < other.sizeBytes && isPrefix(one, other)
+    );
+    if (isCut) drop(one, "prefix", dropped);
+    return !isCut;
   });
-  const order = whole.toSorted((a, b) =>
-    b.hashes.size - a.hashes.size || bySizeThenHash(a.bytes, b.bytes)
-  );
-  const survivors: Continuation[] = [];
+  const order = whole.toSorted((a, b) => b.hashes.size - a.hashes.size || bySizeThenHash(a, b));
+  const survivors: Continuation<Stored>[] = [];
   for (const one of order) {
     if (survivors.some((other) => hasAll(other, one))) drop(one, "covered", dropped);
     else survivors.push(one);
@@ -166,7 +149,9 @@ function hasAll(other: Continuation, one: Continuation): boolean {
  * No survivor's sequence is a prefix of another's, or it would be covered; so every walk reaches a
  * record where the candidates differ, until one is left.
  */
-function keeperOf(survivors: readonly Continuation[]): Continuation {
+function keeperOf<Stored extends StoredLeaf>(
+  survivors: readonly Continuation<Stored>[],
+): Continuation<Stored> {
   let candidates = survivors;
   for (let at = 0; candidates.length > 1; at++) {
     let oldest: SpokenRecord | undefined;
@@ -186,17 +171,17 @@ function isOlder(a: SpokenRecord, b: SpokenRecord): boolean {
   return a.saidMs === b.saidMs ? a.hash < b.hash : a.saidMs < b.saidMs;
 }
 
-interface Group {
+interface Group<Stored extends StoredLeaf> {
   readonly first: SpokenRecord;
-  readonly members: Continuation[];
+  readonly members: Continuation<Stored>[];
 }
 
-function groupsByFirst(
-  rest: readonly Continuation[],
+function groupsByFirst<Stored extends StoredLeaf>(
+  rest: readonly Continuation<Stored>[],
   said: ReadonlySet<string>,
-  dropped: DroppedLeaf[],
-): Group[] {
-  const groups = new Map<string, Group>();
+  dropped: DroppedLeaf<Stored>[],
+): Group<Stored>[] {
+  const groups = new Map<string, Group<Stored>>();
   for (const one of rest) {
     const first = one.spoken.find((record) => !said.has(record.hash));
     if (first === undefined) {
@@ -210,28 +195,31 @@ function groupsByFirst(
   return [...groups.values()];
 }
 
-function drop(one: Continuation, why: DroppedLeaf["why"], dropped: DroppedLeaf[]): void {
-  for (const { id, leaf } of one.forms) dropped.push({ id, leaf, why });
+function drop<Stored extends StoredLeaf>(
+  one: Continuation<Stored>,
+  why: DroppedLeaf["why"],
+  dropped: DroppedLeaf<Stored>[],
+): void {
+  for (const leaf of one.forms) dropped.push({ leaf, why });
 }
 
-function sessionOf(id: SessionId, one: Continuation): ResolvedSession {
-  const forms = one.forms.toSorted((a, b) =>
+function sessionOf<Stored extends StoredLeaf>(
+  id: SessionId,
+  one: Continuation<Stored>,
+): ResolvedSession<Stored> {
+  const from = one.forms.toSorted(({ stored: a }, { stored: b }) =>
     Number(b.id === id) - Number(a.id === id) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) ||
     byFormThenWriters(a, b)
   );
-  return {
-    id,
-    from: forms.map(({ id, leaf }) => ({ id, leaf })),
-    rootForm: { bytes: one.bytes, writers: forms[0]!.rootWriters },
-  };
+  return { id, from };
 }
 
-function branchOf(
+function branchOf<Stored extends StoredLeaf>(
   rootId: SessionId,
-  keeper: Continuation,
+  keeper: Continuation<Stored>,
   first: SpokenRecord,
-  continuations: readonly Continuation[],
-): ResolvedBranch {
+  continuations: readonly Continuation<Stored>[],
+): ResolvedBranch<Stored> {
   const start = keeper.spoken.find((record) => record.hash === first.hash)!.start;
   return {
     ...sessionOf(branchId(rootId, first.hash), keeper),
@@ -256,8 +244,8 @@ function writerOf(
   for (const { spoken, hashes, forms } of continuations) {
     if (!hashes.has(hash)) continue;
     const start = spoken.find((record) => record.hash === hash)!.start;
-    for (const { id, rootWriters } of forms) {
-      (id === rootId ? byRoot : byBranches).add(writerAt(rootWriters, start));
+    for (const { stored, writers } of forms) {
+      (stored.id === rootId ? byRoot : byBranches).add(writerAt(writers, start));
     }
   }
   const names = byRoot.size > 0 ? byRoot : byBranches;

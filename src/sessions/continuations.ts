@@ -1,39 +1,39 @@
 /**
- * All known continuations of a session and its branches, brought into the root session's form, with
- * what was said in each. Only the set counts, not the order in which it became known.
+ * All known continuations of a session and its branches, in the root session's form, with what was
+ * said in each. Only the set counts, not the order in which it became known.
  */
-import { createHash } from "node:crypto";
-import { toHex } from "../base/bytes.ts";
 import { ClaudeSyncError } from "../errors.ts";
-import { type Leaf, rootForm, type Writer } from "./branch_copy.ts";
 import { branchId } from "./branch_id.ts";
+import type { ScannedLeaf, StoredLeaf } from "./leaf_scan.ts";
 import type { SessionId } from "./session_id.ts";
-import { type SpokenRecord, spokenRecords } from "./spoken_records.ts";
+import type { SpokenRecord } from "./spoken_records.ts";
 
 /** Most leaves that a session and its branches may have together. */
 export const FAMILY_LEAVES_MAX = 1024;
 
-/** A leaf as it is stored under the session `id`. */
-export interface StoredForm {
-  readonly id: SessionId;
-  readonly leaf: Leaf;
-  /** Writers by offset in the root form. */
-  readonly rootWriters: readonly Writer[];
-}
-
 /** One content in the root session's form, and every leaf that stands for it. */
-export interface Continuation {
-  readonly bytes: Uint8Array;
-  readonly forms: StoredForm[];
+export interface Continuation<Stored extends StoredLeaf = StoredLeaf> {
+  readonly forms: ScannedLeaf<Stored>[];
+  readonly sizeBytes: number;
+  /** SHA-256 in hex. */
+  readonly hash: string;
+  readonly isTorn: boolean;
   /** In order, each identity once (where it stands first). */
   readonly spoken: readonly SpokenRecord[];
   readonly hashes: ReadonlySet<string>;
-  /** Bytes it has in common with the family's base. */
-  readonly sharedBytes: number;
 }
 
 /** Gives the leaves stored under a session id; none when the id is unknown. */
-export type StoredLeaves = (id: SessionId) => readonly Leaf[];
+export type LeavesUnder<Stored extends StoredLeaf> = (
+  id: SessionId,
+) => readonly ScannedLeaf<Stored>[];
+
+/** All that is known of a session. */
+export interface GatheredFamily<Stored extends StoredLeaf = StoredLeaf> {
+  readonly rootId: SessionId;
+  readonly continuations: readonly Continuation<Stored>[];
+  readonly branchIds: readonly SessionId[];
+}
 
 /**
  * Gathers the family: the root's leaves, and those of every session whose id derives from a record
@@ -43,117 +43,75 @@ export type StoredLeaves = (id: SessionId) => readonly Leaf[];
  * rewrite. Ends because each record is looked up once and a branch's leaves are
  * finite; throws `too-large` beyond `FAMILY_LEAVES_MAX`.
  */
-export function gatherFamily(
+export function gatherFamily<Stored extends StoredLeaf>(
   rootId: SessionId,
-  leaves: readonly Leaf[],
-  storedLeaves: StoredLeaves,
-  knownBranches: readonly SessionId[],
-): { readonly continuations: Continuation[]; readonly branchIds: SessionId[] } {
-  const family = new Family(rootId);
-  for (const leaf of leaves.toSorted((a, b) => b.bytes.length - a.bytes.length)) {
-    family.add(rootId, leaf);
-  }
+  leavesUnder: LeavesUnder<Stored>,
+  knownBranches: readonly SessionId[] = [],
+): GatheredFamily<Stored> {
+  const continuations: Continuation<Stored>[] = [];
+  let leaves = 0;
+  const add = (leaf: ScannedLeaf<Stored>) => {
+    if (++leaves > FAMILY_LEAVES_MAX) throw tooMany(rootId);
+    const same = continuations.find(({ sizeBytes, hash }) =>
+      sizeBytes === leaf.sizeBytes && hash === leaf.hash
+    );
+    if (same !== undefined) same.forms.push(leaf);
+    else continuations.push({ ...leaf, forms: [leaf] });
+  };
+  for (const leaf of leavesUnder(rootId).toSorted((a, b) => b.sizeBytes - a.sizeBytes)) add(leaf);
   const branchIds = new Set<SessionId>();
   const addBranch = (id: SessionId) => {
-    const stored = id === rootId || branchIds.has(id) ? [] : storedLeaves(id);
+    const stored = id === rootId || branchIds.has(id) ? [] : leavesUnder(id);
     if (stored.length > 0) branchIds.add(id);
-    for (const leaf of stored) family.add(id, leaf);
+    stored.forEach(add);
   };
   knownBranches.forEach(addBranch);
   const lookedUp = new Set<string>();
   // The list grows while it is walked.
-  for (const { spoken } of family.continuations) {
+  for (const { spoken } of continuations) {
     for (const { hash } of spoken) {
       if (!lookedUp.has(hash)) addBranch(branchId(rootId, hash));
       lookedUp.add(hash);
     }
   }
-  return { continuations: family.continuations, branchIds: [...branchIds].sort() };
+  return { rootId, continuations, branchIds: [...branchIds].sort() };
 }
 
-/** Whether `a` is a prefix of `b`, both from one family. */
-export function isPrefixOf(a: Continuation, b: Continuation): boolean {
-  if (a.bytes.length > b.bytes.length) return false;
-  if (a.sharedBytes !== b.sharedBytes) {
-    return Math.min(a.sharedBytes, b.sharedBytes) === a.bytes.length;
+function tooMany(sessionId: SessionId): ClaudeSyncError {
+  const message = `Session has more than ${FAMILY_LEAVES_MAX} continuations`;
+  return new ClaudeSyncError("too-large", message, { sessionId });
+}
+
+/**
+ * Whether `longer` may begin with all bytes of `shorter`: it says the same up to there. Only the
+ * bytes tell whether it does. A torn last line may be another record when it goes on.
+ */
+export function mayBePrefix(shorter: Continuation, longer: Continuation): boolean {
+  if (shorter.sizeBytes >= longer.sizeBytes) return false;
+  const { spoken } = shorter;
+  const whole = spoken.length - (shorter.isTorn && spoken.length > 0 ? 1 : 0);
+  // From the end: that is where they differ, if they do.
+  for (let i = whole - 1; i >= 0; i--) {
+    const [a, b] = [spoken[i]!, longer.spoken[i]];
+    if (a !== b && (a.hash !== b?.hash || a.start !== b.start)) return false;
   }
-  return commonBytes(a.bytes, b.bytes, a.sharedBytes) === a.bytes.length;
+  const next = longer.spoken[spoken.length];
+  return shorter.isTorn || next === undefined || next.start >= shorter.sizeBytes;
 }
 
 /** Longest first, then by SHA-256. */
-export function bySizeThenHash(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== b.length) return b.length - a.length;
-  return commonBytes(a, b, 0) === a.length ? 0 : sha256(a) < sha256(b) ? -1 : 1;
+export function bySizeThenHash(
+  a: { readonly sizeBytes: number; readonly hash: string },
+  b: { readonly sizeBytes: number; readonly hash: string },
+): number {
+  if (a.sizeBytes !== b.sizeBytes) return b.sizeBytes - a.sizeBytes;
+  return a.hash === b.hash ? 0 : a.hash < b.hash ? -1 : 1;
 }
 
 /** Order of forms of one content: by bytes as above, then by who wrote them. */
-export function byFormThenWriters(a: StoredForm, b: StoredForm): number {
-  const order = bySizeThenHash(a.leaf.bytes, b.leaf.bytes);
+export function byFormThenWriters(a: StoredLeaf, b: StoredLeaf): number {
+  const order = bySizeThenHash(a, b);
   if (order !== 0) return order;
-  const [left, right] = [JSON.stringify(a.leaf.writers), JSON.stringify(b.leaf.writers)];
+  const [left, right] = [JSON.stringify(a.writers), JSON.stringify(b.writers)];
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-class Family {
-  readonly continuations: Continuation[] = [];
-  readonly #rootId: SessionId;
-  #leaves = 0;
-
-  constructor(rootId: SessionId) {
-    this.#rootId = rootId;
-  }
-
-  add(id: SessionId, leaf: Leaf): void {
-    if (++this.#leaves > FAMILY_LEAVES_MAX) {
-      throw new ClaudeSyncError(
-        "too-large",
-        `Session has more than ${FAMILY_LEAVES_MAX} continuations`,
-        { sessionId: this.#rootId },
-      );
-    }
-    const root = rootForm(leaf, id, this.#rootId);
-    const form: StoredForm = { id, leaf, rootWriters: root.writers };
-    const base = this.continuations[0];
-    const sharedBytes = base === undefined
-      ? root.bytes.length
-      : commonBytes(base.bytes, root.bytes, 0);
-    const same = this.continuations.find((known) =>
-      known.bytes.length === root.bytes.length && known.sharedBytes === sharedBytes &&
-      commonBytes(known.bytes, root.bytes, sharedBytes) === root.bytes.length
-    );
-    if (same !== undefined) same.forms.push(form);
-    else this.continuations.push(newContinuation(root.bytes, form, sharedBytes, base));
-  }
-}
-
-/** What stands in lines that `base` has too is not read again. */
-function newContinuation(
-  bytes: Uint8Array,
-  form: StoredForm,
-  sharedBytes: number,
-  base: Continuation | undefined,
-): Continuation {
-  const ownStart = sharedBytes === 0 || base === undefined
-    ? 0
-    : bytes.lastIndexOf(0x0a, sharedBytes - 1) + 1;
-  const shared = (base?.spoken ?? []).filter((record) => record.start < ownStart);
-  const hashes = new Set(shared.map((record) => record.hash));
-  const spoken = shared;
-  for (const record of spokenRecords(bytes, ownStart)) {
-    if (hashes.has(record.hash)) continue;
-    hashes.add(record.hash);
-    spoken.push(record);
-  }
-  return { bytes, forms: [form], spoken, hashes, sharedBytes };
-}
-
-function commonBytes(a: Uint8Array, b: Uint8Array, start: number): number {
-  const length = Math.min(a.length, b.length);
-  let at = start;
-  while (at < length && a[at] === b[at]) at++;
-  return at;
-}
-
-function sha256(bytes: Uint8Array): string {
-  return toHex(createHash("sha256").update(bytes).digest());
 }

@@ -1,8 +1,9 @@
 /** Which records only one of two transcripts has, told briefly. */
 import { createHash } from "node:crypto";
+import { concat } from "../base/bytes.ts";
 import { isObject } from "./json_object.ts";
-import { lineAt } from "./record_text.ts";
-import { spokenRecords } from "./spoken_records.ts";
+import { cutLines, type TextLine } from "./line_cutter.ts";
+import { spokenRecord, spokenRecords } from "./spoken_records.ts";
 import { type RecordLine, records, recordTimeMs } from "./transcript.ts";
 
 /** Longest beginning of a text that is told, in UTF-16 units. */
@@ -34,61 +35,61 @@ export interface RecordDiff {
  * Each list is in the order of its transcript.
  */
 export function diffRecords(first: Uint8Array, second: Uint8Array): RecordDiff {
-  // Mostly one is the beginning of the other.
-  const shared = sharedLines(first, second);
-  const [a, b] = [linesFrom(first, shared.bytes), linesFrom(second, shared.bytes)];
-  const onlyFirst = without(a, b);
-  const onlySecond = without(b, a);
-  return {
-    onlyFirst: onlyFirst.map(({ line }) => told(line)),
-    onlySecond: onlySecond.map(({ line }) => told(line)),
-    common: shared.lines + a.length - onlyFirst.length,
-  };
+  const tallies = [new LineTally(), new LineTally()] as const;
+  for (const line of cutLines(second)) tallies[1].add(line);
+  const onlyFirst = [...cutLines(first)].filter((line) => {
+    tallies[0].add(line);
+    return !tallies[1].takeAway(line);
+  });
+  const onlySecond = [...cutLines(second)].filter((line) => !tallies[0].takeAway(line));
+  const common = tallies[0].lines - onlyFirst.length;
+  return { onlyFirst: onlyFirst.map(toldLine), onlySecond: onlySecond.map(toldLine), common };
 }
 
 /** The records of `one` that somebody said and that `other` has not, whatever session they name. */
 export function saidOnlyIn(one: Uint8Array, other: Uint8Array): ToldRecord[] {
   const known = new Set(spokenRecords(other).map(({ hash }) => hash));
-  return spokenRecords(one).filter(({ hash }) => !known.has(hash)).map(({ start }) => {
-    const { next } = lineAt(one, start);
-    const [line] = records(one.subarray(start, next));
-    return told(line!);
-  });
+  return [...cutLines(one)].filter((line) => isSaidOutside(line, known)).map(toldLine);
 }
 
-interface HashedLine {
-  readonly line: RecordLine;
-  readonly hash: string;
+/** Whether somebody said the line, and it is not one of `known`. */
+export function isSaidOutside({ text, start }: TextLine, known: ReadonlySet<string>): boolean {
+  const record = spokenRecord(text, start);
+  return record !== null && !known.has(record.hash);
 }
 
-function sharedLines(a: Uint8Array, b: Uint8Array): { bytes: number; lines: number } {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  let bytes = 0;
-  let lines = 0;
-  for (; at < length && a[at] === b[at]; at++) {
-    if (a[at] !== 0x0a) continue;
-    bytes = at + 1;
-    lines++;
+/** How often each line stands in a transcript. */
+export class LineTally {
+  readonly #left = new Map<string, number>();
+  /** All that were added. */
+  lines = 0;
+
+  add(line: TextLine): void {
+    const hash = hashOf(line);
+    this.#left.set(hash, (this.#left.get(hash) ?? 0) + 1);
+    this.lines++;
   }
-  return { bytes, lines };
+
+  /** Takes one like `line` away; false when there is none left. */
+  takeAway(line: TextLine): boolean {
+    const hash = hashOf(line);
+    const count = this.#left.get(hash) ?? 0;
+    if (count > 0) this.#left.set(hash, count - 1);
+    return count > 0;
+  }
 }
 
-function linesFrom(bytes: Uint8Array, from: number): HashedLine[] {
-  return [...records(bytes.subarray(from))].map((line) => ({
-    line,
-    hash: createHash("sha256").update(line.line).digest("hex"),
-  }));
+/** Without the line feed; a carriage return before it counts. */
+function hashOf({ text, ending }: TextLine): string {
+  const hash = createHash("sha256").update(text);
+  if (ending.length > 1) hash.update(ending.subarray(0, -1));
+  return hash.digest("base64");
 }
 
-function without(lines: readonly HashedLine[], others: readonly HashedLine[]): HashedLine[] {
-  const left = new Map<string, number>();
-  for (const { hash } of others) left.set(hash, (left.get(hash) ?? 0) + 1);
-  return lines.filter(({ hash }) => {
-    const count = left.get(hash) ?? 0;
-    if (count > 0) left.set(hash, count - 1);
-    return count === 0;
-  });
+/** What is told of a line. */
+export function toldLine({ text, ending }: TextLine): ToldRecord {
+  const [line] = records(concat(text, ending));
+  return told(line!);
 }
 
 function told(line: RecordLine): ToldRecord {

@@ -4,16 +4,15 @@
  * version twice gives one session. Every other byte stays.
  */
 import { createHash } from "node:crypto";
-import { concat, fromHex, u32be, utf8 } from "../base/bytes.ts";
+import { concat, fromHex, joined, u32be, utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { copiedRecord, movedRecord } from "./branch_copy.ts";
-import { titleAt } from "./branch_title.ts";
+import { TitleSearch } from "./branch_title.ts";
 import { idOfDigest } from "./derived_id.ts";
-import { lines } from "./record_text.ts";
+import { LineCutter, type TextLine } from "./line_cutter.ts";
 import type { SessionId } from "./session_id.ts";
 
 const LABEL = "claude-sync restored id v1";
-const NEWLINE = 0x0a;
 const YEAR_10000_MS = Date.UTC(10_000, 0);
 
 /** What is restored, and as what. */
@@ -40,28 +39,88 @@ export function restoredId(of: SessionId, hash: string): SessionId {
  * from, and a last title says what time this is. A torn last line gets its end.
  */
 export function restoredCopy(bytes: Uint8Array, version: RestoredVersion): Uint8Array {
-  const { of, id, atMs } = version;
-  const parts = copiedLines(bytes, (line) => copiedRecord(line, { rootId: of, id }, null));
-  if (bytes.length > 0 && bytes.at(-1) !== NEWLINE) parts.push(utf8("\n"));
-  const customTitle = `${titleAt(bytes, Infinity)} (as of ${utcMinute(atMs)})`;
-  parts.push(utf8(JSON.stringify({ type: "custom-title", customTitle, sessionId: id }) + "\n"));
-  return concat(...parts);
+  return inMemory(bytes, (put) => new RestoredCopy(version, put));
+}
+
+/** Makes what `restoredCopy` gives of bytes that come in pieces. */
+export class RestoredCopy {
+  readonly #version: RestoredVersion;
+  readonly #put: (bytes: Uint8Array) => void;
+  readonly #cutter = new LineCutter();
+  readonly #title = new TitleSearch();
+  #isTorn = false;
+
+  /** `put` gets the copy's bytes, which are gone after the call. */
+  constructor(version: RestoredVersion, put: (bytes: Uint8Array) => void) {
+    this.#version = version;
+    this.#put = put;
+  }
+
+  /** Takes the next bytes; keeps nothing of them. */
+  take(bytes: Uint8Array): void {
+    for (const line of this.#cutter.take(bytes)) this.#line(line);
+  }
+
+  /** Says that all bytes were taken. */
+  end(): void {
+    for (const line of this.#cutter.end()) this.#line(line);
+    if (this.#isTorn) this.#put(utf8("\n"));
+    const { id, atMs } = this.#version;
+    const customTitle = `${this.#title.title()} (as of ${utcMinute(atMs)})`;
+    this.#put(utf8(JSON.stringify({ type: "custom-title", customTitle, sessionId: id }) + "\n"));
+  }
+
+  #line({ text, ending }: TextLine): void {
+    const { of, id } = this.#version;
+    this.#title.take(text);
+    this.#put(copiedRecord(text, { rootId: of, id }, null));
+    this.#put(ending);
+    this.#isTorn = ending.length === 0;
+  }
 }
 
 /** A file of lines beside the transcript, such as an agent's: its records name the new session. */
-export function restoredLines(bytes: Uint8Array, { of, id }: RestoredVersion): Uint8Array {
-  return concat(...copiedLines(bytes, (line) => movedRecord(line, of, id)));
+export function restoredLines(bytes: Uint8Array, version: RestoredVersion): Uint8Array {
+  return inMemory(bytes, (put) => new RestoredLines(version, put));
 }
 
-function copiedLines(
-  bytes: Uint8Array,
-  copy: (line: Uint8Array) => Uint8Array,
-): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (const line of lines(bytes)) {
-    parts.push(copy(bytes.subarray(line.start, line.end)), bytes.subarray(line.end, line.next));
+/** Makes what `restoredLines` gives of bytes that come in pieces. */
+export class RestoredLines {
+  readonly #version: RestoredVersion;
+  readonly #put: (bytes: Uint8Array) => void;
+  readonly #cutter = new LineCutter();
+
+  /** `put` gets the file's bytes, which are gone after the call. */
+  constructor(version: RestoredVersion, put: (bytes: Uint8Array) => void) {
+    this.#version = version;
+    this.#put = put;
   }
-  return parts;
+
+  /** Takes the next bytes; keeps nothing of them. */
+  take(bytes: Uint8Array): void {
+    for (const line of this.#cutter.take(bytes)) this.#line(line);
+  }
+
+  /** Says that all bytes were taken. */
+  end(): void {
+    for (const line of this.#cutter.end()) this.#line(line);
+  }
+
+  #line({ text, ending }: TextLine): void {
+    this.#put(movedRecord(text, this.#version.of, this.#version.id));
+    this.#put(ending);
+  }
+}
+
+function inMemory(
+  bytes: Uint8Array,
+  begin: (put: (bytes: Uint8Array) => void) => RestoredCopy | RestoredLines,
+): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const copy = begin((part) => parts.push(part));
+  copy.take(bytes);
+  copy.end();
+  return joined(parts);
 }
 
 /** The same on every machine, whatever its time zone. `atMs` may be any number. */

@@ -14,7 +14,7 @@
  * order.
  */
 import { createHash } from "node:crypto";
-import { type Line, lines, type Member, membersOf, parseRecord } from "./record_text.ts";
+import { lines, type Member, membersOf, parseRecord } from "./record_text.ts";
 import { isObject } from "./json_object.ts";
 import { RECORD_BYTES_MAX } from "./transcript.ts";
 
@@ -48,19 +48,18 @@ const SPOKEN_TYPES = new Set(["assistant", "user"]);
 export function spokenRecords(bytes: Uint8Array, start = 0): SpokenRecord[] {
   const records: SpokenRecord[] = [];
   for (const line of lines(bytes, start)) {
-    const record = spokenRecord(bytes, line);
+    const record = spokenRecord(bytes.subarray(line.start, line.end), line.start);
     if (record !== null) records.push(record);
   }
   return records;
 }
 
-/** The line as a spoken record, or null when it is none. */
-export function spokenRecord(bytes: Uint8Array, line: Line): SpokenRecord | null {
-  if (bytes[line.start] !== 0x7b) return null;
-  const text = bytes.subarray(line.start, line.end);
+/** The line `text`, which begins at `start`, as a spoken record, or null when it is none. */
+export function spokenRecord(text: Uint8Array, start: number): SpokenRecord | null {
+  if (text[0] !== 0x7b) return null;
   if (text.length > RECORD_BYTES_MAX) {
     const hash = createHash("sha256").update(text).digest("hex");
-    return { hash, start: line.start, saidMs: Infinity, speaker: "unknown" };
+    return { hash, start, saidMs: Infinity, speaker: "unknown" };
   }
   const members = membersOf(text);
   if (members === null || !hasSpokenType(text, members)) return null;
@@ -68,7 +67,7 @@ export function spokenRecord(bytes: Uint8Array, line: Line): SpokenRecord | null
   if (record === null || !isSpoken(record)) return null;
   return {
     hash: identity(text, members),
-    start: line.start,
+    start,
     saidMs: isoTimeMs(record["timestamp"]),
     speaker: record["type"] === "user" ? "user" : "assistant",
   };

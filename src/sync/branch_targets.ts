@@ -1,25 +1,24 @@
 /**
  * Which files a session that was continued apart becomes on every machine: asks
- * `sessions/branches.ts` with the bytes of all leaves, and remembers the answer for as long as the
+ * `sessions/branches.ts` with what all leaves say, and remembers the answer for as long as the
  * leaves are the same.
  */
 import * as z from "zod/mini";
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
-import { sha256Hex } from "../crypto/hash.ts";
-import type { Leaf as Continuation, Writer } from "../sessions/branch_copy.ts";
-import { rootSessionId } from "../sessions/branch_copy.ts";
+import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import { besideKept, branchFrom } from "../sessions/beside_copy.ts";
+import { isMade, sourceOf } from "../sessions/branch_file.ts";
 import { mayBeBranchId } from "../sessions/branch_id.ts";
-import { fileOf, resolveBranches } from "../sessions/branches.ts";
-import type { LeafRef, Resolution } from "../sessions/branches.ts";
-import type { ResolvedBranch, ResolvedSession } from "../sessions/branches.ts";
-import { TRANSCRIPT } from "../sessions/file_name.ts";
+import type { Resolution, ResolvedBranch, ResolvedSession } from "../sessions/branches.ts";
+import { gatherFamily } from "../sessions/continuations.ts";
+import type { ScannedLeaf } from "../sessions/leaf_scan.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
+import { makeFile, resolveFamily, rootBytes, rootOfLeaf, scanLeaves } from "./family_reader.ts";
+import { type VaultLeaf, writersOf } from "./family_reader.ts";
 import { failureOf } from "./push.ts";
 import type { FileState, Leaf } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
-import { chainTo, readState } from "./vault_content.ts";
 
 const Target = z.object({
   session: z.string(),
@@ -88,14 +87,12 @@ export interface FamilyParts {
   readonly covered: readonly TranscriptLeaf[];
 }
 
-interface Decided {
-  readonly family: SessionFamily;
-  /** Bytes of the derived targets. */
-  readonly contents: Map<string, Uint8Array>;
-  readonly resolution: Resolution;
-  readonly origin: ReadonlyMap<Continuation, Leaf>;
-  /** The state of a session's file; of a derived one the bytes are in `contents` then. */
-  readonly targetOf: (session: ResolvedSession | ResolvedBranch) => TranscriptTarget;
+type Resolved = ResolvedSession<VaultLeaf> | ResolvedBranch<VaultLeaf>;
+
+/** How a file is made, and of what leaves that holds. */
+interface Making {
+  readonly basis: string;
+  readonly session: Resolved;
 }
 
 /** Decides families of one vault. */
@@ -112,6 +109,8 @@ export class BranchTargets {
   readonly #unrooted: SessionId[] = [];
   /** Copies that stand beside a file which stays: the session that each is one of, and whence. */
   readonly #besides = new Map<string, { readonly of: SessionId; readonly firstHash: string }>();
+  /** Of each derived target that was decided in this run. */
+  readonly #makings = new Map<string, Making>();
 
   constructor(vault: OpenVault, leavesOf: (session: string) => readonly Leaf[]) {
     this.#vault = vault;
@@ -169,7 +168,14 @@ export class BranchTargets {
     const basis = this.#basis(root);
     const remembered = this.#decoded(root, basis, Family);
     if (remembered !== null) return remembered;
-    const family = (await this.#decide(root)).family;
+    const { main, branches, storedBranchIds } = await this.#decide(root);
+    const targets: TranscriptTarget[] = [];
+    for (const branch of branches) targets.push(await this.#targetOf(root, branch));
+    const family = {
+      main: await this.#targetOf(root, main),
+      branches: targets,
+      storedBranches: storedBranchIds,
+    };
     this.#note(root, basis, JSON.stringify(family));
     return family;
   }
@@ -186,12 +192,12 @@ export class BranchTargets {
     if (!this.#leavesOf(root).some((leaf) => isThere(root, leaf))) {
       return { sessions: new Map(), covered: [] };
     }
-    const { resolution, origin } = await this.#decide(root, isThere);
-    const leafOf = ({ id, leaf }: LeafRef) => ({ session: id, leaf: origin.get(leaf)! });
+    const resolution = await this.#decide(root, isThere);
+    const leafOf = ({ stored: { id, leaf } }: ScannedLeaf<VaultLeaf>) => ({ session: id, leaf });
     const all = [resolution.main, ...resolution.branches];
     return {
       sessions: new Map(all.map(({ id, from }) => [id, from.map(leafOf)])),
-      covered: resolution.dropped.map(leafOf),
+      covered: resolution.dropped.map(({ leaf }) => leafOf(leaf)),
     };
   }
 
@@ -238,47 +244,50 @@ export class BranchTargets {
     source: SessionId,
     kept: { readonly id: SessionId; readonly bytes: Uint8Array },
   ): Promise<Beside> {
-    const { resolution, targetOf } = await this.#decide(root);
-    const session = sessionIn(resolution, source);
-    const beside = besideKept(root, session, kept);
+    const session = sessionIn(await this.#decide(root), source);
+    const beside = besideKept(root, await rootBytes(this.#vault, root, session), kept);
     if (beside === "nothing-new") return "nothing";
     if (beside === "follows") return "in-place";
     const { firstHash } = beside;
-    return { target: targetOf(branchFrom(root, session, firstHash)), firstHash };
+    return { target: await this.#targetOf(root, branchFrom(root, session, firstHash)), firstHash };
   }
 
-  /** The bytes of a derived target of `root`'s family, or of a copy that `beside` gave. */
-  async derivedBytes(root: SessionId, session: string): Promise<Uint8Array> {
-    const { contents, resolution, targetOf } = await this.#decide(root);
-    const beside = this.#besides.get(session);
-    if (beside !== undefined) {
-      targetOf(branchFrom(root, sessionIn(resolution, beside.of), beside.firstHash));
+  /**
+   * Gives the bytes of a derived target of `root`'s family, or of a copy that `beside` gave, to
+   * `put`, in order; they are gone after the call. Errors: as `family`, also when much was put.
+   */
+  async makeDerived(
+    root: SessionId,
+    session: string,
+    put: (bytes: Uint8Array) => void,
+  ): Promise<void> {
+    if (this.#makings.get(session)?.basis !== this.#basis(root)) {
+      const { main, branches, ...rest } = await this.#decide(root);
+      for (const each of [main, ...branches]) this.#noteMaking(root, each);
+      const beside = this.#besides.get(session);
+      if (beside !== undefined) {
+        const of = sessionIn({ main, branches, ...rest }, beside.of);
+        this.#noteMaking(root, branchFrom(root, of, beside.firstHash));
+      }
     }
-    const bytes = contents.get(session);
-    assert(bytes !== undefined, "a derived target comes from its family");
-    return bytes;
+    const making = this.#makings.get(session);
+    assert(making !== undefined, "a derived target comes from its family");
+    await makeFile(this.#vault, root, making.session, put);
+  }
+
+  /** Without what was said, which is only needed to decide. */
+  #noteMaking(root: SessionId, session: Resolved): void {
+    if (!isMade(session)) return;
+    const from = [{ ...sourceOf(session), spoken: [], hashes: new Set<string>() }];
+    this.#makings.set(session.id, { basis: this.#basis(root), session: { ...session, from } });
   }
 
   #basis(root: SessionId): string {
     const members = [root, ...(this.#branchesOf.get(root) ?? []), ...this.#unrooted].toSorted();
     const leaves = members.map((id) =>
-      this.#leavesOf(id).map((leaf) => [leaf.gen, leaf.hash, this.#writersOf(id, leaf)])
+      this.#leavesOf(id).map((leaf) => [leaf.gen, leaf.hash, writersOf(this.#vault, id, leaf)])
     );
     return sha256Hex(utf8(JSON.stringify([members, leaves])));
-  }
-
-  #writersOf(id: SessionId, leaf: Leaf): Writer[] {
-    const names = this.#machineNames();
-    const writers: Writer[] = [];
-    for (const { off, machine } of chainTo(this.#vault, id, TRANSCRIPT, leaf)) {
-      const name = names[machine] ?? "";
-      if (writers.at(-1)?.machine !== name) writers.push({ start: off, machine: name });
-    }
-    return writers;
-  }
-
-  #machineNames(): Record<string, string> {
-    return Object.fromEntries(this.#vault.index.machines().map(({ id, name }) => [id, name]));
   }
 
   /** What was decided when the vault had just this; null when that is unknown. */
@@ -308,49 +317,34 @@ export class BranchTargets {
   async #decide(
     root: SessionId,
     isThere: (session: string, leaf: Leaf) => boolean = () => true,
-  ): Promise<Decided> {
-    const origin = new Map<Continuation, Leaf>();
-    const load = async (id: SessionId) => {
-      const continuations: Continuation[] = [];
-      for (const leaf of this.#leavesOf(id).filter((each) => isThere(id, each))) {
-        const continuation = await this.#continuation(id, leaf);
-        origin.set(continuation, leaf);
-        continuations.push(continuation);
-      }
-      return continuations;
-    };
-    const own = await load(root);
-    const stored = new Map<string, Continuation[]>();
-    for (const id of [...(this.#branchesOf.get(root) ?? []), ...this.#unrooted]) {
-      if (id !== root) stored.set(id, await load(id));
-    }
+  ): Promise<Resolution<VaultLeaf>> {
     const known = this.#branchesOf.get(root) ?? [];
-    const resolution = resolveBranches(root, own, (id) => stored.get(id) ?? [], known);
-    const contents = new Map<string, Uint8Array>();
-    const target = (session: ResolvedSession | ResolvedBranch): TranscriptTarget => {
-      const first = session.from[0]!;
-      const mtimeMs = Math.max(...session.from.map(({ leaf }) => origin.get(leaf)?.mtimeMs ?? 0));
-      const leaf = first.id === session.id ? origin.get(first.leaf) : undefined;
-      if (leaf !== undefined) {
-        const { gen, hash, len } = leaf;
-        return { session: session.id, gen, hash, len, mtimeMs, isDerived: false };
-      }
-      const { bytes } = fileOf(root, session);
-      contents.set(session.id, bytes);
-      const hash = sha256Hex(bytes);
-      return { session: session.id, gen: "", hash, len: bytes.length, mtimeMs, isDerived: true };
-    };
-    const family = {
-      main: target(resolution.main),
-      branches: resolution.branches.map(target),
-      storedBranches: resolution.storedBranchIds,
-    };
-    return { family, contents, resolution, origin, targetOf: target };
+    const leaves = [...new Set([root, ...known, ...this.#unrooted])].flatMap((id) =>
+      this.#leavesOf(id).filter((leaf) => isThere(id, leaf)).map((leaf) => {
+        const writers = writersOf(this.#vault, id, leaf);
+        return { id, sizeBytes: leaf.len, hash: leaf.hash, writers, leaf };
+      })
+    );
+    const scanned = Map.groupBy(
+      await scanLeaves(this.#vault, root, leaves),
+      ({ stored }) => stored.id,
+    );
+    const family = gatherFamily(root, (id) => scanned.get(id) ?? [], known);
+    return await resolveFamily(this.#vault, family);
   }
 
-  async #continuation(id: SessionId, leaf: Leaf): Promise<Continuation> {
-    const bytes = await readState(this.#vault, id, TRANSCRIPT, leaf);
-    return { bytes, writers: this.#writersOf(id, leaf) };
+  /** The state of a session's file. */
+  async #targetOf(root: SessionId, session: Resolved): Promise<TranscriptTarget> {
+    const mtimeMs = Math.max(...session.from.map(({ stored }) => stored.leaf.mtimeMs));
+    if (!isMade(session)) {
+      const { gen, hash, len } = sourceOf(session).stored.leaf;
+      return { session: session.id, gen, hash, len, mtimeMs, isDerived: false };
+    }
+    this.#noteMaking(root, session);
+    const made = new Sha256();
+    await makeFile(this.#vault, root, session, (bytes) => made.update(bytes));
+    const { lengthBytes: len } = made;
+    return { session: session.id, gen: "", hash: made.digestHex(), len, mtimeMs, isDerived: true };
   }
 
   /** What cannot be read is nobody's branch; that it cannot be read shows when it is written. */
@@ -372,14 +366,14 @@ export class BranchTargets {
     // One leaf that tells is enough: a client may have taken the record out of another.
     for (const leaf of leaves) {
       if (root !== id) break;
-      root = rootSessionId(id, await readState(this.#vault, id, TRANSCRIPT, leaf));
+      root = await rootOfLeaf(this.#vault, id, leaf);
     }
     this.#note(key, basis, root);
     return root;
   }
 }
 
-function sessionIn({ main, branches }: Resolution, id: SessionId): ResolvedSession {
+function sessionIn({ main, branches }: Resolution<VaultLeaf>, id: SessionId): Resolved {
   const session = [main, ...branches].find((each) => each.id === id);
   assert(session !== undefined, "a target is of its family");
   return session;

@@ -1,5 +1,5 @@
 /** Compares one file with what it is to be, and says what is to be written. Writes nothing. */
-import { sha256Hex } from "../crypto/hash.ts";
+import { Sha256, sha256Hex } from "../crypto/hash.ts";
 import type { FileStat } from "../platform/types.ts";
 import type { LocalFile, LocalSession } from "../sessions/discover.ts";
 import type { ClaudeRoot } from "../sessions/claude_root.ts";
@@ -13,7 +13,7 @@ import { isKnownToVault } from "./push_forgotten.ts";
 import type { FileState } from "./segment_index.ts";
 import type { FileTarget, SessionTarget } from "./targets.ts";
 import type { OpenVault } from "./vault_access.ts";
-import { COMPARED_BYTES_MAX, readState } from "./vault_content.ts";
+import { COMPARED_BYTES_MAX, statePieces } from "./vault_content.ts";
 
 /** One file to write. */
 export interface WriteOperation {
@@ -148,8 +148,11 @@ async function goesOnFrom(
   base: FileState,
 ): Promise<boolean> {
   if (target.len < base.len) return false;
-  const bytes = await readState(vault, session.id, target.source ?? target.name, target);
-  return sha256Hex(bytes.subarray(0, base.len)) === base.hash;
+  const begin = new Sha256();
+  for await (const bytes of statePieces(vault, session.id, target.source ?? target.name, target)) {
+    begin.update(bytes.subarray(0, base.len - begin.lengthBytes));
+  }
+  return begin.digestHex() === base.hash;
 }
 
 async function compare(

@@ -256,7 +256,8 @@ async function prepare(
       if (isNew) newBytes += bytes.length;
     };
     if (operation.target.isDerived && operation.target.source === undefined) {
-      put(await branches.derivedBytes(operation.session.root, operation.session.id), true);
+      const { root, id } = operation.session;
+      await branches.makeDerived(root, id, (bytes) => put(bytes, true));
     } else {
       await writeFromVault(vault, operation, put);
     }

@@ -1,19 +1,25 @@
 /** An earlier version of a session, written here as a session of its own. */
-import { type Bytes, concat } from "../base/bytes.ts";
 import { once } from "../base/once.ts";
-import { Sha256, sha256Hex } from "../crypto/hash.ts";
+import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError } from "../errors.ts";
 import type { FileStat } from "../platform/types.ts";
 import { fileKind, HISTORY, parseFileName, TRANSCRIPT } from "../sessions/file_name.ts";
 import type { FileName } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
-import { restoredCopy, restoredId, restoredLines } from "../sessions/restored_copy.ts";
+import { LineJoiner } from "../sessions/line_pieces.ts";
+import {
+  RestoredCopy,
+  restoredId,
+  RestoredLines,
+  type RestoredVersion,
+} from "../sessions/restored_copy.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
 import { parseSessionId, type SessionId } from "../sessions/session_id.ts";
 import { shelfArea } from "../sessions/shelf.ts";
-import { transcriptFacts } from "../sessions/transcript_facts.ts";
+import { extendFacts, NO_FACTS, type TranscriptFacts } from "../sessions/transcript_facts.ts";
 import { readTranscriptTitle } from "../sessions/transcript_summary.ts";
-import { prepareSessionFile } from "../sessions/write_back.ts";
+import { type PreparedFile, prepareSessionFile } from "../sessions/write_back.ts";
+import { Blocks } from "./family_reader.ts";
 import type { RestoredSession } from "./history_api.ts";
 import { transcriptOf } from "./pull_place.ts";
 import { restoredMtimeMs } from "./pull_write.ts";
@@ -21,7 +27,7 @@ import type { ChoiceFacts } from "./restore_choice.ts";
 import type { SegmentIndex, StoredVersion } from "./segment_index.ts";
 import { chosenAmong, writersApart } from "./side_choice.ts";
 import type { OpenVault } from "./vault_access.ts";
-import { chainBytes, chainTo, COMPARED_BYTES_MAX } from "./vault_content.ts";
+import { chainBytes, chainTo } from "./vault_content.ts";
 
 /** One file of a session as it was at a time. */
 export interface FileVersion {
@@ -65,8 +71,8 @@ function versionWith(
 
 /**
  * Writes `version` of session `of` beside the session, or where its project is. What stands under
- * the copy's id already stays as it is. Errors: `too-large` over 512 MiB, `not-found` without a
- * folder here, those of reading and writing.
+ * the copy's id already stays as it is. Errors: `local-io` without a folder here,
+ * those of reading and writing.
  */
 export async function restoreAsCopy(
   facts: ChoiceFacts,
@@ -90,26 +96,50 @@ export async function restoreAsCopy(
   if (dryRun) {
     return { session: { ...rest, title: null, outcome: "restored", path: null }, writtenBytes: 0 };
   }
-  const bytes = restoredCopy(await bytesOf(vault, of, TRANSCRIPT, version), {
-    of,
-    id,
-    atMs: mtimeMs,
-  });
-  const { title, lastActivityMs } = transcriptFacts(bytes);
+  const copied = { of, id, atMs: mtimeMs };
+  const transcript = await prepare(vault, copied, { name: TRANSCRIPT, version }, path);
+  const { title, lastActivityMs } = transcript.facts;
   const activityMs = lastActivityMs ?? mtimeMs;
   let writtenBytes = 0;
-  // The transcript last: where it is, all of the copy is.
-  for (const { name, version: each } of bundleAt(vault.index, of, version)) {
-    // An agent's old place bears no session's name, and there is room for one.
-    if (name.startsWith("legacy/")) continue;
-    const own = await bytesOf(vault, of, name, each);
-    const isLines = fileKind(name) === "lines";
-    const content = isLines ? restoredLines(own, { of, id, atMs: mtimeMs }) : own;
-    const place = pathOf(vault.root, slugFor(facts, of), id, name);
-    writtenBytes += await write(vault, { id, name, path: place }, content, activityMs);
+  try {
+    for (const file of bundleAt(vault.index, of, version)) {
+      // An agent's old place bears no session's name, and there is room for one.
+      if (file.name.startsWith("legacy/")) continue;
+      const place = pathOf(vault.root, slugFor(facts, of), id, file.name);
+      if (fs.lstat(place) !== null) continue;
+      writtenBytes += publish(vault, await prepare(vault, copied, file, place), activityMs);
+    }
+  } catch (error) {
+    transcript.prepared.discard();
+    throw error;
   }
-  writtenBytes += await write(vault, { id, name: TRANSCRIPT, path }, bytes, activityMs);
+  // The transcript last: where it is, all of the copy is.
+  writtenBytes += publish(vault, transcript, activityMs);
   return { session: { ...rest, title, outcome: "restored", path }, writtenBytes };
+}
+
+/** Gives the bytes of a file of the copy to `put`; they are gone after the call. */
+async function copyOf(
+  vault: OpenVault,
+  copied: RestoredVersion,
+  { name, version }: FileVersion,
+  put: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const chain = chainTo(vault, copied.of, name, version);
+  const blocks = new Blocks(put);
+  const add = (bytes: Uint8Array) => blocks.add(bytes);
+  const isLines = fileKind(name) === "lines";
+  const made = name === TRANSCRIPT
+    ? new RestoredCopy(copied, add)
+    : isLines
+    ? new RestoredLines(copied, add)
+    : null;
+  for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) {
+    if (made === null) add(bytes);
+    else made.take(bytes);
+  }
+  made?.end();
+  blocks.flush();
 }
 
 function slugFor({ vault, targets, local, projects }: ChoiceFacts, of: SessionId): string {
@@ -126,46 +156,58 @@ function slugFor({ vault, targets, local, projects }: ChoiceFacts, of: SessionId
   });
 }
 
-async function bytesOf(
+/** A file of a copy that is all there but not seen yet. */
+interface CopiedFile {
+  readonly id: SessionId;
+  readonly name: FileName;
+  readonly path: string;
+  readonly prepared: PreparedFile;
+  readonly hash: Sha256;
+  /** Of a transcript. */
+  readonly facts: TranscriptFacts;
+}
+
+async function prepare(
   vault: OpenVault,
-  session: SessionId,
-  file: FileName,
-  version: StoredVersion,
-): Promise<Bytes> {
-  if (version.len > COMPARED_BYTES_MAX) {
-    const message = "This version is too large to become a session of its own; --to DIR takes it";
-    throw new ClaudeSyncError("too-large", message, { sessionId: session });
-  }
-  const parts: Bytes[] = [];
-  const chain = chainTo(vault, session, file, version);
-  for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) parts.push(bytes);
-  return concat(...parts);
+  copied: RestoredVersion,
+  file: FileVersion,
+  path: string,
+): Promise<CopiedFile> {
+  const { fs, random } = vault.context.platform;
+  const deps = { fs, random, root: vault.root };
+  const hash = new Sha256();
+  const joiner = new LineJoiner();
+  let facts = NO_FACTS;
+  const prepared = await prepareSessionFile(
+    deps,
+    path,
+    null,
+    (handle) =>
+      copyOf(vault, copied, file, (bytes) => {
+        const lines = file.name === TRANSCRIPT ? joiner.take(bytes, hash.lengthBytes) : null;
+        if (lines !== null) facts = extendFacts(facts, lines.bytes);
+        handle.write(bytes);
+        hash.update(bytes);
+      }),
+  );
+  return { id: copied.id, name: file.name, path, prepared, hash, facts };
 }
 
 /** Gives the bytes written: none where something stands. */
-async function write(
-  vault: OpenVault,
-  file: { readonly id: SessionId; readonly name: FileName; readonly path: string },
-  content: Uint8Array,
-  activityMs: number,
-): Promise<number> {
-  const { fs, random, clock } = vault.context.platform;
-  if (fs.lstat(file.path) !== null) return 0;
-  const deps = { fs, random, root: vault.root };
-  const prepared = await prepareSessionFile(deps, file.path, null, (handle) => {
-    handle.write(content);
-  });
+function publish(vault: OpenVault, file: CopiedFile, activityMs: number): number {
+  const { fs, clock } = vault.context.platform;
+  const { id, name, path, prepared, hash } = file;
   const days = cleanupPeriodDays(fs, vault.root);
   // As long as nobody speaks in it, the vault can give it back: no push sends it. That is known
   // before it can be seen, or a crash would leave what looks like somebody's own.
-  const state = { gen: "", hash: sha256Hex(content), len: content.length };
+  const state = { gen: "", hash: hash.digestHex(), len: hash.lengthBytes };
   const remember = (stat: FileStat) =>
-    vault.locals.remember(file.path, { session: file.id, file: file.name }, stat, state, true);
+    vault.locals.remember(path, { session: id, file: name }, stat, state, true);
   const outcome = prepared.commit(restoredMtimeMs(activityMs, days, clock.nowMs()), remember);
   if (outcome !== "written") return 0;
   fs.syncDir(prepared.dir);
   // Not every disk lets a file keep its number when its name changes.
-  const stat = fs.lstat(file.path);
+  const stat = fs.lstat(path);
   if (stat !== null) remember(stat);
-  return content.length;
+  return hash.lengthBytes;
 }

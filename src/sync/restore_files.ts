@@ -220,7 +220,7 @@ export class FilesFolder {
     const { vault, targets } = this.#facts;
     if (wish.isDerived === true) {
       const { root } = targets.sessions.get(id)!;
-      return handle.write(await targets.branches.derivedBytes(root, id));
+      return await targets.branches.makeDerived(root, id, (bytes) => handle.write(bytes));
     }
     const chain = chainTo(vault, id, wish.name, wish);
     for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) handle.write(bytes);

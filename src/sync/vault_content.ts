@@ -1,9 +1,11 @@
 /**
  * The bytes of a file's states, from the vault or from a local file that is proven to hold them.
  */
-import { type Bytes, concat } from "../base/bytes.ts";
-import { Sha256, sha256Hex } from "../crypto/hash.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { Sha256 } from "../crypto/hash.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import type { ReadHandle } from "../platform/types.ts";
+import { windows } from "./file_scan.ts";
 import { isUnchanged } from "./local_files.ts";
 import type { FileState, StoredSegment } from "./segment_index.ts";
 import type { OpenVault } from "./vault_access.ts";
@@ -55,41 +57,91 @@ export async function* chainBytes(
   }
 }
 
-/** All bytes of a state. Errors: `too-large` over 512 MiB, `incomplete`, `damaged`. */
+/**
+ * All bytes of a state, for what can only be compared whole. Errors: `too-large` over 512 MiB,
+ * `incomplete`, `damaged`.
+ */
 export async function readState(
   vault: OpenVault,
   session: string,
   file: string,
   state: FileState,
 ): Promise<Bytes> {
-  if (state.len > COMPARED_BYTES_MAX) {
-    throw new ClaudeSyncError(
-      "too-large",
-      "A session that was continued on two machines is too large to be compared",
-      { sessionId: session },
-    );
+  assertComparable(state, session);
+  const bytes = new Uint8Array(state.len);
+  let at = 0;
+  for await (const piece of statePieces(vault, session, file, state)) {
+    bytes.set(piece, at);
+    at += piece.length;
   }
-  const local = readLocalState(vault, session, file, state);
-  if (local !== null) return local;
-  const parts: Bytes[] = [];
-  const chain = chainTo(vault, session, file, state);
-  for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) parts.push(bytes);
-  return concat(...parts);
+  return bytes;
 }
 
-function readLocalState(
+/** Errors: `too-large` over 512 MiB. */
+export function assertComparable(state: FileState, session: string): void {
+  if (state.len <= COMPARED_BYTES_MAX) return;
+  const message = "A session that was continued on two machines is too large to be compared";
+  throw new ClaudeSyncError("too-large", message, { sessionId: session });
+}
+
+/**
+ * The bytes of a state piece by piece, in order, after those that `prefix` is the hash of: of a
+ * file here that has them, else from the vault. Each piece is gone with the next. Only when the
+ * last one has come is it sure that they are those of the state. Errors: `incomplete`, `damaged`;
+ * `local-io` when the file changes meanwhile.
+ */
+export async function* statePieces(
   vault: OpenVault,
   session: string,
   file: string,
   state: FileState,
-): Bytes | null {
+  prefix = new Sha256(),
+): AsyncGenerator<Uint8Array> {
+  const { memory } = vault.context.platform;
+  const handle = openLocalState(vault, session, file, state);
+  if (handle === null) {
+    yield* chainBytes(vault, chainTo(vault, session, file, state), prefix.lengthBytes, prefix);
+    return;
+  }
+  try {
+    const hash = prefix.copy();
+    for (const { bytes } of windows(handle, prefix.lengthBytes, state.len)) {
+      hash.update(bytes);
+      yield bytes;
+      memory.passed(bytes.length);
+    }
+    if (hash.digestHex() === state.hash) return;
+    throw new ClaudeSyncError("local-io", "A session's file changed while it was read", {
+      sessionId: session,
+    });
+  } finally {
+    handle.close();
+  }
+}
+
+/** A file here that has all bytes of the state, which has been proven; close it. */
+function openLocalState(
+  vault: OpenVault,
+  session: string,
+  file: string,
+  state: FileState,
+): ReadHandle | null {
   const { fs } = vault.context.platform;
   for (const row of vault.locals.ofFile(session, file)) {
     if (row.hash !== state.hash || row.len !== state.len) continue;
     const stat = fs.lstat(row.path);
     if (stat === null || !isUnchanged(row, stat)) continue;
-    const bytes = fs.readFile(row.path, COMPARED_BYTES_MAX)?.subarray(0, state.len);
-    if (bytes !== undefined && sha256Hex(bytes) === state.hash) return bytes;
+    const handle = fs.openRead(row.path);
+    if (handle === null) continue;
+    const hash = new Sha256();
+    try {
+      for (const { bytes } of windows(handle, 0, state.len)) hash.update(bytes);
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+    if (hash.digestHex() === state.hash) return handle;
+    handle.close();
   }
   return null;
 }

@@ -1,6 +1,6 @@
 /** What is at the edge of what anybody has: one large, many small, long names. */
-import { appendFileSync, closeSync, mkdirSync, openSync, utimesSync, writeFileSync } from "node:fs";
-import { writeSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { utimesSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { slugOf } from "../../src/sessions/slug.ts";
 import { Conversation, makeProject } from "./conversation.ts";
@@ -94,6 +94,26 @@ export function writeSmall(at: LimitHome, cwd: string, index: number): void {
   const records = [record("user", text, sessionId(1)), record("assistant", answer, sessionId(2))];
   writeFileSync(path, `${records.join("\n")}\n`, { mode: 0o600 });
   settle(path, at);
+}
+
+/** One more turn of the user in session `index`, half an hour later: each `speaker` has another. */
+export function goOn(at: LimitHome, index: number, speaker: number): void {
+  const id = sessionId(index);
+  const projects = join(at.claude, "projects");
+  const [path] = readdirSync(projects).map((slug) => join(projects, slug, `${id}.jsonl`))
+    .filter((path) => existsSync(path));
+  const record = {
+    parentUuid: null,
+    sessionId: id,
+    version: "2.1.330",
+    type: "user",
+    message: { role: "user", content: `What ${speaker} says, and nobody else.` },
+    uuid: sessionId(1000 + speaker),
+    timestamp: new Date(at.nowMs - HOUR_MS + speaker).toISOString(),
+  };
+  appendFileSync(path!, `${JSON.stringify(record)}\n`);
+  const laterS = (at.nowMs - HOUR_MS / 2) / 1000;
+  utimesSync(path!, laterS, laterS);
 }
 
 /** A session with one line of `lineBytes`, line feed included, between two others. */

@@ -7,8 +7,10 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, symlinkSy
 import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import {
+  goOn,
   type LimitHome,
   longPath,
+  sessionId,
   workFolder,
   writeBundle,
   writeHuge,
@@ -34,6 +36,8 @@ interface LimitCase {
   readonly claude?: (home: string) => string;
   /** Machines that join and push a session each before the second one pulls. */
   readonly machines?: number;
+  /** Whether both machines go on with session 0, apart, and look back at it. */
+  readonly forks?: true;
   /** Only with `--large`. */
   readonly isLarge?: true;
 }
@@ -54,6 +58,14 @@ const CASES: readonly LimitCase[] = [
     make: (a, b) => {
       workFolder(b, "huge");
       writeHuge(a, workFolder(a, "huge"), 1e9);
+    },
+  },
+  {
+    name: "a transcript of 200 MB continued on two machines",
+    forks: true,
+    make: (a, b) => {
+      workFolder(b, "fork");
+      writeHuge(a, workFolder(a, "fork"), 200e6);
     },
   },
   {
@@ -153,10 +165,22 @@ class CaseRun {
     await this.#step(b, "first pull", ["pull", "--json"]);
     await this.#step(b, "pull again", ["pull", "--json"]);
     await this.#step(a, "pull on the first", ["pull", "--json"]);
+    if (this.#case.forks === true) await this.#fork(a, b);
     await this.#step(b, "verify --read-data", ["verify", "--read-data", "--json"]);
     const files = compareTrees(atA.claude, atB.claude);
     this.#rows.push(["both machines", "", "", "", files]);
     return this.#rows;
+  }
+
+  async #fork(a: Computer, b: Computer): Promise<void> {
+    for (const [at, computer] of [a, b].entries()) goOn(this.#home(computer), 0, at);
+    const id = sessionId(0);
+    await this.#step(a, "sync on the first", ["sync", "--json"]);
+    await this.#step(b, "sync that parts", ["sync", "--json"]);
+    await this.#step(a, "sync of the branch", ["sync", "--json"]);
+    await this.#step(b, "restore --list", ["restore", id, "--list", "--json"]);
+    await this.#step(b, "restore --at", ["restore", id, "--at", "45m", "--json"]);
+    await this.#step(b, "diff", ["diff", id, "--json"]);
   }
 
   #home({ home }: Computer): LimitHome {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { utf8 } from "../../src/base/bytes.ts";
 import { besideKept, branchFrom } from "../../src/sessions/beside_copy.ts";
 import { rootSessionId } from "../../src/sessions/branch_copy.ts";
-import { fileOf, resolveBranches, type ResolvedSession } from "../../src/sessions/branches.ts";
 import type { SessionId } from "../../src/sessions/session_id.ts";
 import { said } from "../support/sync_machine.ts";
+import { fileOf, resolveBranches, type ResolvedSession } from "./branches_in_memory.ts";
 
 const ROOT = "11111111-1111-4111-8111-111111111111" as SessionId;
 
@@ -44,11 +44,11 @@ const CASES: readonly { name: string; vault: string; kept: string; is: string }[
 for (const { name, vault, kept, is } of CASES) {
   Deno.test(`besideKept of a continuation that ${name} gives ${is}`, () => {
     const session = resolved(vault);
-    const beside = besideKept(ROOT, session, { id: session.id, bytes: utf8(kept) });
+    const beside = besideKept(ROOT, session.rootForm.bytes, { id: session.id, bytes: utf8(kept) });
     if (typeof beside === "string") return assert.equal(beside, is);
     assert.equal(is, "a branch");
-    const branch = branchFrom(ROOT, session, beside.firstHash);
-    const file = fileOf(ROOT, branch).bytes;
+    const branch = branchFrom(ROOT, session.resolved, beside.firstHash);
+    const file = fileOf(ROOT, { ...session, resolved: branch }).bytes;
     assert.equal(rootSessionId(branch.id, file), ROOT, "it tells what it is a branch of");
     const text = new TextDecoder().decode(file);
     assert.match(text, vault === THEIRS ? /\(from desk\)/ : /\(from laptop\)/);

@@ -2,8 +2,8 @@
 import * as fc from "fast-check";
 import { concat, utf8 } from "../../src/base/bytes.ts";
 import { type Leaf, rootSessionId } from "../../src/sessions/branch_copy.ts";
-import { fileOf, type Resolution, resolveBranches } from "../../src/sessions/branches.ts";
 import { parseSessionId, type SessionId } from "../../src/sessions/session_id.ts";
+import { fileOf, type Resolution, resolveBranches } from "./branches_in_memory.ts";
 
 export const ROOT = parseSessionId("00000004-0000-4000-8000-000000000004")!;
 const MACHINES = ["anna", "bob", "carl", "dora"] as const;

@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { utf8 } from "../../src/base/bytes.ts";
 import { type Leaf, rootForm, rootSessionId } from "../../src/sessions/branch_copy.ts";
 import { branchId } from "../../src/sessions/branch_id.ts";
-import { fileOf, resolveBranches } from "../../src/sessions/branches.ts";
 import { FAMILY_LEAVES_MAX } from "../../src/sessions/continuations.ts";
 import type { SessionId } from "../../src/sessions/session_id.ts";
 import { isClaudeSyncError } from "../../src/errors.ts";
 import { spokenRecords } from "../../src/sessions/spoken_records.ts";
 import { ROOT } from "./branch_histories.ts";
+import { fileOf, resolveBranches } from "./branches_in_memory.ts";
 
 const NONE = () => [];
 
