@@ -4,12 +4,13 @@
  */
 import { fromHex, toHex } from "../base/bytes.ts";
 import { ClaudeSyncError, isClaudeSyncError } from "../errors.ts";
+import { parseObjectName } from "../storage/object_name.ts";
 import type { ObjectInfo } from "../storage/object_store.ts";
 import { acceptedIn, readLogs } from "../vault/log_base.ts";
 import { groupByLog, type ListedEntry, type LogMark } from "../vault/log_plan.ts";
 import { foreignLogMessage, type LogContext, type ReadLogs } from "../vault/log_reader.ts";
 import { unmetClaims, type VerifiedEntry } from "../vault/log_reader.ts";
-import { HEADER_NAME, LOG_PREFIX } from "../vault/names.ts";
+import { HEADER_NAME, LOG_PREFIX, parseLogEntryName } from "../vault/names.ts";
 import { readTrust, type Trust, trustOf, writeTrust } from "./home.ts";
 import { type OpenVault, readHeader } from "./vault_access.ts";
 
@@ -38,10 +39,9 @@ export interface Refreshed {
 export async function refresh(vault: OpenVault): Promise<Refreshed> {
   const { clock } = vault.context.platform;
   for (let attempt = 1;; attempt++) {
-    const read = await readOnce(vault).catch((error: unknown) => {
-      // An entry may have been deleted since the list, or a folder may have been listed while
-      // others wrote to it, which shows some of what is new: the next list tells.
-      if (attempt < RELIST_MAX && isClaudeSyncError(error, "incomplete")) return null;
+    const isLast = attempt === RELIST_MAX;
+    const read = await readOnce(vault, isLast).catch(async (error: unknown) => {
+      if (!isLast && await isGoneError(vault, error)) return null;
       throw error;
     });
     if (read === null) {
@@ -63,7 +63,7 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
       }
       return read;
     }
-    if (attempt === RELIST_MAX) {
+    if (isLast) {
       throw new ClaudeSyncError(
         "incomplete",
         `A machine speaks of entry ${unmet.seq} of another one, which the store does not show`,
@@ -75,7 +75,30 @@ export async function refresh(vault: OpenVault): Promise<Refreshed> {
   }
 }
 
-async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {
+/** Whether reading failed because of an entry that `isGone`. */
+async function isGoneError({ opener }: OpenVault, error: unknown): Promise<boolean> {
+  return isClaudeSyncError(error, "incomplete") && await isGone(opener, error.objectName);
+}
+
+/**
+ * Whether an object that was listed, and could not be read, is an entry that is not there. Another
+ * machine may have deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next
+ * list tells. Errors: the store's own.
+ */
+export async function isGone(
+  { store, signal }: OpenVault["opener"],
+  objectNamed: string | null | undefined,
+): Promise<boolean> {
+  const name = parseObjectName(objectNamed ?? "");
+  if (name === null || parseLogEntryName(name) === null) return false;
+  return await store.get(name, { signal }) === null;
+}
+
+/** Null when the next list may show what this one lacked, and there is to be one. */
+async function readOnce(
+  vault: OpenVault,
+  isLast: boolean,
+): Promise<(Refreshed & ReadLogs) | null> {
   const logs = groupByLog(await listLogs(vault));
   const known = knownLogs(vault);
   const isKnownHere = [...known].some(([tag, log]) => isListed(logs.get(tag), log));
@@ -83,6 +106,7 @@ async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {
   try {
     read = await readLogs(vault.opener, logs, known);
   } catch (error) {
+    if (!isLast && isGapInNews(error, logs, known)) return null;
     if (!isKnownHere && isAlarm(error)) await requireOurHeader(vault, logs, error);
     throw error;
   }
@@ -90,6 +114,25 @@ async function readOnce(vault: OpenVault): Promise<Refreshed & ReadLogs> {
   // that this is the vault and not, say, the folder that a network drive hides when it is there.
   if (!isKnownHere && read.entries.length === 0) await requireOurHeader(vault, logs, null);
   return { ...read, logs };
+}
+
+/**
+ * Whether a log lacks an entry, and none that this machine has read before: a folder that is listed
+ * while another machine writes to it may show a later entry and not the one before.
+ */
+function isGapInNews(
+  error: unknown,
+  logs: ReadonlyMap<string, readonly ListedEntry[]>,
+  known: ReadonlyMap<string, LogContext>,
+): boolean {
+  if (!isClaudeSyncError(error, "incomplete")) return false;
+  const tag = parseLogEntryName(error.objectName ?? "")?.tag;
+  if (tag === undefined) return false;
+  const { mark = null, cursor = null, base = 1 } = known.get(tag) ?? {};
+  const listed = new Set(logs.get(tag)?.map(({ seq }) => seq));
+  const newest = Math.max(mark?.seq ?? 0, cursor?.seq ?? 0);
+  for (let seq = base; seq <= newest; seq++) if (!listed.has(seq)) return false;
+  return true;
 }
 
 function isListed(entries: readonly ListedEntry[] | undefined, log: LogContext): boolean {

@@ -5,16 +5,15 @@
 import { mapConcurrently } from "../base/pool.ts";
 import { Sha256 } from "../crypto/hash.ts";
 import { isClaudeSyncError } from "../errors.ts";
-import { parseObjectName } from "../storage/object_name.ts";
 import type { ListedEntry } from "../vault/log_plan.ts";
 import { lanesOf } from "../vault/log_reader.ts";
-import { LOG_PREFIX, parseLogEntryName } from "../vault/names.ts";
+import { LOG_PREFIX, parseLogEntryName, parsePackName } from "../vault/names.ts";
 import { SegmentReader } from "../vault/segment_reader.ts";
 import { type CheckedLogs, checkLogs, goneSince, type Problem } from "../vault/verify.ts";
 import type { SyncContext, VerifyReport } from "./api.ts";
 import { LOOK_BYTES } from "./look_bytes.ts";
 import { knownMarks } from "./place_check.ts";
-import { RELIST_MAX, RELIST_PAUSE_MS } from "./refresh.ts";
+import { isGone, RELIST_MAX, RELIST_PAUSE_MS } from "./refresh.ts";
 import { SegmentIndex, type StoredLeaf, type StoredSegment } from "./segment_index.ts";
 import { openScratchDb } from "./state_db.ts";
 import { type OpenVault, withVault } from "./vault_access.ts";
@@ -96,22 +95,8 @@ async function isOneGone(
 }
 
 /**
- * Whether an object that was listed, and could not be read, is an entry that is not there. Another
- * machine may have deleted it, with all that its checkpoint has replaced (FORMAT.md 12): the next
- * list tells. Errors: the store's own.
- */
-async function isGone(
-  { store, signal }: OpenVault["opener"],
-  objectNamed: string | null | undefined,
-): Promise<boolean> {
-  const name = parseObjectName(objectNamed ?? "");
-  if (name === null || parseLogEntryName(name) === null) return false;
-  return await store.get(name, { signal }) === null;
-}
-
-/**
- * Whether an entry speaks of one that was not listed, and the logs have entries now that they did
- * not have: it may be among them, pushed after the list had passed its log.
+ * Whether an entry speaks of one that was not listed, or names such a pack, and the store shows
+ * entries now that it did not, or that pack: pushed while the list was under way.
  */
 async function isOneNew(
   { store, signal }: OpenVault["opener"],
@@ -119,12 +104,14 @@ async function isOneNew(
   pause: () => Promise<void>,
 ): Promise<boolean> {
   const read = new Set<string | null>(entries.map(({ objectName }) => objectName));
-  const isClaim = ({ code, objectName }: Problem) => code === "incomplete" && read.has(objectName);
-  if (!problems.some(isClaim)) return false;
+  const missing = problems.filter(({ code }) => code === "incomplete")
+    .map(({ objectName }) => objectName);
+  const packs = new Set(missing.filter((name) => name !== null && parsePackName(name) !== null));
+  if (packs.size === 0 && !missing.some((name) => read.has(name))) return false;
   await pause();
   const known = new Set<string>(listed.map(({ name }) => name));
-  for await (const { name } of store.list(LOG_PREFIX, { signal })) {
-    if (parseLogEntryName(name) !== null && !known.has(name)) return true;
+  for await (const { name } of store.list(packs.size === 0 ? LOG_PREFIX : "", { signal })) {
+    if (packs.has(name) || (parseLogEntryName(name) !== null && !known.has(name))) return true;
   }
   return false;
 }

@@ -31,6 +31,29 @@ export function isAsked(
   );
 }
 
+/** Every `forget` that somebody has asked for. */
+export class Wishes {
+  readonly #asks: readonly Ask[];
+  readonly #files: PastFiles;
+  readonly #known = new Set<string>();
+
+  constructor(asks: readonly Ask[], files: PastFiles) {
+    this.#asks = asks;
+    this.#files = files;
+  }
+
+  /**
+   * Whether somebody has asked for it, now or when it was said first: a checkpoint says it again,
+   * and what it names may have been sent anew since, with a newer time.
+   */
+  has(op: Extract<DecodedOp, { op: "forget" }>): boolean {
+    const key = JSON.stringify(op);
+    if (!this.#known.has(key) && !isAsked(op, this.#asks, this.#files)) return false;
+    this.#known.add(key);
+    return true;
+  }
+}
+
 /** Whether the id is one of those that the program makes. */
 function isDerived(session: string): boolean {
   return session[14] === "8";

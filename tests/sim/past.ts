@@ -6,7 +6,7 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { DecodedOp, Decoder } from "./decoder.ts";
 import { stateKey } from "./file_tree.ts";
-import { type Ask, isAsked } from "./asks.ts";
+import { type Ask, Wishes } from "./asks.ts";
 import type { Actor, Looks } from "./looks.ts";
 import { type PastEntry, PastFiles } from "./past_files.ts";
 import { largestTitles } from "./past_titles.ts";
@@ -26,21 +26,21 @@ export class Past {
   readonly entries = new Map<string, PastEntry>();
   readonly #decoder: Decoder;
   readonly #looks: Looks;
-  readonly #asks: readonly Ask[];
   readonly #bytes = new Map<string, Bytes>();
   readonly #there = new Set<string>();
   readonly #files: PastFiles;
   /** Facts that were left out when they might be. */
   readonly #leftOut = new Set<string>();
+  readonly #wishes: Wishes;
   #present: Present | null = null;
   /** What was asked for by now, and is true until something changes. */
   readonly #forgotten = new Map<string, boolean>();
 
   constructor(decoder: Decoder, looks: Looks, asks: readonly Ask[]) {
-    this.#asks = asks;
     this.#decoder = decoder;
     this.#files = new PastFiles(decoder, (object) => this.#bytes.get(object)!);
     this.#looks = looks;
+    this.#wishes = new Wishes(asks, this.#files);
   }
 
   /** Takes an object in; gives what is wrong with that, or null. */
@@ -58,9 +58,7 @@ export class Past {
     const entry = { name, hash8, body, putAtMs: nowMs, by: actor.name };
     this.entries.set(name, entry);
     for (const op of body.ops) this.#files.note(entry, op);
-    const [unasked] = body.ops.filter((op) =>
-      op.op === "forget" && !isAsked(op, this.#asks, this.#files)
-    );
+    const [unasked] = body.ops.filter((op) => op.op === "forget" && !this.#wishes.has(op));
     if (unasked !== undefined) return `nobody has asked for ${JSON.stringify(unasked)}`;
     if (before === null) return null;
     const after = this.#now();

@@ -1,11 +1,12 @@
 /** What `verify` says while another machine deletes, and of what is truly gone. */
 import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
+import { toHex } from "../../src/base/bytes.ts";
 import type { ObjectInfo, ObjectStore } from "../../src/storage/object_store.ts";
 import { RELIST_MAX } from "../../src/sync/refresh.ts";
 import { changedStore } from "../support/changed_store.ts";
 import { gc, liveOn, pushTurns } from "../support/gc_world.ts";
-import { inTempDir, type SyncMachine } from "../support/sync_machine.ts";
+import { inTempDir, said, type SyncMachine } from "../support/sync_machine.ts";
 import { newWorld } from "../support/sync_world.ts";
 
 /** When the other machine deletes, of what `verify` has listed. */
@@ -182,6 +183,31 @@ Deno.test("verify looks again when machines pushed while the list was under way"
     assert.equal(entries, (await logEntriesOf(world.store)).length);
   }));
 
+// The simulation, seed 9701476.
+Deno.test("verify looks again for a pack that the list did not show with its entry", () =>
+  inTempDir(async (dir) => {
+    let listsWithout = 0;
+    const storeOf = (name: string, store: ObjectStore) =>
+      name !== "bert" ? store : changedStore(store, {
+        list: async function* (prefix, options) {
+          const isHidden = listsWithout-- > 0;
+          for await (const info of store.list(prefix, options)) {
+            if (!isHidden || !info.name.startsWith("packs/")) yield info;
+          }
+        },
+      });
+    const world = await newWorld(dir, { storeOf });
+    const [anna, bert] = world.machines as [SyncMachine, SyncMachine];
+    anna.writeTranscript("11111111-1111-4111-8111-111111111111", longText(anna));
+    await anna.push();
+    assert((await listOf(world.store)).some(({ name }) => name.startsWith("packs/")));
+    listsWithout = 1;
+    assert.deepEqual((await bert.verify()).problems, []);
+    listsWithout = 9;
+    const { problems } = await bert.verify();
+    assert.deepEqual(problems.map(({ message }) => message).slice(0, 1), ["The pack is missing"]);
+  }));
+
 Deno.test("verify fetches no entry twice because a log that others speak of is missing", () =>
   inTempDir(async (dir) => {
     let log = "log/none/";
@@ -211,6 +237,14 @@ Deno.test("verify fetches no entry twice because a log that others speak of is m
     const entries = got.filter((name) => name.startsWith("log/")).sort();
     assert.deepEqual(entries, [...new Set(entries)]);
   }));
+
+/** More than an entry holds: it goes into a pack. */
+function longText(machine: SyncMachine): string {
+  const session = "11111111-1111-4111-8111-111111111111";
+  const parts = Array.from({ length: 40 }, () => crypto.getRandomValues(new Uint8Array(60_000)));
+  const content = parts.map(toHex).join("");
+  return said("user", content, { session, cwd: machine.project, atMs: 1_768_478_400_000 });
+}
 
 async function logEntriesOf(store: ObjectStore): Promise<string[]> {
   const names = (await listOf(store)).map(({ name }) => name);
