@@ -3,6 +3,9 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { DirEntry, FileStat } from "../../src/platform/types.ts";
 import type { Dice } from "./dice.ts";
 
+/** What a run has written and not put in its place yet. */
+export const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
+
 /** The bytes of an empty file. */
 export const NONE: Bytes = new Uint8Array(0);
 

@@ -4,12 +4,12 @@ import { slugOf } from "../../src/sessions/slug.ts";
 import { homePaths } from "../../src/sync/home.ts";
 import type { Book } from "./book.ts";
 import { marksIn, plansNamedIn } from "./book.ts";
+import { TEMPORARY } from "./disk_nodes.ts";
 import { type Forgiven, frozenOn } from "./forgiven.ts";
 import { type SimMachine, text } from "./machine.ts";
 import type { Past } from "./past.ts";
 import type { Report } from "./report.ts";
 
-const TEMPORARY = /\.claude-sync-[0-9a-f]{16}\.tmp$/;
 const SESSION = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const TRANSCRIPT = /^projects\/[^/]+\/([0-9a-f-]{36})\.jsonl$/;
 const TRANSCRIPT_NAME = /^([0-9a-f-]{36})\.jsonl$/;
