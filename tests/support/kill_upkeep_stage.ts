@@ -133,7 +133,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "gc that deletes after the grace",
-    inGit: "always",
+    inGit: "at-night",
     daysAgo: 20,
     prepare: async (world) => {
       await withManyEntries(world);
