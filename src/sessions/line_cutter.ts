@@ -56,6 +56,29 @@ export class LineCutter {
   }
 }
 
+/** Gives each line of bytes that come in pieces to `onLine`. */
+export class LineFeed {
+  readonly #cutter = new LineCutter();
+  readonly #onLine: (line: TextLine) => void;
+  readonly #onEnd: () => void;
+
+  constructor(onLine: (line: TextLine) => void, onEnd: () => void = () => {}) {
+    this.#onLine = onLine;
+    this.#onEnd = onEnd;
+  }
+
+  /** Takes the next bytes; keeps nothing of them. */
+  take(bytes: Uint8Array): void {
+    for (const line of this.#cutter.take(bytes)) this.#onLine(line);
+  }
+
+  /** Says that all bytes were taken. */
+  end(): void {
+    for (const line of this.#cutter.end()) this.#onLine(line);
+    this.#onEnd();
+  }
+}
+
 /** The lines of bytes that are all there. */
 export function* cutLines(bytes: Uint8Array): Generator<TextLine> {
   const cutter = new LineCutter();

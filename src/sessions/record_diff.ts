@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { concat } from "../base/bytes.ts";
 import { isObject } from "./json_object.ts";
-import { cutLines, type TextLine } from "./line_cutter.ts";
-import { spokenRecord, spokenRecords } from "./spoken_records.ts";
+import type { TextLine } from "./line_cutter.ts";
+import { spokenRecord } from "./spoken_records.ts";
 import { type RecordLine, records, recordTimeMs } from "./transcript.ts";
 
 /** Longest beginning of a text that is told, in UTF-16 units. */
@@ -20,36 +20,6 @@ export interface ToldRecord {
   /** The beginning of what was said; "" when there is nothing to say. */
   readonly text: string;
   readonly sizeBytes: number;
-}
-
-/** What two transcripts have. */
-export interface RecordDiff {
-  readonly onlyFirst: readonly ToldRecord[];
-  readonly onlySecond: readonly ToldRecord[];
-  /** Records of both. */
-  readonly common: number;
-}
-
-/**
- * Compares by the exact bytes of each line; one that stands twice in one of them counts twice.
- * Each list is in the order of its transcript.
- */
-export function diffRecords(first: Uint8Array, second: Uint8Array): RecordDiff {
-  const tallies = [new LineTally(), new LineTally()] as const;
-  for (const line of cutLines(second)) tallies[1].add(line);
-  const onlyFirst = [...cutLines(first)].filter((line) => {
-    tallies[0].add(line);
-    return !tallies[1].takeAway(line);
-  });
-  const onlySecond = [...cutLines(second)].filter((line) => !tallies[0].takeAway(line));
-  const common = tallies[0].lines - onlyFirst.length;
-  return { onlyFirst: onlyFirst.map(toldLine), onlySecond: onlySecond.map(toldLine), common };
-}
-
-/** The records of `one` that somebody said and that `other` has not, whatever session they name. */
-export function saidOnlyIn(one: Uint8Array, other: Uint8Array): ToldRecord[] {
-  const known = new Set(spokenRecords(other).map(({ hash }) => hash));
-  return [...cutLines(one)].filter((line) => isSaidOutside(line, known)).map(toldLine);
 }
 
 /** Whether somebody said the line, and it is not one of `known`. */

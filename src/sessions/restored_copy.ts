@@ -4,12 +4,12 @@
  * version twice gives one session. Every other byte stays.
  */
 import { createHash } from "node:crypto";
-import { concat, fromHex, joined, u32be, utf8 } from "../base/bytes.ts";
+import { concat, fromHex, u32be, utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { copiedRecord, movedRecord } from "./branch_copy.ts";
 import { TitleSearch } from "./branch_title.ts";
 import { idOfDigest } from "./derived_id.ts";
-import { LineCutter, type TextLine } from "./line_cutter.ts";
+import { LineFeed } from "./line_cutter.ts";
 import type { SessionId } from "./session_id.ts";
 
 const LABEL = "claude-sync restored id v1";
@@ -35,92 +35,40 @@ export function restoredId(of: SessionId, hash: string): SessionId {
 }
 
 /**
- * The transcript of the restored version: records name their new session and what they were forked
- * from, and a last title says what time this is. A torn last line gets its end.
+ * Makes the transcript of the restored version, of the version's bytes: records name their new
+ * session and what they were forked from, and a last title says what time this is. A torn last line
+ * gets its end. `put` gets the copy's bytes, which are gone after the call.
  */
-export function restoredCopy(bytes: Uint8Array, version: RestoredVersion): Uint8Array {
-  return inMemory(bytes, (put) => new RestoredCopy(version, put));
+export function restoredCopy(
+  { of, id, atMs }: RestoredVersion,
+  put: (bytes: Uint8Array) => void,
+): LineFeed {
+  const title = new TitleSearch();
+  let isTorn = false;
+  return new LineFeed(({ text, ending }) => {
+    title.take(text);
+    put(copiedRecord(text, { rootId: of, id }, null));
+    put(ending);
+    isTorn = ending.length === 0;
+  }, () => {
+    if (isTorn) put(utf8("\n"));
+    const customTitle = `${title.title()} (as of ${utcMinute(atMs)})`;
+    put(utf8(JSON.stringify({ type: "custom-title", customTitle, sessionId: id }) + "\n"));
+  });
 }
 
-/** Makes what `restoredCopy` gives of bytes that come in pieces. */
-export class RestoredCopy {
-  readonly #version: RestoredVersion;
-  readonly #put: (bytes: Uint8Array) => void;
-  readonly #cutter = new LineCutter();
-  readonly #title = new TitleSearch();
-  #isTorn = false;
-
-  /** `put` gets the copy's bytes, which are gone after the call. */
-  constructor(version: RestoredVersion, put: (bytes: Uint8Array) => void) {
-    this.#version = version;
-    this.#put = put;
-  }
-
-  /** Takes the next bytes; keeps nothing of them. */
-  take(bytes: Uint8Array): void {
-    for (const line of this.#cutter.take(bytes)) this.#line(line);
-  }
-
-  /** Says that all bytes were taken. */
-  end(): void {
-    for (const line of this.#cutter.end()) this.#line(line);
-    if (this.#isTorn) this.#put(utf8("\n"));
-    const { id, atMs } = this.#version;
-    const customTitle = `${this.#title.title()} (as of ${utcMinute(atMs)})`;
-    this.#put(utf8(JSON.stringify({ type: "custom-title", customTitle, sessionId: id }) + "\n"));
-  }
-
-  #line({ text, ending }: TextLine): void {
-    const { of, id } = this.#version;
-    this.#title.take(text);
-    this.#put(copiedRecord(text, { rootId: of, id }, null));
-    this.#put(ending);
-    this.#isTorn = ending.length === 0;
-  }
-}
-
-/** A file of lines beside the transcript, such as an agent's: its records name the new session. */
-export function restoredLines(bytes: Uint8Array, version: RestoredVersion): Uint8Array {
-  return inMemory(bytes, (put) => new RestoredLines(version, put));
-}
-
-/** Makes what `restoredLines` gives of bytes that come in pieces. */
-export class RestoredLines {
-  readonly #version: RestoredVersion;
-  readonly #put: (bytes: Uint8Array) => void;
-  readonly #cutter = new LineCutter();
-
-  /** `put` gets the file's bytes, which are gone after the call. */
-  constructor(version: RestoredVersion, put: (bytes: Uint8Array) => void) {
-    this.#version = version;
-    this.#put = put;
-  }
-
-  /** Takes the next bytes; keeps nothing of them. */
-  take(bytes: Uint8Array): void {
-    for (const line of this.#cutter.take(bytes)) this.#line(line);
-  }
-
-  /** Says that all bytes were taken. */
-  end(): void {
-    for (const line of this.#cutter.end()) this.#line(line);
-  }
-
-  #line({ text, ending }: TextLine): void {
-    this.#put(movedRecord(text, this.#version.of, this.#version.id));
-    this.#put(ending);
-  }
-}
-
-function inMemory(
-  bytes: Uint8Array,
-  begin: (put: (bytes: Uint8Array) => void) => RestoredCopy | RestoredLines,
-): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const copy = begin((part) => parts.push(part));
-  copy.take(bytes);
-  copy.end();
-  return joined(parts);
+/**
+ * Makes a file of lines beside the transcript, such as an agent's: its records name the new
+ * session. `put` as above.
+ */
+export function restoredLines(
+  { of, id }: RestoredVersion,
+  put: (bytes: Uint8Array) => void,
+): LineFeed {
+  return new LineFeed(({ text, ending }) => {
+    put(movedRecord(text, of, id));
+    put(ending);
+  });
 }
 
 /** The same on every machine, whatever its time zone. `atMs` may be any number. */

@@ -8,9 +8,9 @@ import type { FileName } from "../sessions/file_name.ts";
 import { pathOf } from "../sessions/layout.ts";
 import { LineJoiner } from "../sessions/line_pieces.ts";
 import {
-  RestoredCopy,
+  restoredCopy,
   restoredId,
-  RestoredLines,
+  restoredLines,
   type RestoredVersion,
 } from "../sessions/restored_copy.ts";
 import { cleanupPeriodDays } from "../sessions/retention.ts";
@@ -130,9 +130,9 @@ async function copyOf(
   const add = (bytes: Uint8Array) => blocks.add(bytes);
   const isLines = fileKind(name) === "lines";
   const made = name === TRANSCRIPT
-    ? new RestoredCopy(copied, add)
+    ? restoredCopy(copied, add)
     : isLines
-    ? new RestoredLines(copied, add)
+    ? restoredLines(copied, add)
     : null;
   for await (const bytes of chainBytes(vault, chain, 0, new Sha256())) {
     if (made === null) add(bytes);

@@ -8,8 +8,8 @@ import type { SessionId } from "../../src/sessions/session_id.ts";
 import { spokenRecords } from "../../src/sessions/spoken_records.ts";
 import { titleAt } from "../../src/sessions/branch_title.ts";
 import { lines } from "../../src/sessions/record_text.ts";
-import { diffRecords, saidOnlyIn } from "../../src/sessions/record_diff.ts";
-import { RestoredCopy } from "../../src/sessions/restored_copy.ts";
+import { diffRecords, saidOnlyIn } from "./made_in_memory.ts";
+import { restoredCopy } from "../../src/sessions/restored_copy.ts";
 import { play, ROOT, steps, type Stored } from "./branch_histories.ts";
 import { fileOf, piecesOf, resolveBranches } from "./branches_in_memory.ts";
 import * as whole from "./whole_memory/branches.ts";
@@ -198,7 +198,7 @@ Deno.test("diffRecords and saidOnlyIn give what they give of whole transcripts",
   );
 });
 
-Deno.test("RestoredCopy of pieces gives the copy of the whole", () => {
+Deno.test("restoredCopy of pieces gives the copy of the whole", () => {
   const id = branchId(ROOT, "0".repeat(64));
   fc.assert(
     fc.property(cutText, (bytes) => {
@@ -212,7 +212,7 @@ Deno.test("RestoredCopy of pieces gives the copy of the whole", () => {
       const title = { type: "custom-title", customTitle, sessionId: id };
       expected.push(utf8(JSON.stringify(title) + "\n"));
       const parts: Uint8Array[] = [];
-      const copy = new RestoredCopy({ of: ROOT, id, atMs: 0 }, (part) => parts.push(part.slice()));
+      const copy = restoredCopy({ of: ROOT, id, atMs: 0 }, (part) => parts.push(part.slice()));
       for (const piece of piecesOf(bytes)) copy.take(piece);
       copy.end();
       assert.deepEqual(concat(...parts), concat(...expected));

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { utf8 } from "../../src/base/bytes.ts";
-import { diffRecords, RECORD_HEAD_MAX, saidOnlyIn } from "../../src/sessions/record_diff.ts";
+import { RECORD_HEAD_MAX } from "../../src/sessions/record_diff.ts";
+import { diffRecords, saidOnlyIn } from "./made_in_memory.ts";
 
 const SAMPLES = join(import.meta.dirname!, "..", "testdata", "claude-sessions");
 const ID = "00000004-0000-4000-8000-000000000004";

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { utf8 } from "../../src/base/bytes.ts";
 import { rootSessionId } from "../../src/sessions/branch_copy.ts";
-import { restoredCopy, restoredId, restoredLines } from "../../src/sessions/restored_copy.ts";
+import { restoredId } from "../../src/sessions/restored_copy.ts";
+import { restoredCopy, restoredLines } from "./made_in_memory.ts";
 import { parseSessionId, type SessionId } from "../../src/sessions/session_id.ts";
 import { sha256Hex } from "../../src/crypto/hash.ts";
 
